@@ -1,0 +1,60 @@
+# Python 3.11 or newer with pip, make and git are all that a machine needs: the targets
+# make .venv from requirements.lock when they need it.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# Bakes find the locked uv before any other.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m
+# A bake copies the template tree, and with it the bytecode of whoever imported it.
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-all test-newest check format golden lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Generate the e-commerce example into .demo and run it; SMOKE=1 tries it and stops
+	@exec env $(RUN) tools.demo $(if $(SMOKE),--smoke)
+
+test: $(READY) ## Run the tests, but for the slowest; ARGS="-k name" runs some
+	$(RUN) pytest -n auto --dist loadgroup -m "not slow" $(ARGS)
+
+test-fast: $(READY) ## Run the tests that need no bake: seconds
+	$(RUN) pytest tests/unit tests/docs -m "not bake and not live and not slow" $(ARGS)
+
+test-all: $(READY) ## Run every test, the slowest too
+	$(RUN) pytest -n auto --dist loadgroup $(ARGS)
+
+test-newest: $(READY) ## Run the live tests against the newest releases of everything
+	DEVMATRIX_NEWEST=1 $(RUN) pytest tests/live $(ARGS)
+
+check: $(READY) ## Judge the template's own code: format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY) ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: $(READY) ## Write tests/golden anew, after a change of what is generated
+	$(RUN) tools.golden
+
+lock: $(READY) ## Take the newest releases into requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## Remove .venv, .demo and caches
+	rm -rf .venv .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Only uv comes by pip; the rest, by uv, takes a tenth of pip's time. Debian keeps
+# ensurepip in a package of its own, so the environment borrows the interpreter's pip.
+$(READY): requirements.lock
+	$(PYTHON) -m venv --clear --without-pip .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@touch $@

@@ -1,0 +1,269 @@
+"""The documentation against the code: what one names, the other has."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold import keys
+from scaffold.fields import TYPES
+from scaffold.spec import SpecError, parse
+from tools.pages import blocks
+from tools.project import ROOT
+
+TREE = ROOT / "{{cookiecutter.project_slug}}"
+TEMPLATES = TREE / "scaffold" / "templates"
+OURS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+PROJECTS = [
+    TREE / "README.md",
+    TREE / "docs" / "first-day.md",
+    TREE / "scaffold" / "templates" / "README.md",
+]
+# These two pages tell what to do in a generated project.
+IN_A_PROJECT = [*PROJECTS, ROOT / "docs" / "tutorial.md"]
+ENTITIES = (ROOT / "docs" / "entities.md").read_text()
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def targets(makefile: Path) -> dict[str, str]:
+    """Each target with its line of help."""
+    found = re.findall(r"^([a-z-]+):.*?(?:## (.*))?$", makefile.read_text(), re.M)
+    return dict(found)
+
+
+# Links
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in headings
+    }
+
+
+@pytest.mark.parametrize("page", [*OURS, *PROJECTS], ids=name)
+def test_internal_links_resolve(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in link or link.startswith("../../actions/"):  # GitHub's own pages
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+# Commands
+
+
+@pytest.mark.parametrize("folder", [ROOT, TREE], ids=["ours", "the project's"])
+def test_every_target_has_a_line_of_help(folder: Path) -> None:
+    found = targets(folder / "Makefile")
+    assert found["help"]
+    assert [target for target, text in found.items() if not text] == []
+
+
+@pytest.mark.parametrize("page", [*OURS, *PROJECTS], ids=name)
+def test_commands_are_targets(page: Path) -> None:
+    text = page.read_text()
+    ours, theirs = targets(ROOT / "Makefile"), targets(TREE / "Makefile")
+    typed = "\n".join(block.text for block in blocks(text) if block.language == "sh")
+    allowed = theirs if page in IN_A_PROJECT else ours
+    for target in re.findall(r"^(?:\w+=\S+ )*make ([a-z-]+)", typed, re.MULTILINE):
+        assert target in allowed, target
+    for target in re.findall(r"`(?:\w+=\S+ )?make ([a-z-]+)", text):
+        assert target in ours.keys() | theirs.keys(), target
+
+
+def test_our_readme_names_the_two_commands() -> None:
+    typed = [block.text for block in blocks((ROOT / "README.md").read_text())]
+    assert re.findall(r"^make (\w+)", "".join(typed), re.MULTILINE) == ["demo", "test"]
+
+
+# Options
+
+
+def options() -> dict[str, Any]:
+    answers = json.loads((ROOT / "cookiecutter.json").read_text())
+    return {key: value for key, value in answers.items() if key[0] != "_"}
+
+
+def test_every_option_is_documented() -> None:
+    page = (ROOT / "docs" / "options.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*)$", page, re.MULTILINE))
+    assert list(rows) == list(options())
+    for option, default in options().items():
+        values = default if isinstance(default, list) else [default or "empty"]
+        if "{{" not in values[0]:
+            for value in values:
+                assert f"`{value}`" in rows[option] or value in rows[option], option
+
+
+# entities.json
+
+
+def rows(heading: str) -> list[str]:
+    """The keys that the table under a heading lists."""
+    section = ENTITIES.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    table = section.partition("\n### ")[0]
+    return re.findall(r"^\| `(\S+)` \|", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("heading", "known"),
+    [
+        ("An entity", keys.ENTITY),
+        ("A field", keys.FIELD),
+        ("A relation", keys.RELATION),
+    ],
+)
+def test_every_key_is_documented(heading: str, known: Mapping[str, object]) -> None:
+    assert sorted(rows(heading)) == sorted(known)
+
+
+def test_every_type_is_documented() -> None:
+    headings = re.findall(r"^### (\w+)$", ENTITIES, re.MULTILINE)
+    assert sorted(headings) == sorted([*TYPES, *keys.RELATION_TYPES])
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_the_keys_of_a_type_are_documented(type_name: str) -> None:
+    section = ENTITIES.partition(f"\n### {type_name}\n")[2].partition("\n##")[0]
+    own = re.search(r"Its own keys?: (.*?)(?:\n\n|```)", section, re.DOTALL)
+    named = set(re.findall(r"`(\w+)`", own[1] if own else ""))
+    assert named == set(TYPES[type_name].keys)
+    assert own or "no keys of its own" in section
+
+
+def examples() -> list[dict[str, Any]]:
+    texts = [one.text for one in blocks(ENTITIES) if one.language == "json"]
+    return [json.loads(text) for text in texts]
+
+
+def whole(example: dict[str, Any]) -> dict[str, Any]:
+    """The file that a field, a relation or an entity could stand in."""
+    if "entities" in example:
+        return example
+    if "type" not in example:
+        return {"entities": [example]}
+    kind = "relations" if "target" in example else "fields"
+    entities: list[dict[str, Any]] = [{"name": "Sample", kind: [example]}]
+    if "target" in example:
+        entities.append({"name": example["target"]})
+    return {"entities": entities}
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda one: one.get("name", "file"))
+def test_every_example_is_accepted(example: dict[str, Any]) -> None:
+    parse(json.dumps(whole(example)).encode())
+
+
+def test_there_is_an_example_of_everything() -> None:
+    used: dict[str, set[str]] = {"entity": set(), "field": set(), "relation": set()}
+    of_type: dict[str, set[str]] = {}
+    for example in examples():
+        for entity in whole(example)["entities"]:
+            used["entity"] |= entity.keys()
+            for field in entity.get("fields", ()):
+                used["field"] |= field.keys() & keys.FIELD.keys()
+                of_type.setdefault(field["type"], set()).update(field)
+            for relation in entity.get("relations", ()):
+                used["relation"] |= relation.keys()
+                of_type.setdefault(relation["type"], set()).update(relation)
+    assert used["entity"] == set(keys.ENTITY)
+    assert used["field"] == set(keys.FIELD)
+    assert used["relation"] == set(keys.RELATION)
+    assert set(of_type) == {*TYPES, *keys.RELATION_TYPES}
+    seen = set.union(*of_type.values())
+    own = {key for found in TYPES.values() for key in found.keys}
+    assert own <= seen
+
+
+def test_the_messages_are_those_of_the_checker() -> None:
+    bad = {"name": "Task", "fields": [{"name": "a", "type": "boolean"}]}
+    fields: list[dict[str, Any]] = [
+        {"name": "title", "type": "string", "min_length": 10, "max_length": 5},
+        {"name": "b", "type": "date"},
+        {"name": "c", "type": "strng"},
+    ]
+    bad["fields"] = fields
+    with pytest.raises(SpecError) as caught:
+        parse(json.dumps({"entities": [bad]}, indent=2).encode())
+    said = {f"{one.path}: {one.message}" for one in caught.value.problems}
+    text = next(one.text for one in blocks(ENTITIES) if "did you mean" in one.text)
+    shown = set(re.findall(r"^entities\.json:\d+:\d+: (.*)$", text, re.MULTILINE))
+    assert shown == said
+
+
+# The project's README
+
+
+def test_the_variables_in_the_readme_are_those_of_the_example() -> None:
+    example = (TREE / ".env.example").read_text()
+    known = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    for variable in re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE):
+        known[variable] = ""  # only an example of a value
+    section = (TREE / "README.md").read_text().partition("## Environment variables")[2]
+    table = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?) \|", section, re.MULTILINE)
+    assert table
+    for variables, defaults in table:
+        names = re.findall(r"[A-Z_]+", variables)
+        values = defaults.replace("`", "").replace("none", "").split(", ")
+        for variable, value in zip(names, values, strict=True):
+            # The service's own default is the safe one; the example is for developing.
+            if variable != "ENVIRONMENT":
+                assert known[variable] == value
+
+
+# The other pages
+
+
+def test_decisions_are_short_and_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    pages = sorted(path.name for path in folder.glob("*.md"))
+    assert [page[:4] for page in pages] == [f"{n + 1:04}" for n in range(len(pages))]
+    index = (folder / pages[0]).read_text()
+    for page in pages:
+        text = (folder / page).read_text()
+        assert len(text.splitlines()) <= 40
+        title = text.splitlines()[0].removeprefix(f"# {page[:4]} ")
+        if page != pages[0]:
+            assert f"[{page[:4]}]({page}) {title}" in index
+        for part in ("Context", "Decision", "Consequences"):
+            assert f"**{part}.**" in text
+
+
+def test_the_architecture_has_its_two_diagrams() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    drawn = [one.text for one in blocks(text) if one.language == "mermaid"]
+    assert [one.split()[0] for one in drawn] == ["flowchart", "sequenceDiagram"]
+
+
+def test_everything_that_the_mission_map_names_exists() -> None:
+    page = (ROOT / "docs" / "mission.md").read_text()
+    tasks = re.findall(r"^\| (\d\.\d+) \|", page, re.MULTILINE)
+    groups = {1: 4, 2: 7, 3: 7, 4: 7, 5: 7, 6: 6, 7: 5, 8: 10}
+    expected = [f"{g}.{n}" for g, most in groups.items() for n in range(1, most + 1)]
+    assert tasks == expected
+    assert len(expected) == 53
+    for path in re.findall(r"`([\w*-][\w./*-]*(?:/|\.\w+)[\w./*-]*)`", page):
+        places = [ROOT / path, TREE / path, TEMPLATES / f"{path}.jinja"]
+        assert any(place.exists() for place in places), path
+
+
+def test_the_lock_file_names_no_index() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    assert text.count("==") < text.count("--hash=sha256:")

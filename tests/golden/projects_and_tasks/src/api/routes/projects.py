@@ -1,0 +1,70 @@
+"""HTTP routes of projects."""
+
+import fastapi
+
+from src.api import _http as http
+from src.api import dependencies as deps
+from src.models import _base as base
+from src.models.schemas import Project, ProjectCreate, ProjectUpdate, Task
+
+router = http.router("projects", tag="projects")
+
+
+@router.post("", status_code=201, responses=http.problems(409))
+async def create_project(
+    data: http.Body[ProjectCreate],
+    service: deps.ProjectServiceDep,
+    response: fastapi.Response,
+) -> Project:
+    """Create a project."""
+    created = await service.create_project(data)
+    response.headers["Location"] = f"{router.prefix}/{created.id}"
+    return created
+
+
+@router.get("")
+async def list_projects(
+    paging: http.PageQuery, service: deps.ProjectServiceDep
+) -> base.Page[Project]:
+    """List projects, oldest first."""
+    return await service.list_projects(paging)
+
+
+@router.get("/{project_id}", responses=http.problems(404))
+async def get_project(project_id: http.Id, service: deps.ProjectServiceDep) -> Project:
+    """Return one project."""
+    return await service.get_project(project_id)
+
+
+@router.put("/{project_id}", responses=http.problems(404, 409))
+async def replace_project(
+    project_id: http.Id, data: http.Body[ProjectCreate], service: deps.ProjectServiceDep
+) -> Project:
+    """Replace a project: what is not sent falls back to its default or null."""
+    return await service.replace_project(project_id, data)
+
+
+@router.patch("/{project_id}", responses=http.problems(404, 409))
+async def update_project(
+    project_id: http.Id, data: http.Body[ProjectUpdate], service: deps.ProjectServiceDep
+) -> Project:
+    """Change only what is sent."""
+    return await service.update_project(project_id, data)
+
+
+@router.delete("/{project_id}", status_code=204, responses=http.problems(404, 409))
+async def delete_project(project_id: http.Id, service: deps.ProjectServiceDep) -> None:
+    """Delete a project."""
+    await service.delete_project(project_id)
+
+
+@router.get("/{project_id}/tasks", responses=http.problems(404))
+async def list_project_tasks(
+    project_id: http.Id,
+    paging: http.PageQuery,
+    service: deps.ProjectServiceDep,
+    sources: deps.TaskServiceDep,
+) -> base.Page[Task]:
+    """List the tasks of a project, oldest first."""
+    await service.get_project(project_id)
+    return await sources.list_tasks(paging, project_id=project_id)

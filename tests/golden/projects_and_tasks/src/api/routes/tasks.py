@@ -1,0 +1,58 @@
+"""HTTP routes of tasks."""
+
+import fastapi
+
+from src.api import _http as http
+from src.api import dependencies as deps
+from src.models import _base as base
+from src.models.schemas import Task, TaskCreate, TaskUpdate
+
+router = http.router("tasks", tag="tasks")
+
+
+@router.post("", status_code=201, responses=http.problems(409))
+async def create_task(
+    data: http.Body[TaskCreate],
+    service: deps.TaskServiceDep,
+    response: fastapi.Response,
+) -> Task:
+    """Create a task."""
+    created = await service.create_task(data)
+    response.headers["Location"] = f"{router.prefix}/{created.id}"
+    return created
+
+
+@router.get("")
+async def list_tasks(
+    paging: http.PageQuery, service: deps.TaskServiceDep
+) -> base.Page[Task]:
+    """List tasks, oldest first."""
+    return await service.list_tasks(paging)
+
+
+@router.get("/{task_id}", responses=http.problems(404))
+async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
+    """Return one task."""
+    return await service.get_task(task_id)
+
+
+@router.put("/{task_id}", responses=http.problems(404, 409))
+async def replace_task(
+    task_id: http.Id, data: http.Body[TaskCreate], service: deps.TaskServiceDep
+) -> Task:
+    """Replace a task: what is not sent falls back to its default or null."""
+    return await service.replace_task(task_id, data)
+
+
+@router.patch("/{task_id}", responses=http.problems(404, 409))
+async def update_task(
+    task_id: http.Id, data: http.Body[TaskUpdate], service: deps.TaskServiceDep
+) -> Task:
+    """Change only what is sent."""
+    return await service.update_task(task_id, data)
+
+
+@router.delete("/{task_id}", status_code=204, responses=http.problems(404, 409))
+async def delete_task(task_id: http.Id, service: deps.TaskServiceDep) -> None:
+    """Delete a task."""
+    await service.delete_task(task_id)

@@ -1,0 +1,10 @@
+"""Storage of projects: queries of their own belong here."""
+
+from src.models import entities
+from src.repositories import _base as base
+
+
+class ProjectRepository(base.Repository[entities.ProjectEntity]):
+    """Stores and finds projects."""
+
+    entity = entities.ProjectEntity

@@ -1,0 +1,46 @@
+"""The rules of projects: what may be created, changed, removed, and when."""
+
+import uuid
+
+from src.models.entities import ProjectEntity
+from src.models.schemas import Project, ProjectCreate, ProjectUpdate
+from src.services import _base as base
+
+
+class ProjectService(
+    base.Service[ProjectEntity, Project, ProjectCreate, ProjectUpdate]
+):
+    """What can be done with projects."""
+
+    resource = Project
+    plain_text = frozenset({"name"})
+
+    async def create_project(self, data: ProjectCreate) -> Project:
+        """Create a project and return it as stored."""
+        return await self._create(data)
+
+    async def get_project(self, project_id: uuid.UUID) -> Project:
+        """Return the project with this id."""
+        return await self._get(project_id)
+
+    async def list_projects(
+        self, paging: base.Paging, *, milestone_id: uuid.UUID | None = None
+    ) -> base.Page[Project]:
+        """Return a page of projects, oldest first; of one parent, if given."""
+        return await self._list(paging, {"milestone_id": milestone_id})
+
+    async def replace_project(
+        self, project_id: uuid.UUID, data: ProjectCreate
+    ) -> Project:
+        """Set every field; what was not sent falls back to its default or null."""
+        return await self._replace(project_id, data)
+
+    async def update_project(
+        self, project_id: uuid.UUID, data: ProjectUpdate
+    ) -> Project:
+        """Change only the fields that were sent."""
+        return await self._update(project_id, data)
+
+    async def delete_project(self, project_id: uuid.UUID) -> None:
+        """Delete the project."""
+        await self._delete(project_id)

@@ -1,0 +1,39 @@
+"""The rules of tasks: what may be created, changed, removed, and when."""
+
+import uuid
+
+from src.models.entities import TaskEntity
+from src.models.schemas import Task, TaskCreate, TaskUpdate
+from src.services import _base as base
+
+
+class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
+    """What can be done with tasks."""
+
+    resource = Task
+    plain_text = frozenset({"title"})
+    rich_text = frozenset({"description"})
+
+    async def create_task(self, data: TaskCreate) -> Task:
+        """Create a task and return it as stored."""
+        return await self._create(data)
+
+    async def get_task(self, task_id: uuid.UUID) -> Task:
+        """Return the task with this id."""
+        return await self._get(task_id)
+
+    async def list_tasks(self, paging: base.Paging) -> base.Page[Task]:
+        """Return a page of tasks, oldest first."""
+        return await self._list(paging)
+
+    async def replace_task(self, task_id: uuid.UUID, data: TaskCreate) -> Task:
+        """Set every field; what was not sent falls back to its default or null."""
+        return await self._replace(task_id, data)
+
+    async def update_task(self, task_id: uuid.UUID, data: TaskUpdate) -> Task:
+        """Change only the fields that were sent."""
+        return await self._update(task_id, data)
+
+    async def delete_task(self, task_id: uuid.UUID) -> None:
+        """Delete the task."""
+        await self._delete(task_id)

@@ -1,0 +1,41 @@
+"""What the tests know of every entity: its keys, their edges, and its relations."""
+
+from src.models import schemas
+from src.repositories import task as task_repository
+from src.services import task as task_service
+from tests import factories, support
+
+CASES = (
+    support.Case(
+        name="task",
+        plural="tasks",
+        url="/api/v1/tasks",
+        factory=factories.TaskFactory,
+        create=schemas.TaskCreate,
+        update=schemas.TaskUpdate,
+        resource=schemas.Task,
+        repository=task_repository.TaskRepository,
+        service=task_service.TaskService,
+        capacity=12,
+        unique=[],
+        fields=[
+            support.Field(
+                "title",
+                "string",
+                required=True,
+                accepted=["x", "x" * 200, '"AT&T" isn\'t x < y; 50 % \\ 🙂'],
+                refused=["", "x" * 201],
+            ),
+            support.Field(
+                "description",
+                "text",
+                nullable=True,
+                accepted=["", "x" * 1000, '"AT&T" isn\'t x < y; 50 % \\ 🙂'],
+                refused=["x" * 1001],
+            ),
+            support.Field("completed", "boolean", default=False),
+        ],
+        references=[],
+        links=[],
+    ),
+)

@@ -1,0 +1,63 @@
+"""Projects with everything: environment, migration, database. Baked once a session."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tools.project import Project, clean_environment, cookiecutter
+
+NEWEST = os.environ.get("DEVMATRIX_NEWEST") == "1"
+STEPS = ("environment", "migration", "format", "bytecode", "git")
+
+
+@pytest.fixture(scope="session")
+def bake(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
+    """Generate a project; a step that stays open fails here, and not later."""
+
+    def made(name: str, *answers: str) -> Project:
+        output = tmp_path_factory.mktemp(name)
+        done = subprocess.run(
+            cookiecutter(output, f"project_slug={name}", *answers),
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stdout
+        for step in STEPS:
+            assert re.search(rf"^  done  {step}", done.stdout, re.MULTILINE), (
+                done.stdout
+            )
+        project = Project(output / name)
+        if NEWEST:
+            take_newest(project)
+        return project
+
+    return made
+
+
+def take_newest(project: Project) -> None:
+    """Lift the upper bounds, then lock and install whatever there is."""
+    path = project.path / "pyproject.toml"
+    text = re.sub(r'("[\w\[\]-]+>=[\w.]+),<[\w.]+', r"\1", path.read_text())
+    path.write_text(text)
+    project.run("make", "lock")
+    project.run("git", "commit", "--all", "--quiet", "--message", "Take the newest")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(name))
+        for name in ("ecommerce_api", "simple_task_api")
+    ],
+)
+def project(request: pytest.FixtureRequest, bake: Callable[..., Project]) -> Project:
+    """Each of the two examples."""
+    name = str(request.param)
+    return bake(name, f"example={name}")

@@ -1,0 +1,72 @@
+"""Runs within a project: its newest migration up, down and up, on tables with rows.
+
+The last line of its output is JSON: what every table held before, after, after going
+back, and after going up again.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from scripts.postgres import EmbeddedPostgres
+from src.core.config import get_settings
+
+TABLES = """
+SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'
+AND relnamespace = current_schema()::regnamespace
+"""
+
+
+async def execute(url: str, script: str) -> None:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await connection.execute(script)
+    await connection.close()
+
+
+async def read(url: str) -> dict[str, list[object]]:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    rows = {}
+    for (table,) in await connection.fetch(TABLES):
+        # A table's name from the catalogue, not what somebody typed.
+        query = f'SELECT to_jsonb(t)::text FROM "{table}" t ORDER BY 1'  # noqa: S608
+        found = await connection.fetch(query)
+        rows[table] = [json.loads(text) for (text,) in found]
+    await connection.close()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("--then", default="", help="SQL of the new service")
+    options = parser.parse_args()
+    config = Config("alembic.ini", cmd_opts=argparse.Namespace(quiet=True))
+    head = ScriptDirectory.from_config(config).get_revision("head")
+    with EmbeddedPostgres() as server:
+        os.environ["DATABASE_URL"] = url = server.url
+        get_settings.cache_clear()
+        command.upgrade(config, str(head.down_revision))
+        asyncio.run(execute(url, options.rows.read_text()))
+        states = {"before": asyncio.run(read(url))}
+        command.upgrade(config, "head")
+        command.check(config)
+        states["after"] = asyncio.run(read(url))
+        if options.then:
+            asyncio.run(execute(url, options.then))
+        command.downgrade(config, "-1")
+        states["back"] = asyncio.run(read(url))
+        command.upgrade(config, "head")
+        command.check(config)
+        states["again"] = asyncio.run(read(url))
+    print(json.dumps(states))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+INSERT INTO authors (id, name, email, born)
+SELECT md5('author' || n)::uuid, 'Author ' || n,
+    CASE WHEN n < 3 THEN 'author' || n || '@example.com' END,
+    CASE WHEN n < 3 THEN date '1950-01-01' + n END
+FROM generate_series(1, 3) n;
+
+INSERT INTO books (id, title, pages, price, rating, status, available, shelf, notes, added, seen, "order",
+    author_id, editor_id)
+SELECT md5('book' || n)::uuid, 'Book: ' || n, n * 100, CASE WHEN n < 5 THEN n + 0.25 END,
+    CASE WHEN n < 5 THEN n + 0.5 END, (ARRAY['draft', 'published', 'sold'])[1 + n % 3], n % 2 = 0,
+    CASE WHEN n < 4 THEN 'A' || n END, CASE WHEN n < 3 THEN 'Note ' || n END,
+    CASE WHEN n < 5 THEN date '2026-01-31' + n END,
+    CASE WHEN n < 5 THEN timestamptz '2026-01-31 00:00:00+00' + n * interval '1 day' END, n,
+    md5('author' || (1 + n % 3))::uuid, CASE WHEN n < 3 THEN md5('author' || n)::uuid END
+FROM generate_series(1, 6) n;
+
+INSERT INTO genres (id, label) SELECT md5('genre' || n)::uuid, 'Genre ' || n FROM generate_series(1, 3) n;
+
+INSERT INTO books_genres (book_id, genre_id)
+SELECT md5('book' || n)::uuid, md5('genre' || (1 + n % 3))::uuid FROM generate_series(1, 6) n;
+
+INSERT INTO reviews (id, stars, body, book_id)
+SELECT md5('review' || n)::uuid, n, CASE WHEN n < 4 THEN repeat('x', n * 100) END, md5('book' || n)::uuid
+FROM generate_series(1, 5) n;

@@ -1,0 +1,86 @@
+"""The demo, as somebody at a terminal has it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tools.project import ROOT, clean_environment
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("demo")]
+
+# The environment is ours, and no business of the clone's make.
+DEMO = ("make", "--old-file=.venv/.ready", "demo")
+PATIENCE = 240.0  # seconds: it generates a project first
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The repository's own files, with its environment: .demo must not be ours."""
+    ignored = shutil.ignore_patterns(
+        ".demo", ".git", ".venv", ".*_cache", ".hypothesis"
+    )
+    shutil.copytree(ROOT, tmp_path / "clone", ignore=ignored)
+    (tmp_path / "clone" / ".venv").symlink_to(ROOT / ".venv")
+    return tmp_path / "clone"
+
+
+# Its own process: a fork of this one, with its threads, could hang.
+TERMINAL = """
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])) % 256)
+"""
+
+
+def at_a_terminal(folder: Path, *command: str, until: str = "") -> tuple[str, int]:
+    """Run a command on a terminal, type Ctrl-C when a text appears; what was said."""
+    with subprocess.Popen(
+        [sys.executable, "-c", TERMINAL, *command],
+        cwd=folder,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as terminal:
+        assert terminal.stdin
+        assert terminal.stdout
+        alarm = threading.Timer(PATIENCE, terminal.kill)
+        alarm.start()
+        said = ""
+        while part := os.read(terminal.stdout.fileno(), 4096):
+            said += part.decode(errors="replace")
+            if until and until in said:
+                terminal.stdin.write(b"\x03")
+                terminal.stdin.flush()
+                until = ""
+        alarm.cancel()
+        return said, terminal.wait()
+
+
+def test_it_runs_until_ctrl_c(clone: Path) -> None:
+    said, _ = at_a_terminal(clone, *DEMO, until="Ctrl-C ends it.")
+    url = re.search(r"http://127\.0\.0\.1:\d+/docs", said)
+    assert url, said
+    after = said.partition("^C")[2]
+    assert after
+    for bad in ("Traceback", "Error", "Interrupt", "Exception"):
+        assert bad not in after, after
+    left = [path for path in Path("/proc").glob("[0-9]*") if str(clone) in cwd(path)]
+    assert left == []
+
+
+def cwd(process: Path) -> str:
+    try:
+        return os.readlink(process / "cwd")
+    except OSError:
+        return ""
+
+
+def test_smoke_says_what_it_did(clone: Path) -> None:
+    said, status = at_a_terminal(clone, *DEMO, "SMOKE=1")
+    assert status == 0, said
+    assert "smoke: created, read, listed, replaced, changed and deleted 11" in said

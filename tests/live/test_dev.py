@@ -1,0 +1,62 @@
+"""`make dev`, at a terminal."""
+
+import contextlib
+import os
+import pty
+import re
+import select
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from tools.project import Project
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal"),
+]
+PATIENCE = 60.0
+
+
+def read(terminal: int) -> str:
+    ready, _, _ = select.select([terminal], [], [], 0.1)
+    if not ready:
+        return ""
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError:  # the other end is closed
+        return ""
+
+
+def answers(said: str) -> bool:
+    found = re.search(r"http://127\.0\.0\.1:\d+(?=/docs)", said)
+    if found is None:
+        return False
+    with contextlib.suppress(OSError):
+        return urllib.request.urlopen(f"{found[0]}/health/ready").status == 200
+    return False
+
+
+@pytest.mark.parametrize("options", [[], ["--no-reload"]], ids=["reload", "no reload"])
+def test_control_c_ends_it_cleanly(project: Project, options: list[str]) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(project.path)
+        os.environ.pop("DATABASE_URL", None)
+        command = [project.python, "-m", "scripts.dev", "--port", "0", *options]
+        os.execv(command[0], command)  # noqa: S606 - we are the child
+    said, deadline = "", time.monotonic() + PATIENCE
+    while not answers(said) and time.monotonic() < deadline:
+        said += read(terminal)
+    os.write(terminal, b"\x03")
+    ended = 0
+    while not ended and time.monotonic() < deadline:
+        said += read(terminal)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    os.close(terminal)
+    assert ended, said
+    assert os.waitstatus_to_exitcode(status) == 0, said
+    assert "Traceback" not in said
+    assert not (project.path / ".data" / "postgres" / "postmaster.pid").exists()

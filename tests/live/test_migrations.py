@@ -1,0 +1,518 @@
+"""Every kind of change on tables with rows: up, check, down, up, and no row is lost."""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.project import Project
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("library")]
+
+HERE = Path(__file__).parent
+LIBRARY = json.loads((HERE / "library.json").read_text())
+Spec = dict[str, Any]
+Rows = dict[str, list[dict[str, Any]]]
+Column = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A change of the spec, and what it does to the rows.
+
+    `values` are the columns whose values change on the way up; what is in `stays` does
+    not change back.
+    """
+
+    name: str
+    change: Callable[[Spec], object]
+    tables: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[Column, str] = field(default_factory=dict)
+    values: Mapping[Column, Callable[[Any], Any]] = field(default_factory=dict)
+    stays: frozenset[Column] = frozenset()
+    dropped: frozenset[str | Column] = frozenset()
+    then: str = ""
+    arguments: tuple[str, ...] = ()
+    says: str = ""
+    quick: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def entity(spec: Spec, name: str) -> Spec:
+    return next(one for one in spec["entities"] if one["name"] == name)
+
+
+def member(spec: Spec, path: str) -> Spec:
+    owner, name = path.split(".")
+    found = entity(spec, owner)
+    members = [*found["fields"], *found.get("relations", [])]
+    return next(one for one in members if one["name"] == name)
+
+
+def set_keys(path: str, **changes: Any) -> Callable[[Spec], None]:
+    """Change keys of a field or relation; None removes one."""
+
+    def change(spec: Spec) -> None:
+        found = member(spec, path)
+        for key, value in changes.items():
+            found.pop(key, None)
+            if value is not None:
+                found[key] = value
+
+    return change
+
+
+def rename(path: str, new: str) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        found, old = member(spec, path), path.split(".")[1]
+        found |= {"name": new, "renamed_from": old}
+        owner = entity(spec, path.split(".")[0])
+        for key in ("unique", "indexes"):
+            for names in owner.get(key, []):
+                names[:] = [new if name == old else name for name in names]
+
+    return change
+
+
+def rename_entity(old: str, new: str) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        entity(spec, old).update(name=new, renamed_from=old)
+        for one in spec["entities"]:
+            for relation in one.get("relations", []):
+                if relation["target"] == old:
+                    relation["target"] = new
+
+    return change
+
+
+def remove(path: str) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        found = member(spec, path)
+        owner = entity(spec, path.split(".")[0])
+        for members in (owner["fields"], owner.get("relations", [])):
+            members[:] = [one for one in members if one is not found]
+        for key in ("unique", "indexes"):
+            lists = owner.get(key, [])
+            lists[:] = [names for names in lists if found["name"] not in names]
+
+    return change
+
+
+def remove_entity(name: str) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        spec["entities"].remove(entity(spec, name))
+        for one in spec["entities"]:
+            kept = [r for r in one.get("relations", []) if r["target"] != name]
+            one["relations"] = kept
+
+    return change
+
+
+def add_field(owner: str, name: str, type_: str, **keys: Any) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        entity(spec, owner)["fields"].append({"name": name, "type": type_, **keys})
+
+    return change
+
+
+def add_relation(
+    owner: str, name: str, type_: str, target: str, **keys: Any
+) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        relation = {"name": name, "type": type_, "target": target, **keys}
+        entity(spec, owner).setdefault("relations", []).append(relation)
+
+    return change
+
+
+def add_entity(name: str, *fields: Spec) -> Callable[[Spec], None]:
+    return lambda spec: spec["entities"].append({"name": name, "fields": list(fields)})
+
+
+def all_of(*changes: Callable[[Spec], object]) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        for one in changes:
+            one(spec)
+
+    return change
+
+
+def filled(default: Any) -> Callable[[Any], Any]:
+    return lambda value: default if value is None else value
+
+
+def decimal(value: Any) -> Any:
+    return None if value is None else float(value)
+
+
+NEW_AUTHOR = "INSERT INTO authors (name) VALUES ('Somebody');"
+NEW_BOOK = """
+INSERT INTO books (title, pages, author_id) SELECT 'New', 1, id FROM authors LIMIT 1;
+"""
+NEW_REVIEW = "INSERT INTO reviews (stars, book_id) SELECT 3, id FROM books LIMIT 1;"
+DROP = ("--allow-drop",)
+RENAMED_BOOK = {
+    "tables": {"books": "volumes", "books_genres": "volumes_genres"},
+    "columns": {("books_genres", "book_id"): "volume_id"},
+}
+
+KINDS = [
+    Kind("rename an entity", rename_entity("Book", "Volume"), **RENAMED_BOOK),
+    Kind(
+        "rename a plural",
+        lambda spec: entity(spec, "Genre").update(plural="kinds"),
+        tables={"genres": "kinds"},
+    ),
+    Kind(
+        "rename a field",
+        rename("Book.title", "name"),
+        columns={("books", "title"): "name"},
+    ),
+    Kind(
+        "rename a field and change its bounds",
+        all_of(
+            rename("Book.pages", "length"), lambda s: set_keys("Book.length", le=400)(s)
+        ),
+        columns={("books", "pages"): "length"},
+    ),
+    Kind(
+        "rename a relation",
+        rename("Book.author", "writer"),
+        columns={("books", "author_id"): "writer_id"},
+    ),
+    Kind(
+        "rename a many-to-many",
+        rename("Book.genres", "kinds"),
+        tables={"books_genres": "books_kinds"},
+    ),
+    Kind("add an optional field", add_field("Book", "isbn", "string", unique=True)),
+    Kind(
+        "add a field with a default",
+        add_field("Book", "weight", "decimal", default="1.5", ge=0, index=True),
+        then=NEW_BOOK,
+    ),
+    Kind(
+        "add a required field with a default",
+        add_field(
+            "Book",
+            "kind",
+            "enum",
+            values=["a", "b: :c"],
+            required=True,
+            default="b: :c",
+        ),
+    ),
+    Kind(
+        "require a field with a default",
+        set_keys("Book.shelf", required=True, default="A: it's :here"),
+        values={("books", "shelf"): filled("A: it's :here")},
+        stays=frozenset({("books", "shelf")}),
+    ),
+    Kind(
+        "require a relation that every row has",
+        all_of(set_keys("Book.author", required=None, on_delete=None)),
+        then=NEW_AUTHOR + "INSERT INTO books (title, pages) VALUES ('Orphan', 1);",
+    ),
+    Kind("no longer require a field", set_keys("Book.title", required=None)),
+    Kind(
+        "change a default",
+        set_keys("Book.status", default="published"),
+        then=NEW_BOOK,
+    ),
+    Kind("remove a default", set_keys("Book.order", default=None)),
+    Kind(
+        "change the values of an enum",
+        set_keys("Book.status", values=["draft", "sold", "lost & 'found': :x"]),
+        says="",
+        then=NEW_BOOK.replace("(title", "(status, title").replace(
+            "'New'", "'lost & ''found'': :x', 'New'"
+        ),
+    ),
+    Kind("tighten bounds", set_keys("Book.pages", ge=150, le=400)),
+    Kind(
+        "add a bound",
+        all_of(set_keys("Book.rating", gt=1.25), set_keys("Book.order", multiple_of=2)),
+    ),
+    Kind(
+        "remove bounds",
+        set_keys("Book.pages", ge=None, le=None),
+        then=NEW_BOOK.replace("1,", "0,"),
+    ),
+    Kind(
+        "longer texts",
+        all_of(
+            set_keys("Book.title", max_length=400),
+            set_keys("Review.body", max_length=None),
+        ),
+        then=NEW_BOOK.replace("'New'", "repeat('x', 300)") + NEW_REVIEW,
+    ),
+    Kind(
+        "shorter texts",
+        all_of(
+            set_keys("Book.title", max_length=40),
+            set_keys("Review.body", max_length=100),
+        ),
+    ),
+    Kind("larger decimals", set_keys("Book.price", precision=14, scale=4)),
+    Kind("smaller decimals", set_keys("Book.price", precision=6, scale=2)),
+    Kind(
+        "numbers of another type",
+        all_of(
+            set_keys("Book.pages", type="decimal"),
+            set_keys("Book.rating", type="decimal", precision=4, scale=1),
+            set_keys("Book.price", type="float", precision=None, scale=None),
+            set_keys("Book.available", type="integer", default=0),
+            set_keys("Book.order", type="decimal", default="0.00"),
+        ),
+        values={
+            ("books", "pages"): decimal,
+            ("books", "rating"): decimal,
+            ("books", "available"): int,
+        },
+    ),
+    Kind(
+        "anything to text",
+        all_of(
+            set_keys("Book.pages", type="string", ge=None, le=None),
+            set_keys("Book.rating", type="text"),
+            set_keys("Book.available", type="string", default="no"),
+            set_keys("Book.shelf", type="text", max_length=None),
+            set_keys("Book.added", type="string"),
+            set_keys("Book.seen", type="text"),
+        ),
+        values={
+            ("books", "pages"): str,
+            ("books", "rating"): lambda v: v if v is None else str(v),
+            ("books", "available"): lambda v: "true" if v else "false",
+            ("books", "seen"): lambda v: v and v.replace("+00:00", ".000000Z"),
+        },
+    ),
+    Kind(
+        "days and moments",
+        all_of(
+            set_keys("Book.added", type="datetime"), set_keys("Book.seen", type="date")
+        ),
+        values={
+            ("books", "added"): lambda v: v and f"{v}T00:00:00+00:00",
+            ("books", "seen"): lambda v: v and v[:10],
+        },
+    ),
+    Kind("text to json", set_keys("Book.notes", type="json")),
+    Kind(
+        "text to enum",
+        set_keys("Book.shelf", type="enum", max_length=None, values=["A1", "B:1"]),
+    ),
+    Kind(
+        "remove fields",
+        all_of(remove("Book.pages"), remove("Book.title"), remove("Book.price")),
+        says="Left out of the migration",
+        then="INSERT INTO books (author_id) SELECT id FROM authors LIMIT 1;",
+    ),
+    Kind(
+        "remove a required relation",
+        remove("Book.author"),
+        says="the column books.author_id",
+        then="INSERT INTO books (title, pages) VALUES ('Alone', 7);",
+    ),
+    Kind("remove an entity", remove_entity("Review"), says="the table reviews"),
+    Kind("remove an entity that others name", remove_entity("Author"), says="authors"),
+    Kind("remove a many-to-many", remove("Book.genres"), says="the table books_genres"),
+    Kind(
+        "drop fields",
+        all_of(remove("Book.pages"), remove("Book.title"), remove("Book.price")),
+        dropped=frozenset({("books", "pages"), ("books", "title"), ("books", "price")}),
+        arguments=DROP,
+        says="DESTRUCTIVE",
+    ),
+    Kind(
+        "drop an entity that others name",
+        remove_entity("Author"),
+        dropped=frozenset({"authors", ("books", "author_id"), ("books", "editor_id")}),
+        arguments=DROP,
+        says="DESTRUCTIVE",
+    ),
+    Kind(
+        "drop entities that point at each other",
+        all_of(remove_entity("Book"), remove_entity("Review")),
+        dropped=frozenset({"books", "books_genres", "reviews"}),
+        arguments=DROP,
+        says="DESTRUCTIVE",
+    ),
+    Kind(
+        "add an entity and relations",
+        all_of(
+            add_entity("Shop", {"name": "name", "type": "string", "required": True}),
+            add_relation("Book", "shop", "many_to_one", "Shop", back_populates="stock"),
+            add_relation("Shop", "window", "one_to_one", "Book"),
+            add_relation("Author", "friends", "many_to_many", "Author"),
+        ),
+    ),
+    Kind(
+        "change what deleting does",
+        all_of(
+            set_keys("Book.author", on_delete="restrict"),
+            set_keys("Book.editor", on_delete="cascade"),
+        ),
+    ),
+    Kind(
+        "uniques and indexes",
+        all_of(
+            set_keys("Book.shelf", unique=True),
+            set_keys("Book.title", index=None),
+            set_keys("Author.email", unique=None, index=True),
+            lambda spec: entity(spec, "Book").update(
+                unique=[["title", "pages"]], indexes=[]
+            ),
+        ),
+    ),
+    Kind(
+        "all at once",
+        all_of(
+            rename_entity("Book", "Volume"),
+            rename("Volume.title", "name"),
+            rename("Volume.author", "writer"),
+            set_keys("Volume.status", values=["draft", "sold", "lost"]),
+            set_keys("Volume.pages", type="decimal", le=400),
+            set_keys("Volume.shelf", max_length=10, required=True, default="B"),
+            add_field("Volume", "isbn", "string", required=True, default="-"),
+            remove("Volume.rating"),
+            remove_entity("Review"),
+            add_entity("Shop", {"name": "name", "type": "string"}),
+            add_relation("Volume", "shops", "many_to_many", "Shop"),
+        ),
+        tables=RENAMED_BOOK["tables"],
+        columns={
+            **RENAMED_BOOK["columns"],
+            ("books", "title"): "name",
+            ("books", "author_id"): "writer_id",
+        },
+        values={("books", "pages"): decimal, ("books", "shelf"): filled("B")},
+        stays=frozenset({("books", "shelf")}),
+        says="Left out of the migration",
+        quick=True,
+    ),
+]
+REFUSED = {
+    "a new required field": (
+        add_field("Book", "isbn", "string", required=True),
+        "Book.isbn: entities.json wants a value in every row, and the rows that are there "
+        'have none; add a "default"',
+    ),
+    "a new required relation": (
+        add_relation("Genre", "author", "many_to_one", "Author", required=True),
+        "Genre.author: a required relation is new, and the rows that are there point "
+        'nowhere; leave "required" out, run this, let every row point somewhere',
+    ),
+    "a new unique field with a default": (
+        add_field("Book", "isbn", "string", default="-", unique=True),
+        "Book.isbn: it is unique, and the default would give the rows that are there all "
+        "the same value",
+    ),
+    "a field that becomes required": (
+        set_keys("Book.shelf", required=True),
+        "Book.shelf: entities.json wants a value in every row",
+    ),
+    "text to integer": (
+        set_keys("Book.shelf", type="integer", max_length=None),
+        "Book.shelf: nothing says what its values of type string would be as integer; add "
+        "a field under another name",
+    ),
+    "another target": (
+        set_keys("Book.editor", target="Genre"),
+        "Book.editor: it holds ids of authors, and now names genres; give the new relation "
+        "a name of its own",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def library(bake: Callable[..., Project]) -> Project:
+    return bake("library", f"entities_file={HERE / 'library.json'}")
+
+
+def change(library: Project, changes: Callable[[Spec], object]) -> None:
+    library.run("git", "reset", "--hard", "--quiet")
+    library.run("git", "clean", "--force", "--quiet", "-d", "alembic", "src", "tests")
+    spec = copy.deepcopy(LIBRARY)
+    changes(spec)
+    (library.path / "entities.json").write_text(json.dumps(spec, indent=2))
+    library.run(library.python, "-m", "scaffold", "apply")
+
+
+def marked(kind: Kind) -> Any:
+    return pytest.param(
+        kind, marks=[] if kind.quick else pytest.mark.slow, id=str(kind)
+    )
+
+
+@pytest.mark.parametrize("kind", [marked(kind) for kind in KINDS])
+def test_rows_survive(library: Project, kind: Kind) -> None:
+    change(library, kind.change)
+    said = library.run(library.python, "-m", "scripts.migration", *kind.arguments)
+    assert kind.says in said
+    script = HERE / "cycle_filled.py"
+    arguments = [str(script), str(HERE / "library.sql"), "--then", kind.then]
+    output = library.run(library.python, *arguments, environment={"PYTHONPATH": "."})
+    states = json.loads(output.splitlines()[-1])
+    for name in ("after", "again"):
+        expect(kind, states["before"], states[name])
+    expect_back(kind, states["before"], states["back"])
+    check = library.run(library.python, "-m", "scripts.migration", "--check")
+    assert "at the models' state" in check
+    library.run(str(library.path / ".venv/bin/ruff"), "check", ".")
+    library.run(str(library.path / ".venv/bin/ruff"), "format", "--check", ".")
+
+
+def expect(kind: Kind, before: Rows, after: Rows) -> None:
+    """Every row is there, under its new names and with the values it is to have."""
+    for table, rows in before.items():
+        if table in kind.dropped:
+            assert table not in after
+            continue
+        found = after[kind.tables.get(table, table)]
+        for row in rows:
+            wanted = {
+                kind.columns.get((table, column), column): kind.values.get(
+                    (table, column), lambda value: value
+                )(value)
+                for column, value in row.items()
+                if (table, column) not in kind.dropped
+            }
+            assert wanted in [{k: one.get(k) for k in wanted} for one in found]
+
+
+def expect_back(kind: Kind, before: Rows, back: Rows) -> None:
+    """Every row is back as it was, but for what was dropped or filled."""
+    for table, rows in before.items():
+        if table in kind.dropped:
+            assert back[table] == []
+            continue
+        for row in rows:
+            wanted = {
+                column: (
+                    kind.values[table, column](value)
+                    if (table, column) in kind.stays
+                    else value
+                )
+                for column, value in row.items()
+                if (table, column) not in kind.dropped
+            }
+            assert wanted in [{k: one.get(k) for k in wanted} for one in back[table]]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_says_what_to_do(library: Project, name: str) -> None:
+    changes, message = REFUSED[name]
+    change(library, changes)
+    before = sorted((library.path / "alembic" / "versions").iterdir())
+    with pytest.raises(AssertionError) as failed:
+        library.run(library.python, "-m", "scripts.migration")
+    assert message in str(failed.value)
+    assert "No migration was written" in str(failed.value)
+    assert sorted((library.path / "alembic" / "versions").iterdir()) == before

@@ -1,0 +1,128 @@
+"""A generated service, as its owner finds it: its own checks, its own tests, its life.
+
+Everything is real here: the environment, PostgreSQL, HTTP.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.project import Project, clean_environment
+from tools.smoke import smoke
+
+pytestmark = pytest.mark.live
+
+START = 2.5  # seconds to the first answer of /health/health
+TESTING = 120  # seconds
+COVERAGE = 95
+PYLINT = 9.5
+HERE = Path(__file__).parent
+
+
+def test_generating_ends_with_a_commit_of_everything(project: Project) -> None:
+    assert project.run("git", "status", "--porcelain") == ""
+    migrations = list((project.path / "alembic" / "versions").glob("*.py"))
+    assert len(migrations) == 1
+
+
+def test_its_own_checks_pass(project: Project) -> None:
+    project.run("make", "check")
+
+
+def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
+    began = time.monotonic()
+    output = project.run("make", "test")
+    assert time.monotonic() - began < TESTING
+    assert re.search(r"\d+ passed", output)
+    assert not re.search(r"\d+ (failed|errors?|skipped|xfailed|warnings?)", output), (
+        output
+    )
+    total = re.search(r"^TOTAL .*?(\d+)%", output, re.MULTILINE)
+    assert total, output
+    assert int(total[1]) >= COVERAGE, output
+
+
+def test_its_own_tests_pass_in_parallel(project: Project) -> None:
+    output = project.run("make", "test", "ARGS=tests -n 2 -q")
+    assert re.search(r"\d+ passed", output)
+
+
+def test_importing_it_warns_of_nothing(project: Project) -> None:
+    url = {"DATABASE_URL": "postgresql+asyncpg://nobody@localhost/nothing"}
+    script = "import src.main; src.main.app; import src.__main__"
+    project.run(project.python, "-W", "error", "-c", script, environment=url)
+
+
+def test_pylint_likes_it(project: Project) -> None:
+    options = [
+        "--max-line-length=88",
+        "--extension-pkg-allow-list=nh3,orjson",  # what they hold is only in their C
+        "--disable=unsubscriptable-object",  # orm.Mapped[int], which it does not know
+    ]
+    library = project.run(project.python, "-c", "import sysconfig as s; " + LIBRARY)
+    done = subprocess.run(
+        [sys.executable, "-m", "pylint", *options, "src"],
+        cwd=project.path,
+        env={**clean_environment(), "PYTHONPATH": library.strip()},
+        capture_output=True,
+        text=True,
+    )
+    rated = re.search(r"rated at ([\d.]+)/10", done.stdout)
+    assert rated, done.stderr
+    assert float(rated[1]) >= PYLINT, done.stdout
+
+
+LIBRARY = "print(s.get_path('purelib'))"
+
+
+def test_bandit_finds_nothing(project: Project) -> None:
+    # Commands are lists of arguments, and none goes through a shell.
+    options = ["--quiet", "--recursive", "--skip=B404,B603"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bandit", *options, "src", "scripts", "scaffold"],
+        cwd=project.path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_entity_makes_the_round_trip(project: Project) -> None:
+    # One client makes more writes here than the ten a minute that are the default.
+    with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
+        assert smoke(url), project.log.read_text()
+
+
+def test_it_starts_fast_and_ends_with_0(project: Project) -> None:
+    on_database = [project.python, "-m", "scripts.postgres", "--"]
+    output = project.run(*on_database, project.python, str(HERE / "measure_start.py"))
+    found = json.loads(output.splitlines()[-1])
+    assert found["statuses"] == [0, 0, 0]
+    assert max(found["seconds"]) < START
+
+
+@pytest.mark.xdist_group("simple_task_api")
+def test_two_entities_may_point_at_each_other(bake: Callable[..., Project]) -> None:
+    """Their tables can be made and removed in no order that is right for both."""
+    project = bake("cycle", f"entities_file={HERE / 'cycle.json'}")
+    tables = f"{project.python} {HERE / 'show_tables.py'}"
+    commands = [
+        *("alembic upgrade head", "alembic check", tables),
+        *("alembic downgrade base", tables),
+        *("alembic upgrade head", "alembic check"),
+    ]
+    on_database = [project.python, "-m", "scripts.postgres", "--", "sh", "-ec"]
+    output = project.run(*on_database, "\n".join(commands))
+    assert output.count("No new upgrade operations detected") == 2
+    assert re.findall(r"^tables: (.*)$", output, re.MULTILINE) == [
+        "alembic_version people teams",
+        "alembic_version",
+    ]
+    with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
+        assert smoke(url), project.log.read_text()

@@ -1,0 +1,147 @@
+"""The service, PostgreSQL, Redis and Prometheus on loopback, with the shipped files."""
+
+import contextlib
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.postgres import EmbeddedPostgres
+from tools import dashboards
+from tools.dashboards import Prometheus
+from tools.packs import Pack
+from tools.project import HOST, PATIENCE, end, free_port, wait_until_healthy
+from tools.smoke import smoke
+
+pytestmark = pytest.mark.slow
+
+TRAFFIC = 12.0  # seconds
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs, and since when."""
+
+    service: str
+    prometheus: Prometheus
+    started: float
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def stack(
+    pack: Pack,
+    program: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """All of it, after a little traffic."""
+    redis, server = program("redis-server"), program("prometheus")
+    folder = tmp_path_factory.mktemp("stack")
+    with contextlib.ExitStack() as running, (folder / "log").open("ab") as log:
+
+        def run(*command: str) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+            running.callback(end, process)
+            return process
+
+        database = running.enter_context(EmbeddedPostgres())
+        ports = [free_port() for _ in range(3)]
+        run(redis, "--port", str(ports[0]), "--bind", HOST, "--save", "")
+        environment = {
+            "DATABASE_URL": database.url,
+            "REDIS_URL": f"redis://{HOST}:{ports[0]}/0",
+            "ENVIRONMENT": "development",
+            "RATE_LIMIT_ENABLED": "false",
+            "HOST": HOST,
+            "PORT": str(ports[1]),
+        }
+        service = pack.project.start(
+            "src.migrate", "--then-serve", environment=environment
+        )
+        running.callback(end, service)
+        url = f"http://{HOST}:{ports[1]}"
+        wait_until_healthy(service, url)
+        settings = folder / "prometheus.yml"
+        settings.write_text(yaml.safe_dump(configuration(pack, ports[1])))
+        run(
+            server,
+            f"--config.file={settings}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={HOST}:{ports[2]}",
+        )
+        prometheus = Prometheus(f"http://{HOST}:{ports[2]}")
+        started = time.time()
+        make_traffic(url)
+        yield Stack(url, prometheus, started, folder)
+
+
+def configuration(pack: Pack, port: int) -> dict[str, Any]:
+    """The shipped one, with the service's address, and faster than in production."""
+    path = pack.path / "docker" / "prometheus.yml"
+    settings: dict[str, Any] = yaml.safe_load(path.read_text())
+    settings["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    settings["rule_files"] = [
+        str(path.parent / "prometheus" / rules) for rules in settings["rule_files"]
+    ]
+    (scraped,) = settings["scrape_configs"]
+    del scraped["dns_sd_configs"]
+    scraped["static_configs"] = [{"targets": [f"{HOST}:{port}"]}]
+    return settings
+
+
+def make_traffic(url: str) -> None:
+    """Every entity through every verb, and some requests that fail."""
+    until = time.monotonic() + TRAFFIC
+    while time.monotonic() < until:
+        assert smoke(url)
+        for path in ("/health/ready", "/nowhere"):
+            with contextlib.suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(url + path, timeout=10).close()
+
+
+def test_prometheus_scrapes_the_service(stack: Stack, pack: Pack) -> None:
+    (target,) = stack.prometheus.get("targets")["activeTargets"]
+    assert (target["health"], target["lastError"]) == ("up", "")
+    assert target["scrapeUrl"].endswith("/metrics/metrics")
+    assert target["labels"]["job"] == pack.path.name
+
+
+def test_every_query_of_every_dashboard_has_an_answer(stack: Stack, pack: Pack) -> None:
+    asked = 0
+    for name, board in dashboards.load(pack.path / "docker/grafana/dashboards").items():
+        for title, query in dashboards.queries(board, stack.prometheus):
+            unresolved = re.findall(r"\$(?!1\b).*", query)  # $1: label_replace's own
+            assert not unresolved, f"{name}, {title}: {query}"
+            assert has_points(stack, query), f"{name}, {title}: no data for {query}"
+            asked += 1
+    assert asked > 50  # eleven entities with three queries each, and the rest
+
+
+def has_points(stack: Stack, query: str) -> bool:
+    """Whether the query draws something, in a moment if not yet."""
+    deadline = time.monotonic() + PATIENCE / 3
+    while not stack.prometheus.points(query, stack.started, time.time()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def test_every_rule_is_loaded_and_evaluated(stack: Stack) -> None:
+    groups = stack.prometheus.get("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}, rules
+    recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    assert {rule["type"] for rule in rules} == {"alerting", "recording"}
+    for name in recorded - {name for name in recorded if ":http_errors:rate" in name}:
+        assert has_points(stack, name), name
+    firing = stack.prometheus.get("alerts")["alerts"]
+    assert firing == []

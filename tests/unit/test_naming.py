@@ -1,0 +1,147 @@
+"""Words: cases, plurals, reserved names, and names that PostgreSQL holds whole."""
+
+import builtins
+import keyword
+import re
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaffold import naming, reserved
+
+CLASSES = st.from_regex(r"[A-Z][A-Za-z0-9]{0,20}", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [
+        ("Task", "task"),
+        ("OrderItem", "order_item"),
+        ("HTTPRequest", "http_request"),
+        ("APIKey", "api_key"),
+        ("OAuthToken2", "oauth_token2"),
+        ("URL", "url"),
+        ("URLs", "urls"),
+        ("XMLHTTPRequest", "xmlhttp_request"),
+        ("S3Bucket", "s3_bucket"),
+        ("IPv4Address", "ipv4_address"),
+        ("A", "a"),
+        ("AB", "ab"),
+        ("AbC", "ab_c"),
+        ("X1Y2", "x1_y2"),
+        ("USState", "us_state"),
+        ("GraphQLQuery", "graphql_query"),
+    ],
+)
+def test_snake(name: str, snake: str) -> None:
+    assert naming.snake(name) == snake
+
+
+@given(CLASSES)
+def test_snake_keeps_every_letter_in_order(name: str) -> None:
+    snake = naming.snake(name)
+    assert re.fullmatch("[a-z][a-z0-9_]*", snake)
+    assert snake.replace("_", "") == name.lower()
+
+
+@pytest.mark.parametrize(
+    ("singular", "plural"),
+    [
+        ("task", "tasks"),
+        ("order_item", "order_items"),
+        ("category", "categories"),
+        ("day", "days"),
+        ("soliloquy", "soliloquies"),
+        ("person", "people"),
+        ("analysis", "analyses"),
+        ("diagnosis", "diagnoses"),
+        ("status", "statuses"),
+        ("address", "addresses"),
+        ("box", "boxes"),
+        ("branch", "branches"),
+        ("epoch", "epochs"),
+        ("quiz", "quizzes"),
+        ("child", "children"),
+        ("salesman", "salesmen"),
+        ("human", "humans"),
+        ("mouse", "mice"),
+        ("leaf", "leaves"),
+        ("lens", "lenses"),
+        ("photo", "photos"),
+        ("hero", "heroes"),
+        ("matrix", "matrices"),
+        ("index", "indexes"),
+        ("datum", "data"),
+        ("bus", "buses"),
+        ("canvas", "canvases"),
+        ("alias", "aliases"),
+        ("iris", "irises"),
+        ("token2", "token2s"),
+        ("house", "houses"),
+    ],
+)
+def test_plural_and_back(singular: str, plural: str) -> None:
+    assert naming.plural(singular) == plural
+    if singular != "iris":
+        assert naming.singular(plural) == singular
+
+
+@pytest.mark.parametrize("word", ["sheep", "series", "news", "data", "order_details"])
+def test_what_has_no_plural_becomes_a_list(word: str) -> None:
+    assert naming.plural(word) == f"{word}_list"
+    assert naming.singular(f"{word}_list") == word
+
+
+@given(CLASSES)
+def test_a_plural_is_a_name_and_never_its_singular(name: str) -> None:
+    snake = naming.snake(name)
+    assert re.fullmatch("[a-z][a-z0-9_]*", naming.plural(snake))
+    assert naming.plural(snake) != snake
+
+
+def test_every_name_of_pydantic_is_reserved() -> None:
+    public = {name for name in dir(pydantic.BaseModel) if not name.startswith("_")}
+    assert public <= reserved.ATTRIBUTES
+
+
+def test_every_keyword_is_reserved() -> None:
+    assert set(keyword.kwlist) <= reserved.ATTRIBUTES & reserved.MODULES
+    for word in reserved.KEYWORDS - reserved.CLASSES:
+        assert naming.attribute(word) == f"{word}_"
+
+
+def test_builtins_in_annotations_are_reserved() -> None:
+    annotations = {"int", "str", "bool", "float", "list", "dict", "type", "object"}
+    assert annotations <= reserved.ATTRIBUTES & set(dir(builtins))
+
+
+@pytest.mark.parametrize("word", ["title", "model_name", "limit", "order", "date"])
+def test_other_words_stay_as_they_are(word: str) -> None:
+    assert naming.attribute(word) == word
+
+
+def test_modules_keep_away_from_fixed_files_and_devices() -> None:
+    assert naming.module("class") == "class_"
+    assert naming.module("con") == "con_"
+    assert naming.module("health") == "health"
+    assert naming.routes_module("health") == "health_"
+    assert naming.routes_module("tasks") == "tasks"
+
+
+@given(st.text("abcdefghij_é", min_size=1, max_size=200))
+def test_shortened_names_fit_and_differ(name: str) -> None:
+    short = naming.shorten(name)
+    assert len(short.encode()) <= naming.MAX_BYTES
+    assert short == naming.shorten(name)
+    if len(name.encode()) <= naming.MAX_BYTES:
+        assert short == name
+    else:
+        assert short != naming.shorten(name + "x")
+
+
+def test_constraint_names() -> None:
+    assert naming.constraint("ix", "tasks", "done", "due") == "ix_tasks_done_due"
+    long = naming.constraint("uq", "t" * 40, "c" * 40)
+    assert long == "uq_" + "t" * 40 + "_" + "c" * 10 + "_" + long[-8:]

@@ -1,0 +1,345 @@
+"""The values of generated tests: legal where they should be, and never by luck."""
+
+import datetime as dt
+import decimal
+import json
+import math
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaffold import boundaries, fields, patterns, samples, strings
+from scaffold.cases import CaseView
+from scaffold.defaults import Refused
+from scaffold.model import Entity, Field, Reference, Spec
+
+ENTITY = Entity("OrderItem", "order_items")
+# What generated modules have at hand.
+NAMES = {"dt": dt, "decimal": decimal, "uuid": uuid}
+
+
+class Support:
+    """The part of tests/support.py that expressions use."""
+
+    @staticmethod
+    def pick(n: int, *choices: object) -> object:
+        return choices[n % len(choices)]
+
+
+def value_of(expression: str, n: int = 1) -> Any:
+    """Run an expression as a generated test would."""
+    names = {**NAMES, "support": Support, "n": n}
+    return eval(expression, names)  # noqa: S307 - that is what it is for
+
+
+def is_legal(field: Field, value: Any) -> bool:
+    """Let the checker of defaults judge, which knows nothing of samples."""
+    if isinstance(value, dt.date | dt.time | uuid.UUID):
+        value = str(value) if isinstance(value, uuid.UUID) else value.isoformat()
+    if isinstance(value, float):
+        value = decimal.Decimal(repr(value))
+    try:
+        fields.TYPES[field.type].default(value, field)
+    except Refused:
+        return False
+    return True
+
+
+def check(field: Field) -> None:
+    """Hold the samples and the edges of a field to its own rules."""
+    series = samples.series(ENTITY, field)
+    assert series is not None
+    for number in samples.TRIED:
+        value = value_of(series.expression, number)
+        assert value == series.at(number)
+        assert is_legal(field, value), (series.expression, number)
+    edges = boundaries.edges(field)
+    for expression in edges.accepted:
+        assert is_legal(field, value_of(expression)), expression
+    for expression in (*edges.refused, *edges.malformed):
+        assert not is_legal(field, value_of(expression)), expression
+
+
+# Patterns
+
+PATTERNS = [
+    ("^[a-z0-9]+(-[a-z0-9]+)*$", 0, 100),
+    (r"^\+[1-9][0-9]{6,14}$", 0, 20),
+    ("^[A-Z]{2}$", 2, 2),
+    ("[a-z]", 10, 255),
+    ("^(foo|bar|bazqux)$", 0, 255),
+    ("^(?:[01]\\d|2[0-3]):[0-5]\\d$", 0, 5),
+    ("\\d{3}-\\d{4}", 0, 255),
+    ("^#[0-9a-fA-F]{6}$", 7, 7),
+    ("^[^<>&]*$", 1, 50),
+    ("^.{5,}$", 0, None),
+    ("(?i)^abc$", 0, 255),
+    ("^\\w+\\s\\w+$", 20, 30),
+    ("^a*$", 0, 3),
+    ("^<[a-z]+>$", 0, 30),
+    ("^[\\u0400-\\u04ff]+$", 2, 5),
+    ("^v?\\d+\\.\\d+\\.\\d+(-[a-z]+(\\.[a-z]+)*)?$", 0, 255),
+    ("^([a-z]{2}){5}$", 10, 10),
+    ("^(([a-z]+)\\.)+[a-z]{2,}$", 0, 63),
+    ("a|b", 3, 3),
+    ("^[a-z]+$", 300, 300),
+    ("^(a+)+$", 30, 40),
+    ("\\bfoo\\b", 0, 255),
+]
+
+
+@pytest.mark.parametrize(("pattern", "least", "most"), PATTERNS)
+def test_texts_match_their_pattern(pattern: str, least: int, most: int | None) -> None:
+    texts = strings.matching(pattern, least, most, 12)
+    assert texts
+    assert len(set(texts)) == len(texts)
+    for text in texts:
+        assert re.search(pattern, text)
+        assert least <= len(text) <= (most or strings.LONGEST)
+        assert text.isprintable()
+    assert strings.matching(pattern, least, most, 12) == texts
+
+
+@pytest.mark.parametrize(("pattern", "least", "most"), PATTERNS)
+def test_other_texts_do_not_match(pattern: str, least: int, most: int | None) -> None:
+    text = strings.other(pattern, least, most)
+    if text is not None:
+        assert not re.search(pattern, text)
+        assert least <= len(text) <= (most or strings.LONGEST)
+    else:
+        assert pattern in ("^.{5,}$",)
+
+
+def test_few_texts_are_all_there_are() -> None:
+    assert set(strings.matching("^(red|green)$", 0, 9, 12)) == {"red", "green"}
+    assert strings.matching("^$", 0, 9, 12) == [""]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "least", "most"), [("^a$", 2, 3), ("^a{5}$", 0, 4), ("^\\n$", 0, 9)]
+)
+def test_no_text_is_no_text(pattern: str, least: int, most: int) -> None:
+    assert strings.matching(pattern, least, most, 12) == []
+
+
+def test_markup_is_the_last_resort() -> None:
+    for pattern in ("^.{3}$", "^[^a]{4}$", "^[!-~]{2}$", "^\\S+$"):
+        for text in strings.matching(pattern, 0, 20, 12):
+            assert not set(text) & set("<>&")
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "[a-f]", "\\d", "(x|yz)", "[^q]", ".", "\\w"]).flatmap(
+            lambda atom: st.sampled_from([atom, atom + "?", atom + "{2,3}"])
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(0, 12),
+)
+def test_any_pattern_of_enough_room_is_matched(parts: list[str], least: int) -> None:
+    pattern = "^" + "".join(parts) + ".*$"
+    assert patterns.judge(pattern) is None
+    texts = strings.matching(pattern, least, 60, 3)
+    assert texts
+    assert all(re.search(pattern, text) and len(text) >= least for text in texts)
+
+
+# Fields
+
+
+def text_fields() -> Iterator[Field]:
+    """Yield texts with and without room."""
+    for least, most in ((None, 255), (0, 1), (1, 1), (1, 3), (10, 10), (30, 40)):
+        yield Field("title", "string", min_length=least, max_length=most)
+    yield Field("body", "text")
+    yield Field("body", "text", min_length=10)
+    yield Field("a_name_" + "x" * 56, "string", min_length=60, max_length=70)
+    yield Field("a_name_" + "x" * 56, "string", max_length=20)
+    for pattern, least, most in PATTERNS:
+        if pattern != "\\bfoo\\b":
+            yield Field(
+                "code", "text", pattern=pattern, min_length=least, max_length=most
+            )
+
+
+@pytest.mark.parametrize("field", list(text_fields()), ids=repr)
+def test_texts_are_legal(field: Field) -> None:
+    check(field)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Field("site", "url", max_length=2048),
+        Field("site", "url", max_length=25),
+        Field("site", "url", max_length=12),
+        Field("site", "url", max_length=8),
+        Field("mail", "email", max_length=320),
+        Field("mood", "enum", values=("good", "bad", 'it\'s "so" \\ so')),
+        Field("mood", "enum", values=("none of them",)),
+        Field("flag", "boolean"),
+        Field("day", "date"),
+        Field("hour", "time"),
+        Field("moment", "datetime"),
+        Field("key", "uuid"),
+        Field("data", "json"),
+    ],
+    ids=repr,
+)
+def test_other_types_are_legal(field: Field) -> None:
+    check(field)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expression"),
+    [
+        ({}, "n"),
+        ({"ge": 1}, "n"),
+        ({"gt": 17}, "18 + n"),
+        ({"ge": 0, "le": 9}, "n % 10"),
+        ({"ge": 1, "le": 5}, "1 + n % 5"),
+        ({"multiple_of": 10}, "n * 10"),
+        ({"ge": 10, "le": 50, "multiple_of": 10}, "(1 + n % 5) * 10"),
+        ({"ge": 7, "le": 7}, "7 + n % 1"),
+    ],
+)
+def test_integers_read_well(limits: dict[str, int], expression: str) -> None:
+    field = Field("count", "integer", **limits)
+    series = samples.series(ENTITY, field)
+    assert series is not None
+    assert series.expression == expression
+    check(field)
+
+
+NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20)
+
+
+@given(NUMBERS, NUMBERS, st.integers(1, 50), st.booleans(), st.booleans())
+def test_integers_are_legal(
+    low: int, high: int, step: int, least_open: bool, most_open: bool
+) -> None:
+    low, high = sorted((low, high))
+    bounds = {"gt" if least_open else "ge": low, "lt" if most_open else "le": high}
+    field = Field("count", "integer", multiple_of=step, **bounds)
+    first, last, _ = samples.integer_range(field)
+    if first <= last:
+        check(field)
+    else:
+        assert samples.series(ENTITY, field) is None
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-2, 2)
+
+
+@given(FLOATS, FLOATS, st.booleans(), st.booleans())
+def test_floats_are_legal(
+    low: float, high: float, least_open: bool, most_open: bool
+) -> None:
+    low, high = sorted((low, high))
+    bounds = {"gt" if least_open else "ge": low, "lt" if most_open else "le": high}
+    field = Field("weight", "float", **bounds)
+    first, last = samples.float_range(field)
+    if first <= last:
+        check(field)
+    else:
+        assert samples.series(ENTITY, field) is None
+
+
+@st.composite
+def decimal_fields(draw: st.DrawFn) -> Field:
+    """Decimals of any precision, with bounds that need not fit the scale."""
+    precision = draw(st.integers(1, 40) | st.just(1000))
+    scale = draw(st.integers(0, min(precision, 12)) | st.just(precision))
+    bound = st.none() | st.decimals(-1000, 1000, places=3)
+    low, high = draw(bound), draw(bound)
+    if low is not None and high is not None:
+        low, high = sorted((low, high))
+    bounds = {"gt" if draw(st.booleans()) else "ge": low}
+    bounds["lt" if draw(st.booleans()) else "le"] = high
+    return Field("price", "decimal", precision=precision, scale=scale, **bounds)
+
+
+@given(decimal_fields())
+def test_decimals_are_legal(field: Field) -> None:
+    first, last = samples.decimal_range(field)
+    if first <= last:
+        check(field)
+    else:
+        assert samples.series(ENTITY, field) is None
+
+
+def test_decimals_read_well() -> None:
+    for limits, expression in (
+        ({"precision": 12, "scale": 2}, 'decimal.Decimal("0.99") + n'),
+        ({"precision": 9, "scale": 0}, "decimal.Decimal(n)"),
+        (
+            {"precision": 4, "scale": 4, "gt": 0},
+            "decimal.Decimal(1 + n % 9999).scaleb(-4)",
+        ),
+    ):
+        series = samples.series(ENTITY, Field("price", "decimal", **limits))
+        assert series is not None
+        assert series.expression == expression
+
+
+def test_json_is_written_as_a_formatter_would() -> None:
+    value = {"a": [1, 2.5, None, True], 'it\'s "so"': "x" * 30, "d": {}}
+    written = boundaries.json_expression(value)
+    assert value_of(written) == value
+    assert written.startswith('{"a": [1, 2.5, None, True], ')
+    assert '"x" * 30' in written
+    assert boundaries.json_expression(decimal.Decimal("1.50")) == '"1.50"'
+    assert json.loads(json.dumps(value_of(written))) == value
+
+
+# What must be unique, and how far the values go
+
+
+def capacity(*entities: Entity) -> int:
+    """How many rows of the last entity tests can store."""
+    return CaseView(entities[-1], Spec(entities)).capacity
+
+
+def test_capacity_is_the_number_of_distinct_rows() -> None:
+    flag = Field("flag", "boolean", required=True, unique=True)
+    mood = Field("mood", "enum", values=("a", "b", "c"), unique=True)
+    name = Field("name", "string", unique=True, max_length=255)
+    assert capacity(Entity("A", "as")) == samples.ENOUGH
+    assert capacity(Entity("A", "as", fields=(name,))) == samples.ENOUGH
+    assert capacity(Entity("A", "as", fields=(mood, name))) == 3
+    assert capacity(Entity("A", "as", fields=(flag, mood))) == 2
+
+
+def test_capacity_counts_pairs() -> None:
+    flag = Field("flag", "boolean")
+    mood = Field("mood", "enum", values=("a", "b", "c"))
+    pair = Entity("A", "as", fields=(flag, mood), unique=(("flag", "mood"),))
+    assert capacity(pair) == 6
+    parent = Reference("parent", "many_to_one", "A")
+    loose = Entity(
+        "A", "as", fields=(flag,), references=(parent,), unique=(("flag", "parent_id"),)
+    )
+    assert capacity(loose) == samples.ENOUGH
+
+
+def test_capacity_is_that_of_required_parents() -> None:
+    flag = Field("flag", "boolean", unique=True)
+    rare = Entity("Rare", "rares", fields=(flag,))
+    needs = Reference("rare", "many_to_one", "Rare", required=True)
+    also = Reference("other", "many_to_one", "Rare", required=True)
+    may = Reference("maybe", "many_to_one", "Rare")
+    assert capacity(rare, Entity("A", "as", references=(needs,))) == 2
+    assert capacity(rare, Entity("A", "as", references=(needs, also))) == 1
+    assert capacity(rare, Entity("A", "as", references=(may,))) == samples.ENOUGH
+
+
+def test_floats_have_no_plus_in_the_exponent() -> None:
+    assert samples.float_expression(1e300) == "1e300"
+    assert samples.float_expression(math.ulp(0)) == "5e-324"

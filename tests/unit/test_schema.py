@@ -1,0 +1,96 @@
+"""entities.schema.json: valid itself, complete, and of one mind with the checker."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from scaffold import keys, schema
+from scaffold.fields import TYPES
+
+SPECS = Path(__file__).parents[1] / "specs"
+TREE = SPECS.parents[1] / "{{cookiecutter.project_slug}}"
+EXAMPLES = TREE / "scaffold" / "examples"
+GOOD = [*sorted((SPECS / "good").glob("*.json")), *sorted(EXAMPLES.glob("*.json"))]
+VALIDATOR = Draft202012Validator(schema.build())
+
+
+def refuse(name: str) -> None:
+    raise ValueError(f"{name} is Python's own")
+
+
+def parsed() -> dict[str, Any]:
+    """Return the bad examples that are JSON at all."""
+    documents = {}
+    for path in sorted((SPECS / "bad").glob("*.json")):
+        try:
+            text = path.read_bytes().decode()
+            documents[path.stem] = json.loads(text, parse_constant=refuse)
+        except (ValueError, RecursionError):
+            continue
+    return documents
+
+
+BAD = parsed()
+# What takes more than a schema: other places of the file, arithmetic, other engines.
+BEYOND = set((SPECS / "beyond_schema.txt").read_text(encoding="utf-8").split())
+
+
+def test_is_valid_itself() -> None:
+    Draft202012Validator.check_schema(schema.build())
+    assert json.loads(schema.render()) == json.loads(json.dumps(schema.build()))
+
+
+@pytest.mark.parametrize("path", GOOD, ids=[path.stem for path in GOOD])
+def test_accepts_every_good_example(path: Path) -> None:
+    document = json.loads(path.read_text(encoding="utf-8-sig"))
+    assert [error.message for error in VALIDATOR.iter_errors(document)] == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_rejects_every_bad_example_that_a_schema_can(name: str) -> None:
+    assert VALIDATOR.is_valid(BAD[name]) == (name in BEYOND)
+
+
+def test_the_list_of_the_others_is_exact() -> None:
+    assert set(BAD) >= BEYOND
+
+
+def objects(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for item in node.values():
+            yield from objects(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from objects(item)
+
+
+def test_every_key_has_a_description() -> None:
+    definitions = schema.build()["$defs"]
+    assert isinstance(definitions, dict)
+    for definition in (schema.build(), *definitions.values()):
+        for name, described in definition["properties"].items():
+            assert described["description"], name
+    for field_type in TYPES.values():
+        assert all(key.description for key in field_type.keys.values())
+
+
+def test_every_key_of_the_tables_is_there() -> None:
+    built: Any = schema.build()
+    assert set(built["properties"]) == set(keys.TOP)
+    assert set(built["$defs"]["entity"]["properties"]) == set(keys.ENTITY)
+    assert set(built["$defs"]["relation"]["properties"]) == set(keys.RELATION)
+    own = {name for one in TYPES.values() for name in one.keys}
+    assert set(built["$defs"]["field"]["properties"]) == set(keys.FIELD) | own
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_each_type_takes_its_own_keys_only(name: str) -> None:
+    other = "values" if name != "enum" else "ge"
+    field = {"name": "a", "type": name, other: ["x"]}
+    document = {"entities": [{"name": "Task", "fields": [field]}]}
+    assert not VALIDATOR.is_valid(document)

@@ -1,0 +1,167 @@
+"""The smoke client, against a small server that can be made to misbehave."""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tools.smoke import smoke
+
+TITLE = {"type": "string", "minLength": 1, "maxLength": 50}
+REFERENCE = {"type": "string", "format": "uuid"}
+SHAPES: dict[str, dict[str, Any]] = {
+    "tasks": {
+        "properties": {"title": TITLE, "boss_id": REFERENCE, "crm_id": REFERENCE},
+        "required": ["title", "boss_id"],
+    },
+    "people": {"properties": {"name": TITLE}, "required": ["name"]},
+    "rooms": {"properties": {"name": TITLE}, "required": ["name"]},
+}
+TARGETS = {"boss_id": "people"}
+
+
+def document() -> dict[str, Any]:
+    """What a service would say of these shapes, as far as the client reads it."""
+    page = {"properties": {"items": {"type": "array"}}}
+    paths: dict[str, Any] = {}
+    for plural, shape in SHAPES.items():
+        body = {"requestBody": {"content": {"application/json": {"schema": shape}}}}
+        paths[f"/api/v1/{plural}"] = {"get": {}, "post": body}
+        paths[f"/api/v1/{plural}/{{id}}"] = {"get": {}, "put": body, "patch": body}
+    answer = {"content": {"application/json": {"schema": page}}}
+    lists = {"get": {"responses": {"200": answer}}}
+    paths["/api/v1/people/{id}/tasks"] = lists
+    return {"paths": paths}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Five verbs over dictionaries; `server.fault` breaks one of them."""
+
+    server: "Server"
+
+    def answer(self, status: int, body: Any = None) -> None:
+        self.send_response(status)
+        self.end_headers()
+        if body is not None:
+            self.wfile.write(json.dumps(body).encode())
+
+    def body(self) -> dict[str, Any]:
+        length = int(self.headers.get("Content-Length") or 0)
+        found: dict[str, Any] = json.loads(self.rfile.read(length) or b"{}")
+        return found
+
+    def find(self) -> tuple[dict[str, Any], str]:
+        parts = self.path.partition("?")[0].split("/")[3:]
+        return self.server.rows[parts[0]], parts[1] if len(parts) > 1 else ""
+
+    def do_GET(self) -> None:
+        fault = self.server.fault
+        if not self.path.startswith("/api/"):
+            found = document() if self.path == "/openapi.json" else {}
+            return self.answer(503 if fault == self.path else 200, found)
+        rows, row_id = self.find()
+        if not row_id:
+            items = [] if fault == "list" else list(rows.values())
+            return self.answer(200, {"items": items, "next": None})
+        if self.path.endswith("/tasks"):
+            return self.answer(404 if fault == "reverse" else 200, {"items": []})
+        row = rows.get(row_id)
+        if row and fault == "get":
+            row = row | {"extra": 1}
+        return self.answer(200 if row else 404, row or {})
+
+    def do_POST(self) -> None:
+        rows, _ = self.find()
+        body = self.body()
+        for name, target in TARGETS.items():
+            if name in body and body[name] not in self.server.rows[target]:
+                problem = {"error": "reference_not_found", "fields": [name]}
+                return self.answer(422, problem)
+        row = {"id": str(uuid.uuid4()), **body}
+        rows[row["id"]] = row
+        if self.server.fault == "create":
+            row = row | {"title": "another", "name": "another"}
+        return self.answer(200 if self.server.fault == "status" else 201, row)
+
+    def do_PUT(self) -> None:
+        rows, row_id = self.find()
+        rows[row_id] = {"id": row_id, **self.body()}
+        self.answer(200, rows[row_id])
+
+    def do_PATCH(self) -> None:
+        rows, row_id = self.find()
+        changes = {} if self.server.fault == "patch" else self.body()
+        rows[row_id] |= changes
+        if self.server.fault == "forget":
+            rows[row_id].pop("boss_id", None)
+        self.answer(200, rows[row_id])
+
+    def do_DELETE(self) -> None:
+        rows, row_id = self.find()
+        if self.server.fault != "delete":
+            del rows[row_id]
+        self.answer(204)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """A server with rows, and perhaps a fault."""
+
+    fault = ""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.rows: dict[str, dict[str, Any]] = {plural: {} for plural in SHAPES}
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def test_a_sound_service_passes_and_is_left_empty(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert smoke(server.url)
+    assert "3 resources" in capsys.readouterr().out
+    assert not any(server.rows.values())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("status", "create", "get", "list", "reverse", "patch", "forget", "delete"),
+        *("/health/ready", "/metrics/metrics", "/docs", "/openapi.json"),
+    ],
+)
+def test_a_fault_is_found(
+    server: Server, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    server.fault = fault
+    assert not smoke(server.url, seed=1)
+    assert "--seed 1" in capsys.readouterr().err
+
+
+def test_a_target_that_cannot_be_found_is_named(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TARGETS, "boss_id", "tasks")
+    assert not smoke(server.url)
+    assert "no row of these could be created: tasks" in capsys.readouterr().err
+
+
+def test_nobody_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not smoke("http://127.0.0.1:9")
+    assert "GET /openapi.json" in capsys.readouterr().err

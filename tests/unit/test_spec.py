@@ -1,0 +1,405 @@
+"""entities.json to Spec: the corpus, what relations become, limits and speed."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold import spec
+from scaffold.model import MISSING, Entity, Link, Reference, Reverse, Spec
+
+TESTS = Path(__file__).parents[1]
+TREE = TESTS.parent / "{{cookiecutter.project_slug}}"
+GOOD = sorted((TESTS / "specs" / "good").glob("*.json"))
+BAD = sorted((TESTS / "specs" / "bad").glob("*.json"))
+EXAMPLES = sorted((TREE / "scaffold" / "examples").glob("*.json"))
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+def load(*entities: dict[str, Any]) -> Spec:
+    return spec.parse(json.dumps({"entities": entities}).encode())
+
+
+def problems(*entities: dict[str, Any]) -> list[str]:
+    with pytest.raises(spec.SpecError) as caught:
+        load(*entities)
+    return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
+
+
+def relation(name: str, kind: str, target: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "target": target, **more}
+
+
+@pytest.mark.parametrize("path", GOOD + EXAMPLES, ids=names(GOOD + EXAMPLES))
+def test_good(path: Path) -> None:
+    parsed = spec.load(path)
+    document = json.loads(path.read_text(encoding="utf-8-sig"))
+    assert [entity.name for entity in parsed.entities] == [
+        entity["name"] for entity in document["entities"]
+    ]
+    for entity in parsed.entities:
+        assert parsed.entity(entity.name) is entity
+        hold_together(parsed, entity)
+
+
+def hold_together(parsed: Spec, entity: Entity) -> None:
+    """Each side of a relation names the other one."""
+    for reference in entity.references:
+        if reference.reverse:
+            sides = parsed.entity(reference.target).reverses
+            back = next(side for side in sides if side.name == reference.reverse)
+            assert (back.source, back.reference) == (entity.name, reference.name)
+            assert (back.kind == "one") == (reference.kind == "one_to_one")
+    for reverse in entity.reverses:
+        owners = parsed.entity(reverse.source).references
+        owner = next(side for side in owners if side.name == reverse.reference)
+        assert (owner.target, owner.reverse) == (entity.name, reverse.name)
+    for link in entity.links:
+        if link.reverse:
+            links = parsed.entity(link.target).links
+            other = next(one for one in links if one.name == link.reverse)
+            assert (other.target, other.reverse) == (entity.name, link.name)
+            assert other.table == link.table
+            assert other.owner is not link.owner
+            assert other.left_column == link.right_column != link.left_column
+
+
+@pytest.mark.parametrize("path", BAD, ids=names(BAD))
+def test_bad(path: Path) -> None:
+    expected = path.with_suffix(".txt").read_text(encoding="utf-8")
+    with pytest.raises(spec.SpecError) as caught:
+        spec.parse(path.read_bytes())
+    assert spec.report(caught.value) + "\n" == expected
+
+
+def test_the_corpus_is_large_and_complete() -> None:
+    assert len(GOOD) >= 40
+    assert len(BAD) >= 120
+    texts = {path.stem for path in (TESTS / "specs" / "bad").glob("*.txt")}
+    assert texts == set(names(BAD))
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_reports_do_not_depend_on_the_hash_seed(seed: str) -> None:
+    code = (
+        "import sys, pathlib; from scaffold import spec\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: spec.parse(pathlib.Path(name).read_bytes())\n"
+        "    except spec.SpecError as error: sys.stdout.buffer.write("
+        "(spec.report(error) + '\\n').encode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, *map(str, BAD)],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(TREE), "PYTHONHASHSEED": seed},
+    )
+    texts = [path.with_suffix(".txt").read_text(encoding="utf-8") for path in BAD]
+    assert done.stdout.decode() == "".join(texts)
+
+
+def test_defaults_are_what_templates_write() -> None:
+    fields = spec.load(TESTS / "specs/good/every_type_defaults.json").entities[0].fields
+    assert {field.type: field.default for field in fields} == {
+        "string": "s",
+        "text": "t",
+        "integer": -7,
+        "float": 0.1,
+        "decimal": Decimal("1.50"),
+        "boolean": True,
+        "date": "2026-02-28",
+        "time": "23:59:59.999999",
+        "datetime": "2027-01-01T04:59:59.500000+00:00",
+        "uuid": "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        "enum": "x",
+        "email": "Jo.Doe+tag@example.org",
+        "url": "https://example.org:8080/a?b=c#d",
+        "json": {"a": [1, 2.5, None, True, "x", {}]},
+    }
+    exact = {type(field.default) for field in fields if field.type == "json"}
+    assert exact == {dict}
+
+
+def test_limits_that_are_left_out() -> None:
+    (entity,) = spec.load(TESTS / "specs/good/every_type_plain.json").entities
+    fields = {field.type: field for field in entity.fields}
+    lengths = {name: field.max_length for name, field in fields.items()}
+    assert {name: length for name, length in lengths.items() if length} == {
+        "string": 255,
+        "email": 320,
+        "url": 2048,
+    }
+    assert (fields["decimal"].precision, fields["decimal"].scale) == (18, 2)
+    assert all(field.default is MISSING and field.nullable for field in entity.fields)
+
+
+def test_nullable_means_not_required_and_no_default() -> None:
+    base = {"type": "integer"}
+    (entity,) = load(
+        {
+            "name": "Task",
+            "fields": [
+                {"name": "a", **base},
+                {"name": "b", "required": True, **base},
+                {"name": "c", "default": 1, **base},
+                {"name": "d", "required": True, "default": 1, **base},
+            ],
+        }
+    ).entities
+    assert [field.nullable for field in entity.fields] == [True, False, False, False]
+
+
+def test_names_of_an_entity() -> None:
+    (entity,) = load({"name": "OrderItem"}).entities
+    assert entity.snake == entity.module == "order_item"
+    assert entity.table == entity.plural == entity.routes_module == "order_items"
+    assert (entity.url, entity.title) == ("order-items", "order item")
+    health, class_ = load(
+        {"name": "Health", "plural": "health"}, {"name": "Class"}
+    ).entities
+    assert (health.module, health.routes_module) == ("health", "health_")
+    assert (class_.module, class_.variable, class_.plural) == (
+        "class_",
+        "class_",
+        "classes",
+    )
+
+
+def test_attributes_get_an_underscore_where_they_must() -> None:
+    (entity,) = load(
+        {
+            "name": "Task",
+            "fields": [
+                {"name": "class", "type": "text"},
+                {"name": "a", "type": "text"},
+            ],
+            "relations": [relation("metadata", "many_to_one", "Task")],
+        }
+    ).entities
+    assert [field.attribute for field in entity.fields] == ["class_", "a"]
+    (reference,) = entity.references
+    assert (reference.attribute, reference.column) == ("metadata_", "metadata_id")
+
+
+def test_one_to_many_makes_its_other_side() -> None:
+    project, task = load(
+        {
+            "name": "Project",
+            "relations": [
+                relation("tasks", "one_to_many", "Task", back_populates="plan")
+            ],
+        },
+        {
+            "name": "Task",
+            "unique": [["plan", "title"]],
+            "fields": [{"name": "title", "type": "string"}],
+        },
+    ).entities
+    assert project.reverses == (Reverse("tasks", "many", "Task", "plan"),)
+    assert task.references == (
+        Reference("plan", "many_to_one", "Project", reverse="tasks"),
+    )
+    assert task.unique == (("plan_id", "title"),)
+
+
+def test_two_sides_are_one_relation() -> None:
+    both = (
+        {
+            "name": "Project",
+            "relations": [
+                relation("tasks", "one_to_many", "Task", back_populates="project")
+            ],
+        },
+        {
+            "name": "Task",
+            "relations": [
+                relation("project", "many_to_one", "Project", back_populates="tasks")
+            ],
+        },
+    )
+    alone = ({"name": "Project"}, both[1])
+    assert load(*both) == load(*alone)
+    one_names_the_other = json.loads(json.dumps(both))
+    del one_names_the_other[1]["relations"][0]["back_populates"]
+    assert load(*one_names_the_other) == load(*alone)
+
+
+@pytest.mark.parametrize("marker", [{"required": True}, {"on_delete": "cascade"}])
+def test_one_to_one_stands_where_it_says_what_holds(marker: dict[str, Any]) -> None:
+    person, passport = load(
+        {
+            "name": "Person",
+            "relations": [
+                relation("passport", "one_to_one", "Passport", back_populates="person")
+            ],
+        },
+        {
+            "name": "Passport",
+            "relations": [relation("person", "one_to_one", "Person", **marker)],
+        },
+    ).entities
+    assert person.reverses == (Reverse("passport", "one", "Passport", "person"),)
+    assert passport.references[0].reverse == "passport"
+    assert not person.references
+
+
+def test_one_to_one_of_two_equal_sides_stands_on_the_first() -> None:
+    person, passport = load(
+        {
+            "name": "Person",
+            "relations": [relation("passport", "one_to_one", "Passport")],
+        },
+        {
+            "name": "Passport",
+            "relations": [
+                relation("person", "one_to_one", "Person", back_populates="passport")
+            ],
+        },
+    ).entities
+    assert person.references[0].column == "passport_id"
+    assert passport.reverses == (Reverse("person", "one", "Person", "passport"),)
+
+
+def test_on_delete_by_default() -> None:
+    (entity,) = load(
+        {
+            "name": "Task",
+            "relations": [
+                relation("a", "many_to_one", "Task"),
+                relation("b", "many_to_one", "Task", on_delete="cascade"),
+            ],
+        }
+    ).entities
+    assert [one.on_delete for one in entity.references] == ["set_null", "cascade"]
+    task, _ = load(
+        {
+            "name": "Task",
+            "relations": [relation("tag", "many_to_one", "Tag", required=True)],
+        },
+        {"name": "Tag"},
+    ).entities
+    assert task.references[0].on_delete == "restrict"
+
+
+def test_many_to_many() -> None:
+    product, tag = load(
+        {
+            "name": "Product",
+            "relations": [
+                relation("tags", "many_to_many", "Tag", back_populates="products")
+            ],
+        },
+        {"name": "Tag"},
+    ).entities
+    columns = ("products_tags", "product_id", "tag_id")
+    assert product.links == (Link("tags", "Tag", True, "products", *columns),)
+    table, left, right = columns
+    assert tag.links == (
+        Link("products", "Product", False, "tags", table, right, left),
+    )
+    assert product.links[0].ids == "tags_ids"
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("friends", "friend_id"), ("related", "related_id"), ("users", "related_user_id")],
+)
+def test_many_to_many_with_itself_has_two_columns(name: str, column: str) -> None:
+    (user,) = load(
+        {"name": "User", "relations": [relation(name, "many_to_many", "User")]}
+    ).entities
+    (link,) = user.links
+    assert (link.table, link.left_column) == (f"users_{name}", "user_id")
+    assert link.right_column == column
+
+
+def test_a_wrong_entity_hides_no_problem_and_makes_none() -> None:
+    found = problems(
+        {"name": "task", "fields": [{"name": "a", "type": "strng"}]},
+        {"name": "Note", "relations": [relation("task", "many_to_one", "task")]},
+        {
+            "name": "Tag",
+            "relations": [relation("note", "many_to_one", "Note", x=1)],
+            "unique": [["note", "name"]],
+            "fields": [{"name": "name", "type": "uid"}],
+        },
+    )
+    assert len(found) == 5
+    assert not [line for line in found if "unknown entity" in line or "unique" in line]
+
+
+def test_shows_fifty_and_counts_all() -> None:
+    with pytest.raises(spec.SpecError) as caught:
+        load({"name": "Task", "fields": [{"name": f"f{i}"} for i in range(120)]})
+    assert len(caught.value.problems) == 50
+    assert caught.value.count == 120
+    last = spec.report(caught.value).splitlines()[-1]
+    assert last == (
+        "entities.json: 120 problems, the first 50 are shown; nothing was generated"
+    )
+
+
+def test_the_report_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "shop.json"
+    path.write_bytes(b"[]")
+    with pytest.raises(spec.SpecError) as caught:
+        spec.load(path)
+    assert spec.report(caught.value).startswith("shop.json:1:1: must be an object")
+
+
+@pytest.mark.parametrize("name", ["missing.json", ".", "a\0b"])
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(spec.SpecError) as caught:
+        spec.load(tmp_path / name)
+    assert "cannot be read" in spec.report(caught.value).splitlines()[0]
+
+
+def test_everything_is_frozen() -> None:
+    (entity,) = load({"name": "Task"}).entities
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        entity.name = "Other"  # type: ignore[misc]  # that is the test
+    assert hash(Reference("a", "many_to_one", "Task"))
+
+
+def large(entities: int, wrong: bool) -> bytes:
+    kind = "type" if not wrong else "typ"
+    fields = [
+        {"name": "title", kind: "string", "max_length": 200, "pattern": "^[a-z]+$"},
+        {"name": "done", kind: "boolean", "default": False},
+        {"name": "amount", kind: "decimal", "ge": 0},
+    ]
+    document = [
+        {
+            "name": f"Thing{index}",
+            "fields": fields,
+            "relations": [
+                relation("next", "many_to_one", f"Thing{(index + 1) % entities}")
+            ],
+        }
+        for index in range(entities)
+    ]
+    return json.dumps({"entities": document}).encode()
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_two_thousand_entities_are_checked_at_once(wrong: bool) -> None:
+    """0.3 s on the machines that it was written on; twice that is an alarm."""
+    data = large(2_000, wrong)
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        with pytest.raises(spec.SpecError) if wrong else nullcontext():
+            spec.parse(data)
+        times.append(time.process_time() - started)
+    assert min(times) < 0.6

@@ -1,0 +1,168 @@
+"""Any sequence of bytes ends in a working spec or in a report, never in a traceback."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaffold import spec
+from scaffold.fields import TYPES
+
+GOOD = sorted((Path(__file__).parents[1] / "specs" / "good").glob("*.json"))
+SMALL = [path.read_bytes() for path in GOOD if path.stat().st_size < 5_000]
+LINE = re.compile(r"entities\.json:[1-9][0-9]*:[1-9][0-9]*: \S[^\n\r]*")
+LAST = re.compile(r"entities\.json: [1-9][0-9]* problems?(, the .*)?; nothing was .*")
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+def ends_well(data: bytes) -> None:
+    """Check, and hold every line of a report to its form."""
+    started = time.process_time()
+    try:
+        spec.parse(data)
+    except spec.SpecError as error:
+        report = spec.report(error)
+        report.encode("utf-8")
+        *lines, last = report.split("\n")
+        assert lines
+        assert LAST.fullmatch(last), last
+        for line in lines:
+            assert LINE.fullmatch(line), line
+            assert line.isprintable(), line
+        assert spec.report(again(data)) == report
+    assert time.process_time() - started < 2
+
+
+def again(data: bytes) -> spec.SpecError:
+    try:
+        spec.parse(data)
+    except spec.SpecError as error:
+        return error
+    raise AssertionError("it was refused before")
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes(data: bytes) -> None:
+    ends_well(data)
+
+
+@given(st.text("{}[]\",: \n\\utrefalsn0123456789.-+eE/#'é“", max_size=80))
+def test_text_that_looks_like_json(text: str) -> None:
+    ends_well(text.encode())
+
+
+@given(st.sampled_from(SMALL), st.data())
+def test_damaged_bytes(data: bytes, draw: st.DataObject) -> None:
+    """Cut out, overwrite or double a piece of a good file."""
+    start = draw.draw(st.integers(0, len(data)))
+    end = draw.draw(st.integers(start, min(len(data), start + 40)))
+    piece = draw.draw(st.binary(max_size=8) | st.just(data[start:end] * 2))
+    ends_well(data[:start] + piece + data[end:])
+
+
+WORDS = [
+    *TYPES,
+    *words("entities name plural description fields relations unique indexes type"),
+    *words("required default index renamed_from target on_delete back_populates"),
+    *words("min_length max_length pattern gt ge lt le multiple_of precision scale"),
+    *words("values many_to_one one_to_one one_to_many many_to_many cascade set_null"),
+    *words("Task Project id created_at class metadata xmin health None"),
+    *["", "é", "\u202e", "a" * 70, "^(a+)+$", "\\1", "2026-01-01", "x@y.org", "\x07"],
+]
+ODD = st.sampled_from(
+    [f"1{'0' * 400}", *words("null true false 0 1 -1 1.5 1e308 [] {} [[]] [null]")]
+).map(json.loads)
+VALUES = st.sampled_from(WORDS) | ODD | st.text(max_size=5) | st.integers()
+
+
+def places(node: Any) -> list[tuple[Any, Any]]:
+    """Every container and key of a document."""
+    found: list[tuple[Any, Any]] = []
+    keys = node if isinstance(node, dict) else range(len(node))
+    for key in list(keys):
+        found.append((node, key))
+        if isinstance(node[key], dict | list):
+            found.extend(places(node[key]))
+    return found
+
+
+@given(st.sampled_from(SMALL), st.data())
+def test_mutated_specs(data: bytes, draw: st.DataObject) -> None:
+    """Replace, remove, add or move nodes of a good document."""
+    document = json.loads(data.decode("utf-8-sig"))
+    for _ in range(draw.draw(st.integers(1, 4))):
+        found = places(document)
+        if not found:
+            break
+        node, key = draw.draw(st.sampled_from(found))
+        other, other_key = draw.draw(st.sampled_from(found))
+        kind = draw.draw(st.sampled_from(["replace", "remove", "add", "copy"]))
+        if kind == "replace":
+            node[key] = draw.draw(VALUES)
+        elif kind == "remove":
+            del node[key]
+        elif kind == "add" and isinstance(node, dict):
+            node[draw.draw(st.sampled_from(WORDS))] = draw.draw(VALUES)
+        elif kind == "copy":
+            node[key] = json.loads(json.dumps(other[other_key]))
+    ends_well(json.dumps(document).encode())
+
+
+FIELDS = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b", "class"]), "type": st.sampled_from([*TYPES])},
+    optional={
+        "default": VALUES,
+        "required": st.booleans(),
+        "unique": st.booleans(),
+        "index": st.booleans(),
+        "max_length": st.integers(-1, 700) | ODD,
+        "min_length": st.integers(-1, 700),
+        "pattern": st.text("ab[]()*+?{}1,\\dwx^$|", max_size=10),
+        "ge": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+        "lt": st.integers() | st.text("0123456789.-e", max_size=6),
+        "multiple_of": st.integers(-1, 100),
+        "precision": st.integers(0, 1001),
+        "scale": st.integers(-1, 1001),
+        "values": st.lists(st.text(max_size=3), max_size=3),
+    },
+)
+
+
+@given(st.lists(FIELDS, max_size=3))
+def test_fields_with_any_keys(fields: list[dict[str, Any]]) -> None:
+    ends_well(json.dumps({"entities": [{"name": "Task", "fields": fields}]}).encode())
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+CLASSES = st.sampled_from(["A", "B", "C"])
+RELATIONS = st.fixed_dictionaries(
+    {
+        "name": NAMES,
+        "target": CLASSES,
+        "type": st.sampled_from(
+            ["many_to_one", "one_to_one", "one_to_many", "many_to_many"]
+        ),
+    },
+    optional={
+        "back_populates": NAMES,
+        "required": st.booleans(),
+        "on_delete": st.sampled_from(["cascade", "set_null", "restrict"]),
+        "renamed_from": NAMES,
+    },
+)
+
+
+@given(st.lists(st.lists(RELATIONS, max_size=3), min_size=3, max_size=3))
+def test_any_relations(relations: list[list[dict[str, Any]]]) -> None:
+    entities = [
+        {"name": name, "relations": some}
+        for name, some in zip("ABC", relations, strict=True)
+    ]
+    ends_well(json.dumps({"entities": entities}).encode())

@@ -1,0 +1,1 @@
+"""What `make` runs for people who work on the template."""

@@ -1,0 +1,99 @@
+"""`make demo`: generates the e-commerce example into .demo and runs it."""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.project import (
+    HOST,
+    ROOT,
+    Ended,
+    Project,
+    cookiecutter,
+    free_port,
+    is_free,
+    wait_until_healthy,
+)
+from tools.smoke import smoke
+
+DEMO = ROOT / ".demo"
+SHOP = Project(DEMO / "shop")
+PORT = 8000
+
+
+def generate() -> None:
+    """Bake the example anew, unless somebody has worked on the last one."""
+    if SHOP.path.exists():
+        if _changed():
+            print(f"{SHOP.path.relative_to(ROOT)} has changes of yours; it runs as is")
+            return
+        shutil.rmtree(SHOP.path)
+    answers = ["project_name=Shop", "example=ecommerce_api"]
+    subprocess.run(cookiecutter(DEMO, *answers), check=True)
+    migrations = SHOP.path / "alembic" / "versions"
+    if not Path(SHOP.python).exists() or not any(migrations.glob("*.py")):
+        raise Ended("the project is not finished; the reason stands above")
+
+
+def _changed() -> bool:
+    """Whether there is more than the one commit that generating it has made."""
+    if not (SHOP.path / ".git").exists():
+        return False
+    commits = SHOP.run("git", "rev-list", "--count", "HEAD").strip()
+    return commits != "1" or SHOP.run("git", "status", "--porcelain") != ""
+
+
+def run() -> int:
+    """Run the service until Ctrl-C, which the terminal hands to it directly."""
+    port = PORT if is_free(PORT) else free_port()
+    url = f"http://{HOST}:{port}"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command = [SHOP.python, "-m", "scripts.dev", "--port", str(port)]
+    with subprocess.Popen(command, cwd=SHOP.path) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        wait_until_healthy(process, url)
+        print(
+            f"\n  API, to try in a browser   {url}/docs"
+            f"\n  API, to read               {url}/redoc"
+            f"\n  Health                     {url}/health/health"
+            f"\n  Ready, with its database   {url}/health/ready"
+            f"\n  Metrics                    {url}/metrics/metrics"
+            f"\n\n  The project is in {SHOP.path.relative_to(ROOT)}. Ctrl-C ends it.\n",
+            flush=True,
+        )
+        return process.wait()
+
+
+def run_smoke() -> int:
+    """Run the service, try every entity over HTTP, and stop it."""
+    SHOP.log.unlink(missing_ok=True)
+    # One client makes more writes here than the ten a minute that are the default.
+    with SHOP.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
+        print(f"it answers at {url}, and logs to {SHOP.log.relative_to(ROOT)}")
+        passed = smoke(url)
+    return 0 if passed else 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="try it, and stop it")
+    options = parser.parse_args(arguments)
+    try:
+        generate()
+        return run_smoke() if options.smoke else run()
+    except subprocess.CalledProcessError as error:
+        print(f"make demo: generating failed with {error.returncode}", file=sys.stderr)
+    except Ended as error:
+        log = SHOP.log.read_text(errors="replace")[-3000:] if options.smoke else ""
+        print(f"{log}make demo: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Projects of the e-commerce example, one for each package manager."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import poetry
+from tools.project import MINUTE, Ended, Project, clean_environment, cookiecutter
+
+MANAGERS = ("uv", "poetry")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A project, and what finds its package manager."""
+
+    project: Project
+    manager: str
+    environment: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        return self.project.path
+
+    def run(self, *command: str, minutes: float = 10) -> str:
+        return self.project.run(*command, environment=self.environment, minutes=minutes)
+
+
+def make(folder: Path, manager: str) -> Pack:
+    """Generate a project with every step done; `<manager>_shop` is its name."""
+    environment = _environment(folder / "tools", manager)
+    name = f"{manager}_shop"
+    done = subprocess.run(
+        cookiecutter(
+            folder,
+            "project_name=Shop",
+            f"project_slug={name}",
+            "example=ecommerce_api",
+            f"package_manager={manager}",
+        ),
+        env={**clean_environment(), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=10 * MINUTE,
+    )
+    if done.returncode or f"{name} is ready" not in done.stdout:
+        raise Ended(f"{name} is not complete:\n{done.stdout}")
+    return Pack(Project(folder / name), manager, environment)
+
+
+def _environment(folder: Path, manager: str) -> dict[str, str]:
+    """A Python with pip first, as on a machine of CI; our own uv behind it."""
+    programs = poetry.make_environment(folder)
+    settings = poetry.install(programs / "python") if manager == "poetry" else {}
+    path = os.pathsep.join([str(programs), poetry.OURS, os.environ["PATH"]])
+    return {"PATH": path, **settings}

@@ -1,0 +1,130 @@
+"""Reads a page of the documentation, and does what it says."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.project import HOST, clean_environment, end, free_port, wait_until_healthy
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED_FILE = re.compile(r"`([\w/.]+\.\w+)`")
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, and the prose before it."""
+
+    language: str
+    text: str
+    before: str
+
+
+def blocks(page: str) -> Iterator[Block]:
+    start = 0
+    for match in FENCE.finditer(page):
+        yield Block(match[1], match[2], page[start : match.start()])
+        start = match.end()
+
+
+@dataclass
+class Reader:
+    """A person who follows a page to the letter.
+
+    sh is typed; json is put into entities.json, whole or as a field of its last entity;
+    diff is applied; python is the file that the prose before it names.
+    """
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    service: subprocess.Popen[str] | None = None
+    said: list[str] = field(default_factory=list)
+
+    def follow(self, page: str) -> None:
+        try:
+            for block in blocks(page):
+                self._do(block)
+        finally:
+            self._stop()
+
+    def _do(self, block: Block) -> None:
+        if block.language == "sh":
+            self._type(block.text)
+        elif block.language == "json":
+            self._put(json.loads(block.text))
+        elif block.language == "diff":
+            self._run("git apply --whitespace=nowarn -", block.text)
+        elif block.language == "python":
+            name = NAMED_FILE.findall(block.before)[-1]
+            (self.folder / name).write_text(block.text)
+
+    def _type(self, text: str) -> None:
+        commands = text.replace(f"{HOST}:8000", f"{HOST}:{self.port}")
+        before, dev, after = commands.partition("make dev\n")
+        if before and not before.startswith("curl "):
+            self._stop()
+        if before:
+            self._run(before)
+        if dev:
+            self._serve()
+        if after:
+            self._run(after)
+
+    def _run(self, commands: str, text: str = "") -> None:
+        """Run them in bash, which says where it ended."""
+        script = f"set -eo pipefail\n{commands}\npwd >&3\n"
+        read, write = os.pipe()
+        done = subprocess.run(
+            ["bash", "-c", script.replace(">&3", f">&{write}")],
+            cwd=self.folder,
+            env=clean_environment(),
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=10 * MINUTE,
+            pass_fds=(write,),
+        )
+        os.close(write)
+        with os.fdopen(read) as ended:
+            self.folder = Path(ended.read().strip() or self.folder)
+        self.said.append(done.stdout)
+        if done.returncode:
+            raise AssertionError(f"{commands}\nended with an error:\n{done.stdout}")
+
+    def _serve(self) -> None:
+        self._stop()
+        log = self.folder.with_name("service.log")
+        with log.open("a") as output:
+            self.service = subprocess.Popen(
+                ["make", "dev", f"ARGS=--port {self.port}"],
+                cwd=self.folder,
+                env=clean_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        wait_until_healthy(self.service, f"http://{HOST}:{self.port}")
+
+    def _stop(self) -> None:
+        """Type Ctrl-C: it reaches everything that the terminal has started."""
+        if self.service is not None:
+            os.killpg(self.service.pid, signal.SIGINT)
+            end(self.service)
+            self.service = None
+
+    def _put(self, document: Any) -> None:
+        path = self.folder / "entities.json"
+        if "entities" not in document:
+            known = json.loads(path.read_text())
+            known["entities"][-1].setdefault("fields", []).append(document)
+            document = known
+        path.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,50 @@
+"""A Poetry of our own, in the version that generated images are built with."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.project import ROOT, clean_environment
+
+DOCKERFILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "Dockerfile"
+# It reads the simple index, as pip does. Mirrors often have nothing else, and what
+# Poetry locks over it names no mirror.
+PLUGIN = "poetry-plugin-pypi-mirror==0.6.5"
+OURS = str(Path(sys.executable).parent)
+UV = f"{OURS}/uv"
+PLUGIN_SETTING = "POETRY_PYPI_MIRROR_URL"
+
+
+def version() -> str:
+    """The Poetry that docker/Dockerfile installs, as pip is told it."""
+    found = re.search(r"poetry==[0-9.]+", DOCKERFILE.read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(f"{DOCKERFILE} pins no Poetry")
+    return found[0]
+
+
+def index() -> str:
+    """The index that pip uses on this machine."""
+    ask = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    python = getattr(sys, "_base_executable", sys.executable)
+    return _run(python, "-c", ask).strip()
+
+
+def install(python: Path) -> dict[str, str]:
+    """Install it for this interpreter; return the settings that it needs."""
+    _run(UV, "pip", "install", "--python", str(python), version(), PLUGIN)
+    return {PLUGIN_SETTING: index()}
+
+
+def make_environment(folder: Path) -> Path:
+    """Make an environment with pip, as a machine of CI has it; return its programs."""
+    _run(UV, "venv", "--quiet", "--seed", str(folder))
+    return folder / "bin"
+
+
+def _run(*command: str) -> str:
+    environment = clean_environment()
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    done.check_returncode()
+    return done.stdout

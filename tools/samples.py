@@ -1,0 +1,230 @@
+"""A value for a JSON schema, as OpenAPI describes a request's body."""
+
+import base64
+import datetime as dt
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from random import Random
+from typing import Any
+
+# The parser behind re: its own tree says what a pattern can match. It is private, and
+# the same from Python 3.11 to 3.14; the tests would notice another one.
+from re import _constants as codes  # type: ignore[attr-defined] # isort: skip
+from re import _parser as parser  # type: ignore[attr-defined] # isort: skip
+
+Schema = dict[str, Any]
+WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven")
+# Letters first: they mean nothing to HTML, JSON or SQL.
+CHARACTERS: list[str] = [
+    *map(chr, range(97, 123)),
+    *map(chr, range(65, 91)),
+    *"0123456789",
+]
+CHARACTERS += [chr(code) for code in range(32, 127) if chr(code) not in CHARACTERS]
+CHARACTERS += ["\t", "\n", "ä", "ß", "é", "中", "🙂"]
+MAX_TRIES = 200
+MAX_SCALE = 400
+
+
+class NoSample(ValueError):
+    """No value was found; the message names the schema."""
+
+
+class Sampler:
+    """Makes values for the schemas of one OpenAPI document."""
+
+    def __init__(self, document: Schema, random: Random) -> None:
+        self.document = document
+        self.random = random
+
+    def resolve(self, schema: Schema) -> Schema:
+        """Follow references, and take the branch of a choice that is not null."""
+        while True:
+            if "$ref" in schema:
+                found: Any = self.document
+                for name in schema["$ref"].removeprefix("#/").split("/"):
+                    found = found[name]
+                schema = {**found, **{k: v for k, v in schema.items() if k != "$ref"}}
+                continue
+            branches = [
+                branch
+                for key in ("anyOf", "oneOf", "allOf")
+                for branch in schema.get(key, ())
+                if branch.get("type") != "null"
+            ]
+            if len(branches) != 1:
+                return schema
+            schema = branches[0]
+
+    def value(self, schema: Schema) -> Any:
+        """Return a value that the schema accepts, another one each time if it can."""
+        schema = self.resolve(schema)
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return self.random.choice(schema["enum"])
+        if "anyOf" in schema:
+            return self._decimal(schema)
+        makers: dict[str, Callable[[Schema], Any]] = {
+            "array": lambda _: [],
+            "boolean": lambda _: self.random.random() < 0.5,
+            "integer": lambda found: int(self._number(found, (0,))),
+            "number": lambda found: float(self._number(found, range(MAX_SCALE))),
+            "object": self.row,
+            "string": self._string,
+        }
+        kind = schema.get("type")
+        if kind is None:  # any JSON value
+            return {"sample": [self.random.choice(WORDS), 1, None]}
+        return makers[kind](schema)
+
+    def row(self, schema: Schema) -> dict[str, Any]:
+        properties = self.resolve(schema).get("properties", {})
+        return {name: self.value(found) for name, found in properties.items()}
+
+    def _decimal(self, schema: Schema) -> str:
+        """A number or its text: the text's pattern says how many digits there are."""
+        kinds = {self.resolve(branch).get("type"): branch for branch in schema["anyOf"]}
+        if set(kinds) - {"null"} != {"number", "string"}:
+            raise NoSample(f"a choice that is no decimal: {schema}")
+        pattern = kinds["string"].get("pattern", "")
+        numbers = self._numbers(kinds["number"], range(MAX_SCALE))
+        for number in numbers:
+            text = f"{number:f}"
+            if re.search(pattern, text):
+                return text
+        raise NoSample(f"no decimal fits {schema}")
+
+    def _number(self, schema: Schema, scales: range | tuple[int, ...]) -> Decimal:
+        number = next(self._numbers(schema, scales), None)
+        if number is None:
+            raise NoSample(f"no number fits {schema}")
+        return number
+
+    def _numbers(
+        self, schema: Schema, scales: range | tuple[int, ...]
+    ) -> Iterator[Decimal]:
+        """Yield numbers within the bounds, on ever finer steps."""
+        low, high = (
+            self._bound(schema, "minimum", "exclusiveMinimum"),
+            self._bound(schema, "maximum", "exclusiveMaximum"),
+        )
+        for scale in scales:
+            step = Decimal(schema.get("multipleOf", 1)) * Decimal(1).scaleb(-scale)
+            first, last = _steps(low, high, step)
+            if first <= last:
+                yield self.random.randint(first, last) * step
+                yield first * step
+
+    @staticmethod
+    def _bound(
+        schema: Schema, inclusive: str, exclusive: str
+    ) -> tuple[Decimal | None, bool]:
+        if exclusive in schema:
+            return Decimal(str(schema[exclusive])), True
+        found = schema.get(inclusive)
+        return None if found is None else Decimal(str(found)), False
+
+    def _string(self, schema: Schema) -> str:
+        number = self.random.getrandbits(32)
+        moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(
+            seconds=number % 10**7
+        )
+        formats = {
+            "binary": "",
+            "byte": base64.b64encode(b"sample").decode(),
+            "date": moment.date().isoformat(),
+            "date-time": moment.isoformat(),
+            "email": f"sample.{number:x}@example.com",
+            "time": moment.time().isoformat(),
+            "uri": f"https://example.com/{number:x}",
+            "uuid": str(uuid.UUID(int=self.random.getrandbits(128), version=4)),
+        }
+        if schema.get("format") in formats:
+            return formats[schema["format"]]
+        if "pattern" in schema:
+            return self._matching(schema)
+        least, most = schema.get("minLength", 0), schema.get("maxLength", 255)
+        text = f"{self.random.choice(WORDS)} {number:x}"
+        return text.ljust(least, "x")[:most].strip().ljust(least, "x")
+
+    def _matching(self, schema: Schema) -> str:
+        """A text in which the pattern is found: random walks of its parse tree."""
+        pattern = re.compile(schema["pattern"])
+        least, most = schema.get("minLength", 0), schema.get("maxLength", 255)
+        tree = parser.parse(schema["pattern"])
+        for attempt in range(MAX_TRIES):
+            text = "".join(self._walk(tree, (12 - attempt) % 40))
+            for candidate in (text, text.ljust(least, "x"), text.rjust(least, "x")):
+                if least <= len(candidate) <= most and pattern.search(candidate):
+                    return candidate
+        raise NoSample(f"no text fits {schema}")
+
+    def _walk(self, tree: Any, extra: int) -> Iterator[str]:
+        for code, argument in tree:
+            if code in (codes.LITERAL, codes.NOT_LITERAL, codes.ANY, codes.IN):
+                yield self._character(code, argument)
+            elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
+                least, most, inner = argument
+                most = min(most, least + extra)
+                for _ in range(self.random.randint((least + most + 1) // 2, most)):
+                    yield from self._walk(inner, extra)
+            elif code is codes.SUBPATTERN:
+                yield from self._walk(argument[-1], extra)
+            elif code is codes.BRANCH:
+                yield from self._walk(self.random.choice(argument[1]), extra)
+            elif code is not codes.AT:
+                raise NoSample(f"a pattern with {code}")
+
+    def _character(self, code: Any, argument: Any) -> str:
+        if code is codes.LITERAL:
+            return chr(argument)
+        if code is codes.ANY:
+            return self.random.choice(CHARACTERS[:62])
+        items = [(codes.NEGATE, None), (codes.LITERAL, argument)]
+        items = argument if code is codes.IN else items
+        fitting = [text for text in CHARACTERS if _in_set(text, items)]
+        if fitting:
+            return self.random.choice(fitting)
+        kind, first = items[0]  # a set of rarer characters
+        return chr(first if kind is codes.LITERAL else first[0])
+
+
+def _steps(
+    low: tuple[Decimal | None, bool], high: tuple[Decimal | None, bool], step: Decimal
+) -> tuple[int, int]:
+    """The first and the last multiple of the step within the bounds."""
+    (least, above), (most, below) = low, high
+    if least is None:
+        least = Decimal(0) if most is None or most > 0 else most - 1000 * step
+    first = int((least / step).to_integral_value(ROUND_CEILING))
+    first += above and first * step == least
+    if most is None:
+        return first, first + 1000
+    last = int((most / step).to_integral_value(ROUND_FLOOR))
+    last -= below and last * step == most
+    return first, min(last, first + 1000)
+
+
+def _in_set(text: str, items: Any) -> bool:
+    categories = {
+        codes.CATEGORY_DIGIT: r"\d",
+        codes.CATEGORY_NOT_DIGIT: r"\D",
+        codes.CATEGORY_SPACE: r"\s",
+        codes.CATEGORY_NOT_SPACE: r"\S",
+        codes.CATEGORY_WORD: r"\w",
+        codes.CATEGORY_NOT_WORD: r"\W",
+    }
+    negated, found = False, False
+    for code, argument in items:
+        if code is codes.NEGATE:
+            negated = True
+        elif code is codes.LITERAL:
+            found |= ord(text) == argument
+        elif code is codes.RANGE:
+            found |= argument[0] <= ord(text) <= argument[1]
+        elif code is codes.CATEGORY:
+            found |= re.fullmatch(categories[argument], text) is not None
+    return found is not negated

@@ -1,0 +1,284 @@
+"""Tries a running service: one row of every entity, through every verb.
+
+    python -m tools.smoke http://127.0.0.1:8000
+
+It knows nothing but the service's own OpenAPI document, so it serves any entities.
+"""
+
+import argparse
+import datetime as dt
+import json
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from random import Random
+from typing import Any
+
+from tools.samples import NoSample, Sampler, Schema
+
+SYSTEM = ("/health/health", "/health/ready", "/metrics/metrics", "/docs", "/redoc")
+TIMEOUT = 30
+
+
+class Unexpected(Exception):
+    """The service did not do what its document promises."""
+
+
+@dataclass
+class Resource:
+    """One entity, as the document shows it."""
+
+    path: str
+    create: Schema
+    update: Schema
+    lists: list[str] = field(default_factory=list)
+    row: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def location(self) -> str:
+        return f"{self.path}/{self.row['id']}"
+
+
+class Client:
+    """HTTP with the expected status stated at every call."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url.rstrip("/")
+
+    def send(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        request = urllib.request.Request(
+            self.base_url + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"} if body is not None else {},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+        except OSError as error:
+            raise Unexpected(f"{method} {path}: {error}") from error
+
+    def call(self, method: str, path: str, expected: int, body: Any = None) -> Any:
+        status, content = self.send(method, path, body)
+        if status != expected:
+            raise Unexpected(_difference(method, path, status, expected, content, body))
+        is_json = content[:1] in (b"{", b"[")
+        return json.loads(content) if is_json else content.decode()
+
+
+class Smoke:
+    """One pass over a service."""
+
+    def __init__(self, client: Client, random: Random) -> None:
+        self.client = client
+        self.document = client.call("GET", "/openapi.json", 200)
+        self.sampler = Sampler(self.document, random)
+
+    def run(self) -> list[str]:
+        """Try everything, and return the names of the resources."""
+        for path in SYSTEM:
+            self.client.call("GET", path, 200)
+        resources = self.resources()
+        created = self.create_all(resources)
+        for resource in created:
+            self.read(resource)
+        for resource in created:
+            self.change(resource)
+        for resource in reversed(created):
+            self.client.call("DELETE", resource.location, 204)
+            self.client.call("GET", resource.location, 404)
+        return [resource.name for resource in created]
+
+    def resources(self) -> list[Resource]:
+        paths = self.document["paths"]
+        found = []
+        for path, operations in paths.items():
+            item = next((p for p in paths if re.fullmatch(f"{path}/{{\\w+}}", p)), None)
+            if "post" not in operations or item is None:
+                continue
+            lists = [
+                inner.removeprefix(item)
+                for inner, methods in paths.items()
+                if re.fullmatch(re.escape(item) + r"/[\w-]+", inner)
+                and _is_page(methods, self.sampler)
+            ]
+            create, update = operations["post"], paths[item]["patch"]
+            found.append(Resource(path, self._body(create), self._body(update), lists))
+        if not found:
+            raise Unexpected("the document has no resource to create")
+        return found
+
+    def _body(self, operation: Schema) -> Schema:
+        content = operation["requestBody"]["content"]["application/json"]
+        return self.sampler.resolve(content["schema"])
+
+    def create_all(self, resources: list[Resource]) -> list[Resource]:
+        """Create a row of each; what refers to another waits until that one exists."""
+        waiting, created = list(resources), list[Resource]()
+        while waiting:
+            ready = [item for item in waiting if self.create(item, created)]
+            if not ready:
+                names = ", ".join(item.name for item in waiting)
+                raise Unexpected(f"no row of these could be created: {names}")
+            waiting = [item for item in waiting if item not in ready]
+        return created
+
+    def create(self, resource: Resource, created: list[Resource]) -> bool:
+        """Try the rows there are as the required references' targets.
+
+        The document does not say where a reference leads: the names tell mostly, and
+        the service refuses a wrong one with the reference's name.
+        """
+        body = self.payload(resource)
+        targets = {
+            name: iter(_by_likeness(name, created))
+            for name in resource.create.get("required", ())
+            if self.is_reference(name, resource.create)
+        }
+        wrong = list(targets)
+        while True:
+            for name in wrong:
+                target = next(targets[name], None)
+                if target is None:
+                    return False
+                body[name] = target.row["id"]
+            status, content = self.client.send("POST", resource.path, body)
+            answer = json.loads(content) if content[:1] == b"{" else {}
+            wrong = [name for name in answer.get("fields", ()) if name in targets]
+            if status == 201:
+                break
+            if answer.get("error") != "reference_not_found" or not wrong:
+                raise Unexpected(
+                    _difference("POST", resource.path, status, 201, content, body)
+                )
+        resource.row = answer
+        created.append(resource)
+        self.compare(resource, body, answer)
+        return True
+
+    def payload(self, resource: Resource) -> dict[str, Any]:
+        """Every field, and no reference."""
+        properties = resource.create.get("properties", {})
+        return {
+            name: self.sampler.value(schema)
+            for name, schema in properties.items()
+            if not self.is_reference(name, resource.create)
+        }
+
+    def is_reference(self, name: str, schema: Schema) -> bool:
+        found = self.sampler.resolve(schema["properties"][name])
+        return name.endswith("_id") and found.get("format") == "uuid"
+
+    def read(self, resource: Resource) -> None:
+        answer = self.client.call("GET", resource.location, 200)
+        if answer != resource.row:
+            raise Unexpected(f"{resource.location}: {answer} is not {resource.row}")
+        page = self.client.call("GET", f"{resource.path}?limit=100", 200)
+        listed = [row["id"] for row in page["items"]]
+        if page["next"] is None and resource.row["id"] not in listed:
+            raise Unexpected(f"{resource.path}: the new row is not in the list")
+        for path in resource.lists:
+            self.client.call("GET", resource.location + path, 200)
+
+    def change(self, resource: Resource) -> None:
+        """Replace the row, then change one field; what was not sent must stay."""
+        references = {
+            name: resource.row[name]
+            for name in resource.create.get("required", ())
+            if self.is_reference(name, resource.create)
+        }
+        body = self.payload(resource) | references
+        answer = self.client.call("PUT", resource.location, 200, body)
+        self.compare(resource, body, answer)
+        resource.row = answer
+        fresh = self.payload(resource)
+        changes = dict(list(fresh.items())[:1])
+        answer = self.client.call("PATCH", resource.location, 200, changes)
+        self.compare(resource, {**body, **changes}, answer)
+
+    @staticmethod
+    def compare(resource: Resource, sent: dict[str, Any], row: dict[str, Any]) -> None:
+        for name, value in sent.items():
+            if not _same(value, row.get(name)):
+                got = row.get(name)
+                raise Unexpected(f"{resource.name}.{name}: {got!r} is not {value!r}")
+
+
+def _is_page(methods: Schema, sampler: Sampler) -> bool:
+    if "get" not in methods:
+        return False
+    content = methods["get"]["responses"]["200"]["content"]["application/json"]
+    return "items" in sampler.resolve(content["schema"]).get("properties", {})
+
+
+def _by_likeness(reference: str, resources: Sequence[Resource]) -> list[Resource]:
+    """The resources that the reference's name suggests come first."""
+    words = set(reference.removesuffix("_id").split("_"))
+
+    def unlikeness(resource: Resource) -> int:
+        stems = resource.name.split("-")
+        return -sum(
+            any(stem.startswith(word[:3]) for stem in stems) + (word in stems)
+            for word in words
+        )
+
+    return sorted(resources, key=unlikeness)
+
+
+def _same(sent: Any, answered: Any) -> bool:
+    if sent == answered:
+        return True
+    if not isinstance(sent, str) or not isinstance(answered, str):
+        return False
+    for read in (Decimal, dt.datetime.fromisoformat, dt.time.fromisoformat):
+        try:
+            return bool(read(sent) == read(answered))
+        except (InvalidOperation, ValueError):
+            continue
+    return False
+
+
+def _difference(
+    method: str, path: str, status: int, expected: int, content: bytes, body: Any
+) -> str:
+    answer = content.decode(errors="replace")[:1000]
+    sent = "" if body is None else f"\n  sent     {json.dumps(body)[:1000]}"
+    return f"{method} {path}: {status} instead of {expected}{sent}\n  answered {answer}"
+
+
+def smoke(base_url: str, seed: int | None = None) -> bool:
+    """Try the service, say what happened, and return whether all was as expected."""
+    seed = Random().getrandbits(32) if seed is None else seed
+    try:
+        names = Smoke(Client(base_url), Random(seed)).run()
+    except (Unexpected, NoSample) as error:
+        print(f"smoke: {error}\n  again with --seed {seed}", file=sys.stderr)
+        return False
+    print(
+        f"smoke: created, read, listed, replaced, changed and deleted "
+        f"{len(names)} resources: {', '.join(names)}"
+    )
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.smoke", description=__doc__)
+    parser.add_argument("url", help="where the service is, such as http://127.0.0.1:80")
+    parser.add_argument("--seed", type=int, help="the seed of an earlier run")
+    options = parser.parse_args(arguments)
+    return 0 if smoke(options.url, options.seed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

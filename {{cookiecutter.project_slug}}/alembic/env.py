@@ -1,0 +1,168 @@
+"""Migrations: an async engine, one runner at a time, and foreign keys in any shape."""
+
+import asyncio
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from src.core.config import get_settings
+from src.core.database import Base
+from src.models import entities  # noqa: F401 - its tables belong to the metadata
+
+# Any number that no other program uses for its own locks on the same database.
+MIGRATION_LOCK = 5_318_008_119_742_611
+
+
+# What the comment begins with on what is kept although entities.json has it no longer.
+UNUSED = "unused: "
+
+
+def is_wanted(
+    item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
+) -> bool:
+    """Pass over what is kept unused, unless `make entities` is to drop it."""
+    if not reflected or compare_to is not None:
+        return True
+    if context.config.attributes.get("show_unused"):
+        return True
+    parts = [item] if kind in ("table", "column") else list(item.columns)
+    return not any((part.comment or "").startswith(UNUSED) for part in parts)
+
+
+def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
+    """Keep texts as they are: a colon in them names no parameter, a quote is one."""
+    if kind == "check" and isinstance(item.sqltext, sa.TextClause):
+        text = item.sqltext.text
+        return f"sa.CheckConstraint({text!r}, name=op.f({str(item.name)!r}))"
+    if kind == "server_default" and isinstance(item, sa.DefaultClause):
+        if isinstance(item.arg, str):
+            return repr(item.arg)
+        if isinstance(item.arg, sa.TextClause):
+            text = item.arg.text.replace("\\:", ":").replace(":", "\\:")
+            return f"sa.text({text!r})"
+    return False
+
+
+def default_differs(
+    migration: MigrationContext,
+    inspected_column: Any,
+    column: sa.Column[Any],
+    inspected_default: str | None,
+    column_default: Any,
+    rendered_default: str | None,
+) -> bool | None:
+    """Let the server compare a default that is given as text with its own.
+
+    Alembic's comparison quotes such a text wrongly where it holds quotes itself.
+    """
+    text = getattr(column.server_default, "arg", None)
+    if not isinstance(text, str) or inspected_default is None:
+        return None
+    assert migration.connection is not None  # noqa: S101 - compared online only
+    stated = sa.cast(sa.literal(text, sa.String), column.type)
+    same = sa.select(sa.literal_column(inspected_default) == stated)
+    try:
+        with migration.connection.begin_nested():
+            return not migration.connection.scalar(same)
+    except sa.exc.DBAPIError:  # values of two types, one of them new
+        return True
+
+
+def untangle(
+    migration: MigrationContext,
+    revision: str | Iterable[str | None] | Iterable[str],
+    directives: list[Any],
+) -> None:
+    """Give foreign keys to tables that come later a step of their own.
+
+    Tables may point at each other, and then no order of creation is right:
+    autogenerate alone writes a migration that fails, or loses the keys.
+    """
+    for script in directives:
+        for step in script.upgrade_ops.ops + script.downgrade_ops.ops:
+            if isinstance(step, ops.CreateTableOp):
+                step.columns = _in_order(step.columns)
+        late = list(_take_late_keys(script.upgrade_ops.ops))
+        script.upgrade_ops.ops += map(ops.CreateForeignKeyOp.from_constraint, late)
+        script.downgrade_ops.ops[:0] = [_drop(key) for key in reversed(late)]
+
+
+def _drop(key: sa.ForeignKeyConstraint) -> ops.DropConstraintOp:
+    name = sa.schema.conv(str(key.name))
+    return ops.DropConstraintOp(name, key.table.name, type_="foreignkey")
+
+
+def _in_order(items: Iterable[Any]) -> list[Any]:
+    """Columns first, then constraints by name: a table keeps those in a set."""
+    return sorted(
+        items,
+        key=lambda item: "" if isinstance(item, sa.Column) else f"{item.name}",
+    )
+
+
+def _take_late_keys(steps: list[Any]) -> Iterable[sa.ForeignKeyConstraint]:
+    tables = [step for step in steps if isinstance(step, ops.CreateTableOp)]
+    later = {step.table_name for step in tables}
+    for step in tables:
+        later.discard(step.table_name)
+        late = [
+            item
+            for item in step.columns
+            if isinstance(item, sa.ForeignKeyConstraint)
+            and item.referred_table.name in later
+        ]
+        # Compared by identity: `==` of columns is SQL.
+        step.columns = [i for i in step.columns if not any(i is k for k in late)]
+        yield from late
+
+
+def run_migrations(connection: sa.Connection) -> None:
+    """Migrate over this connection, while every other runner waits its turn."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_server_default=default_differs,
+        include_object=is_wanted,
+        render_item=render_item,
+        process_revision_directives=untangle,
+    )
+    with context.begin_transaction():
+        lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
+        connection.execute(lock, {"key": MIGRATION_LOCK})
+        with warnings.catch_warnings():
+            # Of tables that point at each other, which `untangle` sees to.
+            warnings.filterwarnings("ignore", "Cannot correctly sort", sa.exc.SAWarning)
+            context.run_migrations()
+
+
+async def migrate() -> None:
+    """Open one connection; a migration may take longer than a request may."""
+    engine = create_async_engine(get_settings().database_url, poolclass=sa.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(run_migrations)
+    await engine.dispose()
+
+
+def print_sql() -> None:
+    """`alembic upgrade head --sql`: the statements, without a database."""
+    context.configure(
+        url=get_settings().database_url,
+        target_metadata=Base.metadata,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    print_sql()
+else:
+    asyncio.run(migrate())

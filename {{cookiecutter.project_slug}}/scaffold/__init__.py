@@ -1,0 +1,1 @@
+"""The generator: from entities.json to the files of this service."""

@@ -1,0 +1,207 @@
+"""Finishes a generated project: environment, migration, format, bytecode, git.
+
+`make setup` does every step that is still open; the hook does the same ones.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from scaffold import environment
+from scaffold.answers import ANSWERS
+from scaffold.tools import Unfinished, find, project_python, run
+
+ROOT = Path(__file__).resolve().parent.parent
+TO_CHOOSE = re.compile(r"=change-me$", re.MULTILINE)
+SKIPPED = "DEVMATRIX_SKIP"  # names of steps to leave out, such as environment,git
+READY = """
+{name} is ready. What to type next:
+
+  cd {name}
+  make dev      start it on an embedded PostgreSQL: http://127.0.0.1:8000/docs
+  make test     run its tests
+  make help     see the rest; then edit entities.json and run `make entities`
+"""
+READY_LEGACY = """
+{name} is ready. What to type next:
+
+  cd {name}
+  .venv/bin/uvicorn main:app --reload      start it: http://127.0.0.1:8000/docs
+  .venv/bin/python -m pytest               run its tests
+"""
+OPEN = """
+{name} is generated; its code is complete. For what is still open, mend the reason above
+and type this one command:
+
+  {command}
+"""
+
+
+def migrate(root: Path) -> str:
+    """Write the first migration, from the difference to an empty database."""
+    if any((root / "alembic" / "versions").glob("*.py")):
+        return "is there"
+    python = project_python(root)
+    run([python, "-m", "scripts.migration", "initial schema"], root)
+    return "written and tried on an empty PostgreSQL"
+
+
+def describe(root: Path) -> str:
+    """Write openapi.json, which the service serves as it is."""
+    if (root / "openapi.json").exists():
+        return "is there"
+    run([project_python(root), "-m", "scripts.openapi"], root)
+    return "written"
+
+
+def tidy(root: Path) -> str:
+    """Format the migration; what is rendered is formatted as it comes."""
+    if (root / ".git").exists():
+        return "left as it is"
+    ruff: list[str | Path] = [project_python(root), "-m", "ruff"]
+    run([*ruff, "check", "--fix", "--exit-zero", "--quiet", "."], root)
+    run([*ruff, "format", "--quiet", "."], root)
+    return "ruff"
+
+
+def compile_bytecode(root: Path) -> str:
+    """Compile what is installed, so that the first start is as fast as the second."""
+    python = project_python(root)
+    library = run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], root
+    )
+    run([python, "-m", "compileall", "-qq", "-j", "0", library.strip(), "src"], root)
+    return "compiled"
+
+
+def commit(root: Path) -> str:
+    """Make the repository and its first commit; an existing one is left alone."""
+    if (root / ".git").exists():
+        return "is there"
+    git = find("git")
+    run([git, "init", "--quiet"], root)
+    run([git, "symbolic-ref", "HEAD", "refs/heads/main"], root)
+    run([git, "add", "--all"], root)
+    identity = _identity(git, root)
+    message = "Generate the service"
+    # Neither hooks nor a passphrase: nobody is there to answer them.
+    plain = ["--quiet", "--no-verify", "--no-gpg-sign"]
+    run([git, *identity, "commit", *plain, "--message", message], root)
+    return "first commit"
+
+
+def _identity(git: str, root: Path) -> list[str]:
+    """Nothing where git knows the person; else the author whom the answers name."""
+    with contextlib.suppress(Unfinished):
+        for key in ("user.name", "user.email"):
+            run([git, "config", key], root)
+        return []
+    answers = read_answers(root)
+    name = " ".join(str(answers.get("author_name", "")).split()) or "nobody"
+    email = str(answers.get("author_email", "")) or "nobody@localhost"
+    return ["-c", f"user.name={name}", "-c", f"user.email={email}"]
+
+
+def read_answers(root: Path) -> dict[str, Any]:
+    """What was answered when the project was generated."""
+    try:
+        answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return answers if isinstance(answers, dict) else {}
+
+
+def write_settings(root: Path) -> str:
+    """Make each .env from its example, with a secret wherever one has to be chosen."""
+    for example in (root / ".env.example", root / "docker" / ".env.example"):
+        target = example.with_name(".env")
+        if example.exists() and not target.exists():
+            text = example.read_text(encoding="utf-8")
+            text = TO_CHOOSE.sub(lambda _: f"={secrets.token_hex(24)}", text)
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+    return "in .env"
+
+
+STEPS: dict[str, Callable[[Path], str]] = {
+    "settings": write_settings,
+    "environment": environment.install,
+    "migration": migrate,
+    "openapi": describe,
+    "format": tidy,
+    "bytecode": compile_bytecode,
+    "git": commit,
+}
+
+
+def finish(root: Path, names: Sequence[str]) -> bool:
+    """Do the steps in order, with a line for each; the first open one ends it.
+
+    What comes later needs what comes before: a commit without the migration and the
+    lock file would be no good first commit.
+    """
+    skipped = os.environ.get(SKIPPED, "").split(",")
+    for name in names:
+        if name in skipped:
+            continue
+        started = time.monotonic()
+        try:
+            with _spinning(name):
+                result = STEPS[name](root)
+        except Unfinished as reason:
+            print(f"  open  {name}: {reason}", flush=True)
+            return False
+        seconds = time.monotonic() - started
+        print(f"  done  {name:<12} {result} ({seconds:.1f} s)", flush=True)
+    return True
+
+
+@contextlib.contextmanager
+def _spinning(name: str) -> Iterator[None]:
+    """A sign of life at a terminal, where rich is installed."""
+    try:
+        from rich.console import Console
+    except ImportError:
+        yield
+        return
+    with Console().status(f"{name} ..."):
+        yield
+
+
+def finish_new(root: Path) -> None:
+    """What the hook does after the code: every step, and a word on what comes next."""
+    legacy = (root / "main.py").exists()
+    name = root.name
+    steps = ["environment", "git"] if legacy else [*STEPS]
+    if finish(root, steps):
+        print((READY_LEGACY if legacy else READY).format(name=name), flush=True)
+        return
+    poetry = (root / "poetry.toml").exists()
+    by_hand = f"cd {name} && {'poetry install' if poetry else 'uv sync'}"
+    command = by_hand if legacy else f"make -C {name} setup"
+    print(OPEN.format(name=name, command=command), flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do the named steps, or all; return 1 where one stays open."""
+    names = list(sys.argv[1:] if arguments is None else arguments)
+    if names == ["upgrade"]:
+        STEPS["upgrade"] = environment.upgrade
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        known = ", ".join(STEPS)
+        print(f"unknown step {unknown[0]!r}; there are {known}", file=sys.stderr)
+        return 1
+    return 0 if finish(ROOT, names or list(STEPS)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

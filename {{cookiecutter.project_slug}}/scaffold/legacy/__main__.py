@@ -1,0 +1,163 @@
+"""Renders the demonstration from entities.json, and removes all that is not it."""
+
+import datetime as dt
+import json
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scaffold import columns
+from scaffold.answers import ANSWERS
+from scaffold.layout import literal, wrap
+from scaffold.model import Entity, Field, Reference
+from scaffold.samples import series
+from scaffold.spec import SpecError, load, report
+from scaffold.view import EntityView
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+KEPT = {
+    ".editorconfig",
+    ".git",
+    ".gitattributes",
+    ".gitignore",
+    ".venv",
+    "LICENSE",
+    "poetry.lock",
+    "poetry.toml",
+    "uv.lock",
+}
+ANNOTATIONS = {
+    "string": "str",
+    "text": "str",
+    "integer": "int",
+    "float": "float",
+    "decimal": "decimal.Decimal",
+    "boolean": "bool",
+    "date": "dt.date",
+    "time": "dt.time",
+    "datetime": "pydantic.AwareDatetime",
+    "uuid": "uuid.UUID",
+    "email": "pydantic.EmailStr",
+    "url": "str",
+    "json": "typing.Any",
+}
+
+
+def attributes(entity: Entity) -> Iterator[str]:
+    """The fields of a schema, a line each; a to-one relation is a plain id."""
+    for field in entity.fields:
+        arguments = list(columns.schema_arguments(field))
+        default = columns.schema_default(field)
+        yield _attribute(field.attribute, _annotation(field), default, arguments)
+    for reference in entity.references:
+        yield _reference(reference)
+
+
+def _annotation(field: Field) -> str:
+    if field.type == "enum":
+        annotation = f"typing.Literal[{', '.join(map(literal, field.values))}]"
+    else:
+        annotation = ANNOTATIONS[field.type]
+    return f"{annotation} | None" if field.nullable else annotation
+
+
+def _reference(reference: Reference) -> str:
+    arguments = []
+    if reference.column_attribute != reference.column:
+        arguments.append(f"alias={literal(reference.column)}")
+    annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
+    default = "None" if reference.nullable else None
+    return _attribute(reference.column_attribute, annotation, default, arguments)
+
+
+def _attribute(
+    name: str, annotation: str, default: str | None, arguments: list[str]
+) -> str:
+    if arguments:
+        given = [default] if default is not None else []
+        return f"{name}: {annotation} = pydantic.Field({', '.join(given + arguments)})"
+    return f"{name}: {annotation}" + (f" = {default}" if default is not None else "")
+
+
+def payload(entity: Entity) -> str | None:
+    """What a test sends to create a row: all that is required, as Python text."""
+    values: dict[str, object] = {}
+    for field in entity.fields:
+        if field.required:
+            found = series(entity, field)
+            if found is None:
+                return None
+            values[field.name] = found.at(1)
+    for reference in entity.references:
+        if reference.required:
+            values[reference.column] = uuid.UUID(int=0)
+    text = json.dumps(values, ensure_ascii=False, default=_text)
+    return expression(json.loads(text))
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+
+
+def expression(value: object) -> str:
+    """JSON as a Python expression."""
+    if isinstance(value, dict):
+        items = (f"{literal(key)}: {expression(item)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(expression, value)) + "]"
+    return literal(value) if isinstance(value, str) else repr(value)
+
+
+def render(root: Path) -> dict[str, str]:
+    """The text of every file of the demonstration, by its name."""
+    spec = load(root / "entities.json")
+    environment = Environment(
+        loader=FileSystemLoader(HERE, encoding="utf-8"),
+        autoescape=False,  # noqa: S701  # nosec B701 - neither HTML nor for a browser
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["literal"] = literal
+    environment.filters["toml"] = lambda text: json.dumps(text, ensure_ascii=False)
+    environment.globals.update(attributes=attributes, payload=payload)
+    answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
+    words = {key: " ".join(value.split()) for key, value in answers.items()}
+    files = {"requirements.txt": (HERE / "requirements.txt").read_text("utf-8")}
+    for template in sorted(HERE.glob("*.jinja")):
+        name = template.name.removesuffix(".jinja")
+        text = environment.get_template(template.name).render(
+            words,
+            entities=[EntityView(entity, spec) for entity in spec.entities],
+            types={field.type for entity in spec.entities for field in entity.fields},
+        )
+        files[name] = wrap(text) if name.endswith(".py") else text
+    return files
+
+
+def main() -> int:
+    """Return 0, or 1 where entities.json is wrong and nothing was changed."""
+    try:
+        files = render(ROOT)
+    except SpecError as error:
+        print(report(error), file=sys.stderr)
+        return 1
+    for path in ROOT.iterdir():
+        if path.name not in KEPT:
+            remove = shutil.rmtree if path.is_dir() else os.unlink
+            remove(path)
+    for name, text in files.items():
+        (ROOT / name).write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

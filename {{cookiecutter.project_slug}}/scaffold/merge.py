@@ -1,0 +1,294 @@
+"""Brings rendered files into a project without losing what a person wrote there.
+
+Three texts decide about each path: the base (what the last run wrote, kept in
+.devmatrix/base), the new rendering, and what stands in the working tree.
+"""
+
+import contextlib
+import difflib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold import pysource, threeway
+from scaffold.moves import Move
+from scaffold.threeway import decoded, encoded
+
+BASE = Path(".devmatrix") / "base"
+
+CREATED = "created"
+MERGED = "merged"  # changed by both, in different places
+UPDATED = "updated"
+UNCHANGED = "unchanged"
+KEPT = "kept"  # edited by a person, and no longer generated
+DELETED = "deleted"  # no longer generated, and nobody touched it
+REMOVED = "removed by you"  # generated, and a person does not want it
+CONFLICT = "conflict"
+OUTCOMES = (CREATED, MERGED, UPDATED, UNCHANGED, KEPT, DELETED, REMOVED, CONFLICT)
+WRITTEN = (CREATED, MERGED, UPDATED, DELETED, CONFLICT)
+
+
+class Blocked(Exception):
+    """The run cannot begin; the message says what is in the way and what to do."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a run does with one path; `moved_from` is where its text stands today."""
+
+    path: str
+    outcome: str
+    before: bytes | None
+    after: bytes | None
+    moved_from: str | None = None
+
+    def diff(self) -> Iterator[str]:
+        """Yield the lines of a unified diff."""
+        old, new = decoded(self.before or b""), decoded(self.after or b"")
+        yield from difflib.unified_diff(
+            old.splitlines(keepends=True),
+            new.splitlines(keepends=True),
+            "/dev/null" if self.before is None else f"a/{self.moved_from or self.path}",
+            "/dev/null" if self.after is None else f"b/{self.path}",
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do, and the base that it would leave."""
+
+    root: Path
+    base: Path
+    changes: Sequence[Change]
+    new_base: Mapping[str, bytes]
+
+    def with_outcome(self, *outcomes: str) -> list[Change]:
+        return [change for change in self.changes if change.outcome in outcomes]
+
+    @property
+    def written(self) -> list[Change]:
+        """The changes that touch the working tree."""
+        return self.with_outcome(*WRITTEN)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the run would change nothing at all, its own records included."""
+        folder = self.root / self.base
+        known = list(_paths(folder))
+        return (
+            not self.written
+            and known == sorted(self.new_base)
+            and all(
+                (folder / path).read_bytes() == self.new_base[path] for path in known
+            )
+        )
+
+    def edited(self) -> list[str]:
+        """The paths that the run touches, and that a person has had a hand in."""
+        return [
+            path
+            for change in self.written
+            for path in (change.moved_from, change.path)
+            if path and not self._is_ours(path)
+        ]
+
+    def _is_ours(self, path: str) -> bool:
+        current = _read(self.root / path)
+        return current is None or _lf(current) == _read(self.root / self.base / path)
+
+
+def make_plan(
+    root: Path,
+    files: Mapping[str, str],
+    moves: Mapping[str, Move] | None = None,
+    *,
+    base: Path = BASE,
+    label: str = "entities.json",
+) -> Plan:
+    """Compare the rendering with the base and the working tree; write nothing."""
+    judge = _Judge(root, root / base, label)
+    changes = []
+    known = set(_paths(root / base))
+    for path, text in files.items():
+        move = (moves or {}).get(path)
+        if move and move.path != path:
+            arrives = move.path in known and path not in known
+            move = move if arrives and not (root / path).exists() else None
+        changes.append(judge.generated(path, text, move))
+        known -= {path, changes[-1].moved_from or path}
+    changes += filter(None, map(judge.no_longer_generated, sorted(known)))
+    if judge.blocked:
+        raise Blocked("\n".join(judge.blocked))
+    new_base = {path: encoded(text) for path, text in files.items()}
+    return Plan(root, base, changes, new_base)
+
+
+class _Judge:
+    def __init__(self, root: Path, base: Path, label: str) -> None:
+        self.root = root
+        self.base = base
+        self.label = label
+        self.blocked: list[str] = []
+
+    def generated(self, path: str, text: str, move: Move | None) -> Change:
+        source = move.path if move else path
+        before = _read(self.base / source)
+        current = _read(self.root / source)
+        new = encoded(text)
+        moved_from = source if source != path and current is not None else None
+        words = move.words if move else {}
+
+        def change(outcome: str, after: bytes | None) -> Change:
+            return Change(path, outcome, current, after, moved_from)
+
+        if current is None:
+            return change(CREATED, new) if before is None else change(REMOVED, None)
+        self._refuse_markers(source, current, before)
+        if _lf(current) == before:
+            same = before == new and not moved_from
+            return change(UNCHANGED, current) if same else change(UPDATED, new)
+        if new in (before, _lf(current)) and not moved_from:
+            return change(UNCHANGED, current)
+        merged = self._merge(path, words, current, before, text)
+        after = encoded(merged.text)
+        if merged.conflicts:
+            return change(CONFLICT, after)
+        same = after == _lf(current) and not moved_from
+        return change(UNCHANGED, current) if same else change(MERGED, after)
+
+    def _merge(
+        self,
+        path: str,
+        words: Mapping[str, str],
+        current: bytes,
+        before: bytes | None,
+        new: str,
+    ) -> threeway.Merged:
+        yours, old = decoded(_lf(current)), decoded(before or b"")
+        if words:
+            yours, old = (
+                pysource.translate(yours, words),
+                pysource.translate(old, words),
+            )
+        return threeway.merge(path, yours, old, new, self.label)
+
+    def no_longer_generated(self, path: str) -> Change | None:
+        current = _read(self.root / path)
+        before = _read(self.base / path)
+        if current is None:
+            return None
+        self._refuse_markers(path, current, before)
+        if _lf(current) == before:
+            return Change(path, DELETED, current, None)
+        return Change(path, KEPT, current, current)
+
+    def _refuse_markers(self, path: str, current: bytes, before: bytes | None) -> None:
+        recorded = (self.base / path).relative_to(self.root).as_posix()
+        for where, text in ((path, current), (recorded, before)):
+            if text and threeway.has_markers(decoded(text)):
+                self.blocked.append(
+                    f"{where}: a conflict is still open in it; look for <<<<<<<, leave "
+                    "the lines that are right, and run this again"
+                )
+
+
+def carry_out(plan: Plan) -> None:
+    """Do what the plan says, and keep the rendering as the next run's base.
+
+    Every text is on disk before the first file is replaced. A failure, or a Ctrl-C,
+    puts back what was there; the base comes last, so that a run that was killed is
+    simply done again.
+    """
+    folder = plan.root / plan.base.parent / "new"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    undo: list[tuple[Path, bytes | None]] = []
+    try:
+        staged = [_stage(folder / str(n), one) for n, one in enumerate(plan.written)]
+        for change, text in zip(plan.written, staged, strict=True):
+            undo += _touched(plan.root, change)
+            _replace(plan.root, change, text)
+    except BaseException:
+        for path, content in reversed(undo):
+            with contextlib.suppress(OSError):
+                _restore(path, content)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _keep_base(plan)
+
+
+def _stage(path: Path, change: Change) -> Path | None:
+    if change.after is None:
+        return None
+    path.write_bytes(change.after)
+    return path
+
+
+def _touched(root: Path, change: Change) -> Iterator[tuple[Path, bytes | None]]:
+    """The files behind a change, and what they hold."""
+    for path in filter(None, (change.path, change.moved_from)):
+        yield root / path, _read(root / path)
+
+
+def _replace(root: Path, change: Change, text: Path | None) -> None:
+    target = Path(os.path.realpath(root / change.path))  # a link stays one
+    if text is None:
+        target.unlink(missing_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(root / (change.moved_from or change.path), text)
+        try:
+            text.replace(target)
+        except OSError:  # another file system
+            shutil.copy(text, target)
+    if change.moved_from:
+        (root / change.moved_from).unlink()
+
+
+def _restore(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink(missing_ok=True)
+    elif not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
+
+
+def _keep_base(plan: Plan) -> None:
+    folder = plan.root / plan.base
+    for path, content in plan.new_base.items():
+        if _read(folder / path) != content:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    for path in list(_paths(folder)):
+        if path not in plan.new_base:
+            (folder / path).unlink()
+            _remove_empty(folder / path, folder)
+
+
+def _remove_empty(path: Path, top: Path) -> None:
+    for parent in path.parents:
+        if parent == top or any(parent.iterdir()):
+            return
+        parent.rmdir()
+
+
+def _paths(folder: Path) -> Iterator[str]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    yield from sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise Blocked(f"{path}: {error.strerror}; a file is to stand here") from None
+
+
+def _lf(data: bytes) -> bytes:
+    """Line ends as we write them, whatever an editor made of them."""
+    return data.replace(b"\r\n", b"\n")

@@ -1,0 +1,110 @@
+"""A specification as files: a pure function, the same bytes for the same input."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scaffold.layout import literal, natural_key, wrap
+from scaffold.model import Entity, Spec
+from scaffold.view import EntityView
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class GeneratedApp:
+    """Every file that the entities make, by its path within the project."""
+
+    files: Mapping[str, str]
+
+
+def generate_modular_app(spec: Spec, templates: Path = TEMPLATES) -> GeneratedApp:
+    """Render every template: once, or once an entity where its path says ENTITY.
+
+    A template's path is its target's path. ENTITY stands for the entity's module
+    (`order_item`), ENTITIES for that of its routes (`order_items`).
+    """
+    environment = Environment(
+        loader=FileSystemLoader(templates, encoding="utf-8"),
+        autoescape=False,  # noqa: S701  # nosec B701 - Python, not HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["literal"] = literal
+    entities = [EntityView(entity, spec) for entity in spec.entities]
+    files = {}
+    for name in sorted(_templates(templates)):
+        template = environment.get_template(f"{name}.jinja")
+        for path, context in _targets(name, entities):
+            text = template.render(context, entities=entities, by_module=_by_module)
+            files[path] = _finish(path, text)
+    return GeneratedApp(dict(sorted(files.items())))
+
+
+def _templates(root: Path) -> Iterator[str]:
+    for path in root.rglob("*.jinja"):
+        yield path.relative_to(root).as_posix().removesuffix(".jinja")
+
+
+def entity_paths(entity: Entity, templates: Path = TEMPLATES) -> list[str]:
+    """Return the paths of an entity's own files, in the templates' order."""
+    names = (name for name in sorted(_templates(templates)) if "ENTIT" in name)
+    return [_target(name, entity) for name in names]
+
+
+def _target(name: str, entity: Entity | EntityView) -> str:
+    target = name.replace("ENTITIES", str(entity.routes_module))
+    return target.replace("ENTITY", str(entity.module))
+
+
+def _targets(
+    name: str, entities: list[EntityView]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    stem = PurePosixPath(name).name
+    if "ENTIT" not in stem:
+        yield name, {}
+        return
+    for entity in entities:
+        yield _target(name, entity), {"entity": entity}
+
+
+def _by_module(entities: list[EntityView], attribute: str) -> list[EntityView]:
+    """Entities in the order in which an import sorter puts their modules."""
+    return sorted(entities, key=lambda entity: natural_key(getattr(entity, attribute)))
+
+
+def _finish(path: str, text: str) -> str:
+    if not path.endswith(".py"):
+        return text
+    return wrap(_prune_imports(text))
+
+
+def _prune_imports(source: str) -> str:
+    """Drop the imports that nothing uses, so that templates can list them all."""
+    tree = ast.parse(source)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    unused: set[int] = set()
+    header = 0
+    for node in tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        header = node.end_lineno or node.lineno
+        names = {alias.asname or alias.name.split(".")[0] for alias in node.names}
+        if not names & used:
+            unused.update(range(node.lineno, header + 1))
+    lines = source.split("\n")
+    kept: list[str] = []
+    for number, line in enumerate(lines[:header], start=1):
+        if number in unused or (not line and kept and not kept[-1]):
+            continue
+        kept.append(line)
+    while kept and not kept[-1]:
+        kept.pop()
+    rest = "\n".join(lines[header:]).lstrip("\n")
+    gap = 3 if rest.startswith(("class ", "def ", "async ", "@")) else 2
+    return "\n".join(kept) + "\n" * gap + rest

@@ -1,0 +1,100 @@
+"""Names that Python, its libraries, PostgreSQL or this service need for themselves."""
+
+import keyword
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+KEYWORDS = frozenset(keyword.kwlist)
+
+# Every column there is without being asked.
+COLUMNS = frozenset({"id", "created_at", "updated_at"})
+
+# PostgreSQL has these on every table; no quoting makes a second one possible.
+SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+TABLES = frozenset({"alembic_version"})
+
+# Modules that generated class bodies name: an attribute of that name would hide them
+# from the attributes below it.
+_MODULES = frozenset(
+    {"sa", "orm", "dt", "uuid", "pydantic", "base", "decimal", "typing"}
+    | {"types", "postgresql"}
+)
+
+# Builtins in annotations and decorators of generated class bodies: after
+# `int: int | None = None` the name means None.
+_BUILTINS = _words("""
+    bool bytes classmethod dict float frozenset int list object property set
+    staticmethod str super tuple type
+    """)
+
+_SQLALCHEMY = frozenset({"metadata", "registry", "type_annotation_map"})
+
+_PYDANTIC = _words("""
+    construct copy dict from_orm json model_computed_fields model_config
+    model_construct model_copy model_dump model_dump_json model_extra model_fields
+    model_fields_set model_json_schema model_parametrized_name model_post_init
+    model_rebuild model_validate model_validate_json model_validate_strings parse_file
+    from_entity parse_obj parse_raw schema schema_json update_forward_refs validate
+    """)
+
+# SQLAlchemy's constructor takes keyword arguments beside its own `self`.
+_ARGUMENTS = frozenset({"self", "cls"})
+
+ATTRIBUTES = KEYWORDS | _MODULES | _BUILTINS | _SQLALCHEMY | _PYDANTIC | _ARGUMENTS
+
+# Windows opens a device where a file has such a name, whatever its extension.
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"}
+    | {f"com{number}" for number in range(10)}
+    | {f"lpt{number}" for number in range(10)}
+)
+
+MODULES = KEYWORDS | _DEVICES
+ROUTES_MODULES = MODULES | {"health", "metrics", "docs"}
+
+# Functions of generated modules name these beside a variable for one row.
+VARIABLES = (
+    KEYWORDS
+    | _MODULES
+    | _BUILTINS
+    | {"id", "len", "self", "cls", "db", "session", "request", "response", "status"}
+    | {"service", "repository", "page", "data", "items", "total", "skip", "limit"}
+)
+
+# Classes cannot have these names, and the name of an entity is that of a class.
+CLASSES = frozenset({"None", "True", "False"})
+
+# Reserved in PostgreSQL's own parser (pg_get_keywords, catcode R and T), 15 to 18.
+POSTGRESQL = _words("""
+    all analyse analyze and any array as asc asymmetric authorization binary both case
+    cast check collate collation column concurrently constraint create cross
+    current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user default deferrable desc distinct do else end except
+    false fetch for foreign freeze from full grant group having ilike in initially inner
+    intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps
+    placing primary references returning right select session_user similar some
+    symmetric system_user table tablesample then to trailing true union unique user
+    using variadic verbose when where window with
+    """)
+
+# Not reserved, but words with a syntax of their own where an expression may stand
+# (catcode C): quoted in SQL text that we write ourselves.
+POSTGRESQL_EXPRESSIONS = _words("""
+    between bigint bit boolean char character coalesce dec decimal exists extract float
+    greatest grouping inout int integer interval json json_array json_arrayagg
+    json_exists json_object json_objectagg json_query json_scalar json_serialize
+    json_table json_value least merge_action national nchar none normalize nullif
+    numeric out overlay position precision real row setof smallint substring time
+    timestamp treat trim values varchar xmlattributes xmlconcat xmlelement xmlexists
+    xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+    """)
+
+# Those of them that SQLAlchemy 2.1 does not quote by itself.
+UNQUOTED_BY_SQLALCHEMY = frozenset(
+    {"lateral", "collation", "concurrently", "tablesample"}
+)

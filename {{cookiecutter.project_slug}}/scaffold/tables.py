@@ -1,0 +1,116 @@
+"""An entity's table as the template of models/entities.py sees it."""
+
+from functools import cached_property
+
+from scaffold import columns
+from scaffold.layout import literal
+from scaffold.model import Entity, Link, Reference, Reverse, Spec
+
+ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT"}
+
+
+class TableView:
+    """Columns, constraints and relationships, each a statement of Python."""
+
+    def __init__(self, entity: Entity, spec: Spec) -> None:
+        self.entity = entity
+        self.spec = spec
+
+    @cached_property
+    def table_args(self) -> str:
+        """Constraints of more than one column, CHECKs, and the index behind lists."""
+        arguments = [
+            f"sa.UniqueConstraint({_columns(names)})" for names in self.entity.unique
+        ]
+        for field in self.entity.fields:
+            for rule, sql in columns.checks(field):
+                arguments.append(
+                    f'base.check("{field.name}", "{rule}", {literal(sql)})'
+                )
+        indexes = [*self.entity.indexes, ("created_at", "id")]
+        arguments += [f"sa.Index(None, {_columns(names)})" for names in indexes]
+        comma = "," if len(arguments) == 1 else ""
+        return f"({', '.join(arguments)}{comma})"
+
+    @cached_property
+    def attribute_blocks(self) -> list[list[str]]:
+        """The attributes of the table's class: columns, then relationships."""
+        fields = [columns.column(field) for field in self.entity.fields]
+        keys = [self._foreign_key(reference) for reference in self.entity.references]
+        relationships = [self._owner(item) for item in self.entity.references]
+        relationships += [self._reverse(item) for item in self.entity.reverses]
+        linked = [
+            f"{link.ids_attribute} = base.LinkedIds()"
+            for link in self.entity.links
+            if link.owner
+        ]
+        return [block for block in (fields + keys, linked, relationships) if block]
+
+    @property
+    def association_tables(self) -> list[str]:
+        """The tables of many-to-many relations, made by the side that declares them."""
+        return [self._association(link) for link in self.entity.links if link.owner]
+
+    def _association(self, link: Link) -> str:
+        target = self.spec.entity(link.target)
+        left = _linked_column(link.left_column, self.entity.table, "")
+        right = _linked_column(link.right_column, target.table, ", index=True")
+        # `info` leads from a violated foreign key back to the field in requests.
+        info = f'info={{"{link.right_column}": "{link.ids}"}}'
+        arguments = f'"{link.table}", base.Entity.metadata, {left}, {right}, {info}'
+        return f"{link.table} = sa.Table({arguments})"
+
+    def _foreign_key(self, reference: Reference) -> str:
+        target = self.spec.entity(reference.target)
+        action = ON_DELETE[reference.on_delete]
+        arguments = [f'sa.ForeignKey("{target.table}.id", ondelete="{action}")']
+        if reference.column_attribute != reference.column:
+            arguments.insert(0, literal(reference.column))
+        one = reference.kind == "one_to_one"
+        arguments.append("unique=True" if one else "index=True")
+        annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
+        call = f"orm.mapped_column({', '.join(arguments)})"
+        return f"{reference.column_attribute}: orm.Mapped[{annotation}] = {call}"
+
+    def _owner(self, reference: Reference) -> str:
+        annotation = f'"{reference.target}Entity"'
+        if reference.nullable:
+            annotation = f'"{reference.target}Entity | None"'
+        arguments = ['lazy="raise"', self._key(reference)]
+        if reference.target == self.entity.name:
+            arguments.append(f'remote_side="{self.entity.name}Entity.id"')
+        return _relationship(reference.attribute, annotation, arguments)
+
+    def _key(self, reference: Reference) -> str:
+        return f'foreign_keys="{self.entity.name}Entity.{reference.column_attribute}"'
+
+    def _reverse(self, reverse: Reverse) -> str:
+        source = self.spec.entity(reverse.source)
+        reference = reference_of(source, reverse.reference)
+        one = reverse.kind == "one"
+        inner = f"{source.name}Entity"
+        annotation = f'"{inner} | None"' if one else f'list["{inner}"]'
+        arguments = [
+            'lazy="raise"',
+            "viewonly=True",
+            f'foreign_keys="{inner}.{reference.column_attribute}"',
+        ]
+        return _relationship(reverse.attribute, annotation, arguments)
+
+
+def reference_of(entity: Entity, name: str) -> Reference:
+    return next(item for item in entity.references if item.name == name)
+
+
+def _linked_column(name: str, table: str, index: str) -> str:
+    key = f'sa.ForeignKey("{table}.id", ondelete="CASCADE")'
+    return f'sa.Column("{name}", {key}, primary_key=True{index})'
+
+
+def _columns(names: tuple[str, ...]) -> str:
+    return ", ".join(map(literal, names))
+
+
+def _relationship(attribute: str, annotation: str, arguments: list[str]) -> str:
+    call = f"orm.relationship({', '.join(arguments)})"
+    return f"{attribute}: orm.Mapped[{annotation}] = {call}"

@@ -1,0 +1,148 @@
+"""Merges three versions of a text: the lines as git does, Python's imports as sets."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold import pysource
+from scaffold.tools import Unfinished, environment, find
+
+YOURS, BEFORE = "yours", "written by the last run"
+_OPENS = re.compile(r"^<{7} ", re.MULTILINE)
+_CLOSES = re.compile(r"^>{7} ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A text, and how many conflicts are shown in it."""
+
+    text: str
+    conflicts: int = 0
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """A place that both sides changed, each in its own way."""
+
+    raw: str
+    yours: str
+    before: str
+    new: str
+
+
+def has_markers(text: str) -> bool:
+    """Whether a conflict is still shown in a text."""
+    return bool(_OPENS.search(text) and _CLOSES.search(text))
+
+
+def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
+    """Bring the changes from `before` to `new` into a person's text.
+
+    Where both sides added something at one place of a Python file, and the order of
+    the two cannot matter, both stay. What is still open is shown as git shows it.
+    """
+    if not path.endswith(".py") or not before:
+        return _joined(_merge_lines(yours, before, new, label))
+    if not all(map(pysource.is_valid, (yours, before, new))):  # in the middle of work
+        return _joined(_merge_lines(yours, before, new, label))
+    yours, before, new = pysource.align_imports(yours, before, new)
+    merged = _merge_python(yours, before, new, label)
+    if merged.conflicts:
+        return merged
+    missing = pysource.missing_imports(merged.text, yours, new)
+    if missing:
+        yours, before, new = pysource.align_imports(yours, before, new, missing)
+        before = pysource.without_imports(before, missing)
+        merged = _merge_python(yours, before, new, label)
+    if not merged.conflicts and not pysource.is_valid(merged.text):
+        return _whole(yours, before, new, label)
+    return merged
+
+
+def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
+    parts = _merge_lines(yours, before, new, label)
+    open_hunks = [n for n, part in enumerate(parts) if isinstance(part, Hunk)]
+    added = [n for n in open_hunks if not _hunk(parts, n).before]
+    if added:
+        texts = [part.yours if isinstance(part, Hunk) else part for part in parts]
+        for n in added:
+            texts[n] = pysource.union(_hunk(parts, n).new, _hunk(parts, n).yours)
+        for n in added:
+            hunk = _hunk(parts, n)
+            if pysource.may_stand_side_by_side(texts, n, hunk.yours, hunk.new):
+                parts[n] = pysource.in_import_order(texts, n)
+    return _joined(parts)
+
+
+def _hunk(parts: list[str | Hunk], n: int) -> Hunk:
+    part = parts[n]
+    assert isinstance(part, Hunk)  # noqa: S101  # nosec B101 - for the type checker
+    return part
+
+
+def _joined(parts: list[str | Hunk]) -> Merged:
+    texts = [part.raw if isinstance(part, Hunk) else part for part in parts]
+    return Merged("".join(texts), sum(isinstance(part, Hunk) for part in parts))
+
+
+def _whole(yours: str, before: str, new: str, label: str) -> Merged:
+    """Lines that fit beside each other, and yet make no program: a person decides."""
+    sides = (f"<<<<<<< {YOURS}\n", yours, f"||||||| {BEFORE}\n", before)
+    return Merged("".join((*sides, "=======\n", new, f">>>>>>> {label}\n")), 1)
+
+
+def _merge_lines(yours: str, before: str, new: str, label: str) -> list[str | Hunk]:
+    """What `git merge-file` makes of it: texts, and hunks where it found no answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, text in (("yours", yours), ("before", before), ("new", new)):
+            path = Path(folder) / name
+            path.write_bytes(encoded(text))
+            paths.append(str(path))
+        labels = [word for name in (YOURS, BEFORE, label) for word in ("-L", name)]
+        done = subprocess.run(
+            [find("git"), "merge-file", "-p", "--diff3", *labels, *paths],
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            timeout=60,
+        )
+    if done.returncode > 127:  # else the number of conflicts
+        raise Unfinished(f"git cannot merge: {done.stderr.decode(errors='replace')}")
+    return list(_parts(decoded(done.stdout), label))
+
+
+def _parts(text: str, label: str) -> Iterator[str | Hunk]:
+    sides = ("yours", "before", "new")
+    starts = (f"<<<<<<< {YOURS}", f"||||||| {BEFORE}", "=======", f">>>>>>> {label}")
+    plain: list[str] = []
+    raw: list[str] = []
+    found: dict[str, list[str]] = {}
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        expected = starts[len(found)] if raw else starts[0]
+        if line.rstrip("\r\n") == expected:
+            raw.append(line)
+            if len(found) == len(sides):
+                yield "".join(plain)
+                yield Hunk("".join(raw), *("".join(found[side]) for side in sides))
+                plain, raw, found = [], [], {}
+            else:
+                found[sides[len(found)]] = []
+        elif raw:
+            raw.append(line)
+            found[sides[len(found) - 1]].append(line)
+        else:
+            plain.append(line)
+    yield "".join(plain + raw)
+
+
+def decoded(data: bytes) -> str:
+    """Bytes as text, whatever they are; `encoded` gives back the same ones."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

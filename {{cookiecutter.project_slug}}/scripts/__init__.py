@@ -1,0 +1,1 @@
+"""Tools for developing the service; the service itself never imports them."""

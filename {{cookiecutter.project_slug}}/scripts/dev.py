@@ -1,0 +1,71 @@
+"""`make dev`: a database, its migrations, and the service with reload."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scripts.binaries import PostgresError
+from scripts.command import configured_url, run
+from scripts.machine import HOST, free_port
+from scripts.postgres import EmbeddedPostgres
+
+DATA = Path(".data/postgres")
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@contextlib.contextmanager
+def database() -> Iterator[str]:
+    """The database that DATABASE_URL names, else an embedded one kept in .data/."""
+    url = configured_url()
+    if url:
+        yield url
+        return
+    with EmbeddedPostgres(DATA) as server:
+        print(f"database  {server.url}  (kept in {DATA})", flush=True)
+        yield server.url
+
+
+def serve(url: str, port: int, *, reload: bool) -> int:
+    """Migrate, then serve until Ctrl-C, which is no failure."""
+    status = run(["alembic", "upgrade", "head"], url)
+    if status:
+        return status
+    os.environ.update(HOST=HOST, PORT=str(port))
+    print(f"docs      http://{HOST}:{port}/docs", flush=True)
+    command = ["python", "-m", "src"]
+    if reload:
+        command = ["uvicorn", "src.main:app", "--reload", "--reload-dir", "src"]
+        command += ["--host", HOST, "--port", str(port)]
+        command += ["--no-access-log", "--no-server-header"]
+    status = run(command, url)
+    return 0 if status == INTERRUPTED else status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `python -m scripts.dev`; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.dev", description=__doc__)
+    parser.add_argument(
+        "--port", type=int, default=8000, help="0 takes a free one (default: 8000)"
+    )
+    parser.add_argument("--no-reload", action="store_true", help="ignore changed files")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("ENVIRONMENT", "development")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # may come to us ignored
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        with database() as url:
+            port = options.port or free_port()
+            return serve(url, port, reload=not options.no_reload)
+    except PostgresError as error:
+        print(f"make dev: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Writes the migration that the models lack, or says what is in its way."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from alembic.util import CommandError
+
+from scaffold.__main__ import MIGRATED, make_plan
+from scaffold.merge import Blocked
+from scaffold.spec import Spec, SpecError, load, report
+from scaffold.tools import Unfinished
+from scripts.binaries import PostgresError
+from scripts.migration.write import Outcome, Wish, Writer
+from scripts.postgres import EmbeddedPostgres
+
+ROOT = Path()
+SPEC = ROOT / "entities.json"
+LEFT = """\
+Left out of the migration, so the database keeps it, unused: {what}.
+To drop it for good: make entities ARGS=--allow-drop
+"""
+REFUSED = "No migration was written; mend entities.json and run `make entities` again."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, or 1 where help is needed (with --check: where one is missing)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.migration", description=__doc__
+    )
+    parser.add_argument("message", nargs="*", help="its title; made up if left out")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether a migration is missing"
+    )
+    parser.add_argument(
+        "--allow-drop",
+        action="store_true",
+        help="drop what entities.json has no longer",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        wish = Wish(
+            load(SPEC),
+            _migrated(),
+            " ".join(options.message).strip(),
+            options.allow_drop,
+        )
+        if not make_plan(ROOT, wish.new).is_idle:
+            raise Unfinished("the code is not what entities.json says: make entities")
+        with EmbeddedPostgres() as server:
+            outcome = Writer(server, wish).run(write=not options.check)
+        return _judge(outcome) if options.check else _tell(outcome)
+    except SpecError as error:
+        print(report(error), file=sys.stderr)
+    except (Blocked, CommandError, PostgresError, Unfinished) as error:
+        print(f"migration: {error}", file=sys.stderr)
+    return 1
+
+
+def _migrated() -> Spec | None:
+    """The spec that the newest migration stands for, if it can still be read."""
+    try:
+        return load(ROOT / MIGRATED)
+    except SpecError:
+        return None
+
+
+def _judge(outcome: Outcome) -> int:
+    lacking = [*outcome.problems, *outcome.draft.refusals, *outcome.changes]
+    if lacking:
+        few = ", ".join(lacking[:5]) + (" ..." if lacking[5:] else "")
+        print(f"behind the models, `make entities` writes one: {few}")
+        return 1
+    print("at the models' state")
+    return 0
+
+
+def _tell(outcome: Outcome) -> int:
+    refusals = outcome.problems + outcome.draft.refusals
+    if refusals:
+        print(*refusals, REFUSED, sep="\n", file=sys.stderr)
+        return 1
+    shutil.copyfile(SPEC, ROOT / MIGRATED)
+    for what in outcome.draft.destroyed:
+        print(f"DESTRUCTIVE: the migration drops {what}")
+    if outcome.draft.left:
+        print(LEFT.format(what=", ".join(outcome.draft.left)), end="")
+    if outcome.path is None:
+        print("the migrations are up to date; none was written")
+    else:
+        print(f"wrote {outcome.path.relative_to(Path.cwd())}; apply it: make migrate")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Autogenerate's operations, in an order that works and in a form that keeps rows."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import ops
+
+from scripts.migration import alter
+from scripts.migration.catalog import UNUSED
+from scripts.migration.steps import Operation, comment
+
+# In this order a table's parts are taken apart and put together again.
+LOOSEN, CREATE, ADD, ALTER, FASTEN, DROP = range(6)
+MARK = f"{UNUSED}entities.json has it no longer"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change, and what takes it back."""
+
+    phase: int
+    up: list[Operation]
+    down: list[Operation]
+
+
+@dataclass
+class Draft:
+    """What goes into a migration, and what has to be said about it."""
+
+    steps: list[Step] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+
+    def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
+        self.steps.append(Step(phase, up, down))
+
+    @property
+    def up(self) -> list[Operation]:
+        steps = sorted(self.steps, key=lambda step: step.phase)
+        return [one for step in steps for one in step.up]
+
+    @property
+    def down(self) -> list[Operation]:
+        steps = sorted(self.steps, key=lambda step: step.phase, reverse=True)
+        return [one for step in steps for one in step.down]
+
+
+class Arranger:
+    """Takes autogenerate's operations one by one.
+
+    `labels` has what a person calls a column, by table and column; `known` are the
+    tables that entities.json has spoken of, if that is known.
+    """
+
+    def __init__(
+        self,
+        models: sa.MetaData,
+        labels: Mapping[tuple[str, str], str],
+        known: Collection[str] | None,
+        *,
+        allow_drop: bool,
+    ) -> None:
+        self.models = models
+        self.known = known
+        self.labels = labels
+        self.allow_drop = allow_drop
+        self.draft = Draft()
+
+    def run(self, found: Iterable[Operation]) -> Draft:
+        operations = list(_flat(found))
+        gone = {
+            one.table_name for one in operations if isinstance(one, ops.DropTableOp)
+        }
+        for operation in operations:
+            match operation:
+                case ops.DropTableOp():
+                    self._drop_table(operation, gone)
+                case ops.DropColumnOp():
+                    self._drop_column(operation)
+                case ops.AddColumnOp():
+                    self._add_column(operation)
+                case ops.AlterColumnOp():
+                    self._alter_column(operation)
+                case ops.CreateForeignKeyOp():
+                    self._add_foreign_key(operation, operations)
+                case ops.DropIndexOp() | ops.DropConstraintOp():
+                    self._loosen(operation, gone)
+                case ops.CreateTableOp():
+                    self._plain(CREATE, operation)
+                case _:
+                    self._plain(_phase(operation), operation)
+        return self.draft
+
+    def _plain(self, phase: int, operation: Any) -> None:
+        self.draft.add(phase, [operation], [operation.reverse()])
+
+    def _label(self, table: str, column: str) -> str:
+        return self.labels.get((table, column), f"{table}.{column}")
+
+    def _loosen(self, operation: Any, gone: set[str]) -> None:
+        """Take off an index or a constraint, but for those that go with their table."""
+        if operation.table_name in gone:
+            return
+        columns = self.models.tables[operation.table_name].c
+        names = {column.name for column in _columns(operation)}
+        if names <= set(columns.keys()) or self.allow_drop:
+            self._plain(LOOSEN, operation)
+
+    def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
+        name = operation.table_name
+        made: Any = operation.reverse()
+        ours = self.known is None or name in self.known
+        if not ours and not (made.comment or "").startswith(UNUSED):
+            self.draft.left.append(f"the table {name}, which has no model")
+            return
+        if not self.allow_drop:
+            self.draft.left.append(f"the table {name} and its rows")
+            mark = ops.CreateTableCommentOp(name, MARK)
+            self.draft.add(ALTER, [mark], [ops.DropTableCommentOp(name)])
+            return
+        self.draft.destroyed.append(f"the table {name} and its rows")
+        keys = [item for item in made.columns if _points_to(item, gone - {name})]
+        for key in keys:
+            drop: Any = ops.DropConstraintOp.from_constraint(key)
+            self._plain(LOOSEN, drop)
+        made.columns = [one for one in made.columns if not any(one is k for k in keys)]
+        warning = comment(f"DESTRUCTIVE: drops {name} with all its rows.")
+        self.draft.add(DROP, [warning, ops.DropTableOp(name)], [made])
+
+    def _drop_column(self, operation: ops.DropColumnOp) -> None:
+        made: Any = operation.reverse()
+        table, column = operation.table_name, made.column
+        name = f"{table}.{column.name}"
+        back = [alter.fill_if_possible(table, column)] if not column.nullable else []
+        if self.allow_drop:
+            self.draft.destroyed.append(f"the column {name} and its values")
+            warning = comment(f"DESTRUCTIVE: drops {name} with all its values.")
+            restored = sa.Column(
+                column.name, column.type, server_default=column.server_default
+            )
+            add = ops.AddColumnOp(table, restored)
+            drop = ops.DropColumnOp(table, column.name)
+            self.draft.add(DROP, [warning, drop], [add, *back])
+            return
+        self.draft.left.append(f"the column {name} and its values")
+        relaxed = None if column.nullable else True
+        mark = ops.AlterColumnOp(
+            table, column.name, modify_comment=MARK, modify_nullable=relaxed
+        )
+        unmark = ops.AlterColumnOp(table, column.name, modify_comment=None)
+        self.draft.add(ALTER, [mark], [unmark, *back])
+
+    def _add_column(self, operation: ops.AddColumnOp) -> None:
+        table, column = operation.table_name, operation.column
+        reason = alter.why_not_added(column, self.models.tables[table])
+        if reason:
+            label = self._label(table, column.name)
+            self.draft.refusals.append(f"{label}: {reason}")
+        self._plain(ADD, operation)
+
+    def _alter_column(self, operation: ops.AlterColumnOp) -> None:
+        table, name = operation.table_name, operation.column_name
+        column = self.models.tables[table].c[name]
+        back: Any = operation.reverse()
+        try:
+            up = alter.change(operation, column)
+            down = alter.change(back, column, back=True)
+        except alter.Refused as reason:
+            label = self._label(table, name)
+            self.draft.refusals.append(f"{label}: {reason}")
+        else:
+            self.draft.add(ALTER, up, down)
+
+    def _add_foreign_key(
+        self, operation: ops.CreateForeignKeyOp, operations: list[Operation]
+    ) -> None:
+        """A key may change what deleting does, but not whose ids it holds."""
+        table, columns = operation.source_table, operation.local_cols
+        for other in operations:
+            if not isinstance(other, ops.DropConstraintOp) or other.table_name != table:
+                continue
+            key: Any = other.to_constraint()
+            if getattr(key, "column_keys", None) != columns:
+                continue
+            if (target := key.referred_table.name) != operation.referent_table:
+                label = self._label(table, columns[0])
+                reason = alter.OTHER_TARGET.format(target, operation.referent_table)
+                self.draft.refusals.append(f"{label}: {reason}")
+        self._plain(FASTEN, operation)
+
+
+def _flat(found: Iterable[Operation]) -> Iterator[Operation]:
+    for operation in found:
+        if isinstance(operation, ops.ModifyTableOps):
+            yield from _flat(operation.ops)
+        else:
+            yield operation
+
+
+def _phase(operation: Operation) -> int:
+    comments = ops.CreateTableCommentOp | ops.DropTableCommentOp
+    return ALTER if isinstance(operation, comments) else FASTEN
+
+
+def _columns(operation: Any) -> list[Any]:
+    """The columns of an index or a constraint that is about to go."""
+    if isinstance(operation, ops.DropIndexOp):
+        return list(operation.to_index().columns)
+    return list(operation.to_constraint().columns)
+
+
+def _points_to(item: Any, tables: set[str]) -> bool:
+    return (
+        isinstance(item, sa.ForeignKeyConstraint) and item.referred_table.name in tables
+    )

@@ -1,0 +1,110 @@
+"""What a database holds: its tables, columns, constraints and indexes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+ResultT = TypeVar("ResultT")
+
+# Stands at the beginning of the comment on what is kept although nothing needs it.
+UNUSED = "unused: "
+
+COLUMNS = """
+SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), '')
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+AND a.attnum > 0 AND NOT a.attisdropped
+"""
+CONSTRAINTS = """
+SELECT c.relname, k.conname, k.contype::text, pg_get_constraintdef(k.oid),
+    ARRAY(SELECT attname::text FROM pg_attribute
+          WHERE attrelid = c.oid AND attnum = ANY (k.conkey))
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE c.relnamespace = current_schema()::regnamespace
+AND k.contype IN ('c', 'f', 'p', 'u')
+"""
+INDEXES = """
+SELECT t.relname, i.relname, 'i', pg_get_indexdef(i.oid), ARRAY[]::text[]
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_class t ON t.oid = x.indrelid
+WHERE t.relnamespace = current_schema()::regnamespace
+AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid AND contype <> 'f')
+"""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A constraint or an index; `columns` are those of a constraint."""
+
+    name: str
+    kind: str  # c(heck), f(oreign key), i(ndex), p(rimary key), u(nique)
+    definition: str
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns with their comments, its constraints and indexes by name."""
+
+    columns: Mapping[str, str]
+    items: Mapping[str, Item]
+
+    def is_unused(self, column: str) -> bool:
+        return self.columns.get(column, "").startswith(UNUSED)
+
+
+Catalog = Mapping[str, Table]
+
+
+def read(connection: sa.Connection) -> Catalog:
+    """Return every table of the current schema, but for Alembic's own."""
+    columns: dict[str, dict[str, str]] = {}
+    for table, column, comment in connection.execute(sa.text(COLUMNS)):
+        columns.setdefault(table, {})[column] = comment
+    items: dict[str, dict[str, Item]] = {}
+    for query in (CONSTRAINTS, INDEXES):
+        for table, name, kind, text, names in connection.execute(sa.text(query)):
+            item = Item(name, kind, _definition(text), frozenset(names))
+            items.setdefault(table, {})[name] = item
+    columns.pop("alembic_version", None)
+    return {name: Table(columns[name], items.get(name, {})) for name in sorted(columns)}
+
+
+def _definition(text: str) -> str:
+    """What it says, without its own name and the table's."""
+    if text.startswith("CREATE"):
+        unique = "UNIQUE " if text.startswith("CREATE UNIQUE") else ""
+        return unique + text.partition(" USING ")[2]
+    return text.removesuffix(" NOT VALID")
+
+
+def run(url: str, work: Callable[[sa.Connection], ResultT]) -> ResultT:
+    """Do the work in one transaction of the database."""
+
+    async def connected() -> ResultT:
+        engine = create_async_engine(url, poolclass=sa.NullPool)
+        async with engine.begin() as connection:
+            result = await connection.run_sync(work)
+        await engine.dispose()
+        return result
+
+    return asyncio.run(connected())
+
+
+def create_database(url: str, name: str, template: str = "template0") -> str:
+    """Make a database beside the one of the URL; return its URL."""
+
+    async def create() -> None:
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            statement = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
+            await connection.execute(sa.text(statement))
+        await engine.dispose()
+
+    asyncio.run(create())
+    target = sa.make_url(url).set(database=name)
+    return target.render_as_string(hide_password=False)

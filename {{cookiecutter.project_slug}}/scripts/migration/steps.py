@@ -1,0 +1,121 @@
+"""What a migration is written with, beyond Alembic's own operations."""
+
+import re
+import textwrap
+from typing import Any
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+Operation = ops.MigrateOperation
+WIDTH = 68  # of a piece of SQL within op.execute()
+
+
+class Statement(ops.MigrateOperation):
+    """Lines of a migration, as they are to stand there."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+
+
+class Convert(ops.AlterColumnOp):
+    """A change of a column's type with an expression that makes the new values."""
+
+    def __init__(self, table: str, column: str, type_: Any, using: str) -> None:
+        super().__init__(table, column, modify_type=type_)
+        self.using = using
+
+
+@renderers.dispatch_for(Statement)
+def _render_statement(_: AutogenContext, step: Statement) -> list[str]:
+    return list(step.lines)
+
+
+@renderers.dispatch_for(Convert)
+def _render_convert(context: AutogenContext, step: Convert) -> str:
+    text = str(renderers.dispatch(ops.AlterColumnOp)(context, step))
+    return f"{text[:-1]}, postgresql_using={step.using!r})"
+
+
+def quote(name: str) -> str:
+    """A name in SQL; src/core/database.py adds the words that SQLAlchemy forgets."""
+    return PGDialect().identifier_preparer.quote(name)
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def comment(text: str) -> Statement:
+    """Lines that explain what follows."""
+    return Statement(*(f"# {line}" for line in textwrap.wrap(text, WIDTH + 8)))
+
+
+def execute(sql: str) -> Statement:
+    """A statement of SQL; a colon in it names no parameter."""
+    return Statement(f"op.execute({_pieces(sql)})")
+
+
+def _pieces(sql: str) -> str:
+    """A string literal, or several where the text is long."""
+    words = re.split(r"(?<= )", " ".join(sql.split("\n")).replace(":", "\\:"))
+    pieces = [""]
+    for word in words:
+        if len(pieces[-1]) + len(word) > WIDTH and pieces[-1]:
+            pieces.append("")
+        pieces[-1] += word
+    return " ".join(map(_string, pieces))
+
+
+def _string(text: str) -> str:
+    """A literal in double quotes where that is possible, as formatters have it."""
+    if '"' in text:
+        return repr(text)
+    return (
+        '"' + repr(f"'{text}")[2:-1] + '"' if "'" in text else f'"{repr(text)[1:-1]}"'
+    )
+
+
+def block(body: str) -> Statement:
+    """A condition or an attempt, which plain SQL does not have."""
+    return execute(f"DO $$ BEGIN {body} END $$")
+
+
+def refuse_if(table: str, condition: str, message: str) -> Statement:
+    """Stop the migration, which then leaves no trace, where a row would be harmed."""
+    return block(
+        f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "
+        f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
+    )
+
+
+def unless(table: str, condition: str, sql: str) -> Statement:
+    """Do it where no row stands against it."""
+    return block(
+        f"IF NOT EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "
+        f"{sql}; END IF;"
+    )
+
+
+def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Operation]:
+    """Hold a rule from now on; rows that were there and break it stay as they are."""
+    arguments = f"op.f({name!r}), {table!r}, {_pieces(condition)}"
+    if not rows:
+        return [Statement(f"op.create_check_constraint({arguments})")]
+    message = f"{table}: older rows break {name}; they stay until they are changed"
+    return [
+        Statement(
+            f"op.create_check_constraint({arguments}, postgresql_not_valid=True)"
+        ),
+        block(
+            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
+            f"EXCEPTION WHEN check_violation THEN "
+            f"RAISE WARNING {literal(message.replace('%', '%%'))};"
+        ),
+    ]
+
+
+def drop_check(table: str, name: str) -> Statement:
+    return Statement(f"op.drop_constraint(op.f({name!r}), {table!r}, type_='check')")

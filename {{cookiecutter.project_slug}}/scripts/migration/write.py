@@ -1,0 +1,225 @@
+"""Makes a migration of the difference between the models and the migrations."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import RevisionContext
+from alembic.config import Config
+from alembic.operations import ops
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+
+from scaffold.model import Spec
+from scripts.migration import catalog
+from scripts.migration.arrange import Arranger, Draft
+from scripts.migration.catalog import Catalog
+from scripts.migration.checks import Checks
+from scripts.migration.renames import Rename, Renamer, follow
+from scripts.postgres import EmbeddedPostgres
+from src.core.config import get_settings
+from src.core.database import Base
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for; the two specs say what was renamed."""
+
+    new: Spec
+    old: Spec | None
+    message: str = ""
+    allow_drop: bool = False
+
+
+@dataclass
+class Outcome:
+    """What was found: nothing at all, a draft that needs help, or a new migration."""
+
+    draft: Draft
+    renames: list[Rename]
+    problems: list[str] = field(default_factory=list)
+    path: Path | None = None
+
+    @property
+    def changes(self) -> list[str]:
+        """What a migration would do, a line each."""
+        steps = [str(one) for one in self.renames if one.kind in ("table", "column")]
+        return steps + [_told(one) for step in self.draft.steps for one in step.up]
+
+
+class Writer:
+    """Works on databases of its own, on an embedded server."""
+
+    def __init__(self, server: EmbeddedPostgres, wish: Wish) -> None:
+        self.server = server
+        self.wish = wish
+        quiet = argparse.Namespace(quiet=True)
+        self.config = Config(Path("alembic.ini"), cmd_opts=quiet)
+        self.config.attributes["show_unused"] = wish.allow_drop
+
+    def run(self, *, write: bool) -> Outcome:
+        """Find the difference; write the migration if that is wanted and possible."""
+        self._on(self.server.url)
+        command.upgrade(self.config, "head")
+        # Imports the models: an environment that was never run knows none.
+        trial = catalog.create_database(self.server.url, "trial", self.server.database)
+        outcome, context = self._compare()
+        if write and not outcome.problems and not outcome.draft.refusals:
+            self._write(context, outcome, trial)
+        return outcome
+
+    def _on(self, url: str) -> None:
+        os.environ["DATABASE_URL"] = url
+        get_settings.cache_clear()
+
+    def _compare(self) -> tuple[Outcome, RevisionContext]:
+        url = self.server.url
+        before = catalog.run(url, catalog.read)
+        renamer = Renamer(self.wish.new, self.wish.old, before, _columns(Base.metadata))
+        renames = renamer.run()
+        after: Catalog = {}
+        if before:
+            catalog.run(url, _doing(renames))
+            before = catalog.run(url, catalog.read)
+            after = self._made_by_models()
+            names = list(follow(before, after, renames))
+            catalog.run(url, _doing(names))
+            before = catalog.run(url, catalog.read)
+            renames += names
+        outcome = Outcome(Draft(), renames, renamer.problems)
+        context = self._autogenerate(outcome, before, after)
+        return outcome, context
+
+    def _made_by_models(self) -> Catalog:
+        url = catalog.create_database(self.server.url, "models")
+        catalog.run(url, Base.metadata.create_all)
+        return catalog.run(url, catalog.read)
+
+    def _autogenerate(
+        self, outcome: Outcome, before: Catalog, after: Catalog
+    ) -> RevisionContext:
+        """Let Alembic compare, and put what it finds into a form that keeps rows."""
+
+        def arrange(_: Any, __: Any, scripts: list[ops.MigrationScript]) -> None:
+            script = scripts[0]
+            labels, known = _labels(self.wish.new), _tables(self.wish.old)
+            allow_drop = self.wish.allow_drop
+            arranger = Arranger(Base.metadata, labels, known, allow_drop=allow_drop)
+            assert script.upgrade_ops is not None  # noqa: S101 - there is one database
+            assert script.downgrade_ops is not None  # noqa: S101
+            draft = arranger.run(script.upgrade_ops.ops)
+            checks = Checks(before, after, Base.metadata, outcome.renames)
+            checks.add_to(draft, allow_drop=allow_drop)
+            outcome.draft = draft
+            steps = [one.step for one in outcome.renames]
+            undo = [one.back.step for one in reversed(outcome.renames)]
+            script.upgrade_ops.ops[:] = [*steps, *draft.up]
+            script.downgrade_ops.ops[:] = [*draft.down, *undo]
+            script.message = self.wish.message or _message(outcome)
+
+        return _run_environment(self.config, arrange)
+
+    def _write(self, context: RevisionContext, outcome: Outcome, trial: str) -> None:
+        if not outcome.changes and not outcome.renames:
+            return
+        self.config.attributes["destroyed"] = outcome.draft.destroyed
+        script = next(iter(context.generate_scripts()))
+        assert script is not None  # noqa: S101 - one was asked for
+        outcome.path = Path(script.path)
+        first = script.down_revision is None
+        try:
+            self._try(trial, back=not first)
+        except BaseException:
+            outcome.path.unlink()
+            raise
+
+    def _try(self, url: str, *, back: bool) -> None:
+        """Up, compare, down and up again, on tables without rows."""
+        self._on(url)
+        command.upgrade(self.config, "head")
+        if back:
+            command.check(self.config)
+            command.downgrade(self.config, "-1")
+            command.upgrade(self.config, "head")
+
+
+def _run_environment(config: Config, arrange: Callable[..., None]) -> RevisionContext:
+    """Run alembic/env.py for autogenerate, as `alembic revision` does."""
+    scripts = ScriptDirectory.from_config(config)
+    arguments = {"message": None, "autogenerate": True, "sql": False, "head": "head"}
+    arguments |= dict.fromkeys(("branch_label", "version_path", "rev_id", "depends_on"))
+    arguments |= {"splice": False}
+    context = RevisionContext(config, scripts, arguments, arrange)
+
+    def compare(revision: Any, migration: Any) -> list[Any]:
+        context.run_autogenerate(revision, migration)
+        return []
+
+    with EnvironmentContext(
+        config,
+        scripts,
+        fn=compare,
+        as_sql=False,
+        template_args=context.template_args,
+        revision_context=context,
+    ):
+        scripts.run_env()
+    return context
+
+
+def _doing(renames: list[Rename]) -> Callable[[sa.Connection], None]:
+    def work(connection: sa.Connection) -> None:
+        for rename in renames:
+            connection.execute(sa.text(rename.sql))
+
+    return work
+
+
+def _columns(models: sa.MetaData) -> Mapping[str, frozenset[str]]:
+    return {name: frozenset(table.c.keys()) for name, table in models.tables.items()}
+
+
+def _labels(spec: Spec) -> dict[tuple[str, str], str]:
+    """What entities.json calls a column."""
+    return {
+        (entity.table, column): f"{entity.name}.{name}"
+        for entity in spec.entities
+        for column, name in [
+            *((field.name, field.name) for field in entity.fields),
+            *((one.column, one.name) for one in entity.references),
+        ]
+    }
+
+
+def _tables(spec: Spec | None) -> set[str] | None:
+    if spec is None:
+        return None
+    links = {link.table for entity in spec.entities for link in entity.links}
+    return links | {entity.table for entity in spec.entities}
+
+
+def _told(operation: Any) -> str:
+    match operation:
+        case ops.CreateTableOp() | ops.DropTableOp():
+            verb = "create" if isinstance(operation, ops.CreateTableOp) else "drop"
+            return f"{verb} {operation.table_name}"
+        case ops.AddColumnOp():
+            return f"add {operation.table_name}.{operation.column.name}"
+        case ops.DropColumnOp() | ops.AlterColumnOp():
+            verb = "drop" if isinstance(operation, ops.DropColumnOp) else "change"
+            return f"{verb} {operation.table_name}.{operation.column_name}"
+        case _:
+            table = getattr(operation, "table_name", "")
+            return f"change {table}" if table else "change a rule"
+
+
+def _message(outcome: Outcome) -> str:
+    """A title for the migration, and a name for its file."""
+    changes = list(dict.fromkeys(outcome.changes))
+    rest = f", and {len(changes) - 3} more" if changes[3:] else ""
+    return ", ".join(changes[:3]) + rest

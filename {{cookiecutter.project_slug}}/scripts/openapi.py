@@ -1,0 +1,44 @@
+"""Writes openapi.json, the committed document of the API: `make openapi`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from dotenv import dotenv_values
+
+from src.api.openapi import DOCUMENT, build_openapi
+from src.core.config import Settings
+from src.main import create_app
+
+
+def render() -> str:
+    """The document as text, under the name that .env.example gives to the service."""
+    nowhere = "postgresql+asyncpg://localhost/none"
+    app = create_app(Settings(database_url=nowhere, environment="development"))
+    names = dotenv_values(DOCUMENT.with_name(".env.example"))
+    app.title = names.get("APP_NAME") or app.title
+    app.version = names.get("VERSION") or app.version
+    app.description = names.get("DESCRIPTION") or ""
+    return json.dumps(build_openapi(app), indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.openapi", description=__doc__
+    )
+    parser.add_argument("--check", action="store_true", help="only compare it")
+    options = parser.parse_args(arguments)
+    text = render()
+    current = DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else ""
+    if options.check:
+        print("what the routes say" if text == current else "outdated: make openapi")
+        return 0 if text == current else 1
+    if text != current:
+        DOCUMENT.write_text(text, encoding="utf-8", newline="\n")
+        print(f"wrote {DOCUMENT.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

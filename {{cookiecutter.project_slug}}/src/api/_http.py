@@ -1,0 +1,147 @@
+"""What every route shares: strict JSON bodies, paging, and documented errors."""
+
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import fastapi
+import pydantic
+from fastapi.routing import APIRoute
+from pydantic_core import core_schema
+from starlette.requests import Request
+from starlette.responses import Response
+
+from src.core.errors import PROBLEM_JSON, InvalidError, UnsupportedMediaTypeError
+from src.models._types import BIGINT_MAX
+from src.repositories._paging import Cursor
+from src.services._base import Paging
+
+SchemaT = TypeVar("SchemaT", bound=pydantic.BaseModel)
+
+
+class _FromJSON:
+    """Validate the body's bytes in Pydantic's JSON mode.
+
+    FastAPI validates parsed Python objects, where a strict schema refuses what JSON
+    can only say as a string: a UUID, a date, a decimal. The JSON schema, and with it
+    OpenAPI, stays that of the model.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[pydantic.BaseModel], handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        def parse(value: Any, _: Any) -> pydantic.BaseModel:
+            return source.model_validate_json(value)
+
+        return core_schema.no_info_wrap_validator_function(parse, handler(source))
+
+
+Body = Annotated[SchemaT, _FromJSON]
+
+
+class _RawBodyRequest(Request):
+    """Hands the body on as it came: the schema reads the JSON itself, once."""
+
+    async def json(self) -> Any:
+        return await self.body()
+
+
+class JSONRoute(APIRoute):
+    """A route whose body must be declared as JSON and is parsed strictly."""
+
+    def get_route_handler(
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def handle_json(request: Request) -> Response:
+            if not _is_json(request.headers.get("content-type", "")):
+                raise UnsupportedMediaTypeError()
+            return await handle(_RawBodyRequest(request.scope, request.receive))
+
+        return handle_json
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def router(path: str, tag: str) -> fastapi.APIRouter:
+    """Return the router of one resource, at /api/v1/<path>."""
+    return fastapi.APIRouter(
+        prefix=f"/api/v1/{path}", tags=[tag], route_class=JSONRoute
+    )
+
+
+def _paging(
+    skip: Annotated[
+        int, fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out.")
+    ] = 0,
+    limit: Annotated[
+        int, fastapi.Query(ge=1, le=100, description="How many to answer at most.")
+    ] = 20,
+    after: Annotated[
+        str | None,
+        fastapi.Query(
+            max_length=64,
+            description="The `next` of the page before; instead of `skip`, and as "
+            "fast at any depth.",
+        ),
+    ] = None,
+    total: Annotated[
+        bool, fastapi.Query(description="Whether to count all there are.")
+    ] = True,
+) -> Paging:
+    if after is None:
+        return Paging(skip, limit, None, total)
+    if skip:
+        raise _invalid_query("after", "Send either skip or after, not both")
+    try:
+        return Paging(0, limit, Cursor.decode(after), total)
+    except ValueError as error:
+        raise _invalid_query("after", f"This is {error}") from error
+
+
+def _invalid_query(name: str, message: str) -> InvalidError:
+    problem = {
+        "in": "query",
+        "field": f"/{name}",
+        "message": message,
+        "type": "value_error",
+    }
+    return InvalidError(errors=[problem])
+
+
+PageQuery = Annotated[Paging, fastapi.Depends(_paging)]
+Id = Annotated[uuid.UUID, fastapi.Path(description="The id of the resource.")]
+
+DESCRIPTIONS = {
+    404: "There is no such resource",
+    409: "The change collides with what is stored",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    422: "The request is invalid",
+    429: "Too many requests",
+    500: "An error on our side",
+    503: "Unavailable for the moment",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document the errors that are particular to a route."""
+    return {status: problem(status) for status in statuses}
+
+
+def problem(status: int) -> dict[str, Any]:
+    """The OpenAPI response of an error."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": DESCRIPTIONS[status],
+        "content": {PROBLEM_JSON: {"schema": schema}},
+    }

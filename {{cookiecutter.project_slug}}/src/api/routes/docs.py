@@ -1,0 +1,134 @@
+"""Swagger UI at /docs and ReDoc at /redoc: with no network and no inline script.
+
+The files come from the package fastapi-standalone-docs, which carries releases of
+both; the pages are ours, as FastAPI's need inline scripts and a CDN.
+"""
+
+import secrets
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+import orjson
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+
+from src.core.routing import route_path
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="{root}/docs/favicon.png">
+<link rel="stylesheet" href="{root}{ui}/page.css">
+<script src="{root}{ui}/start.js" nonce="{nonce}"></script>
+<script src="{root}{ui}/bundle.js" defer></script>
+</head>
+<body>
+<div id="docs" data-document="{root}/openapi.json"></div>
+</body>
+</html>
+"""
+
+START_SWAGGER = """\
+addEventListener("DOMContentLoaded", () => {
+  const page = document.getElementById("docs");
+  SwaggerUIBundle({
+    url: page.dataset.document,
+    domNode: page,
+    deepLinking: true,
+    validatorUrl: null,
+  });
+});
+"""
+
+# ReDoc brings its styles in elements that it makes; the policy wants each to prove by
+# the page's nonce that it is no stranger's.
+START_REDOC = """\
+const { nonce } = document.currentScript;
+const create = document.createElement.bind(document);
+document.createElement = (name, options) => {
+  const element = create(name, options);
+  if (name === "style") element.setAttribute("nonce", nonce);
+  return element;
+};
+addEventListener("DOMContentLoaded", () => {
+  const page = document.getElementById("docs");
+  Redoc.init(page.dataset.document, {}, page);
+});
+"""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+    "img-src 'self' data:; connect-src 'self'; worker-src blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+ASSETS = Path(str(files("fastapi_standalone_docs"))) / "static"
+FILES = {
+    "/docs/favicon.png": ASSETS / "fastapi/favicon.png",
+    "/docs/page.css": ASSETS / "swagger/swagger-ui.css",
+    "/docs/bundle.js": ASSETS / "swagger/swagger-ui-bundle.js",
+    "/redoc/bundle.js": ASSETS / "redoc/redoc.standalone.js",
+    "/redoc/logo-mini.svg": ASSETS / "redoc/logo-mini.svg",
+}
+TEXTS = {
+    "/docs/start.js": (START_SWAGGER, "text/javascript"),
+    "/redoc/start.js": (START_REDOC, "text/javascript"),
+    "/redoc/page.css": ("body { margin: 0 }", "text/css"),
+}
+
+
+@router.get("/docs")
+async def show_swagger(request: Request) -> HTMLResponse:
+    """Show the API in Swagger UI, ready to be tried out."""
+    return _page(request, "/docs")
+
+
+@router.get("/redoc")
+async def show_redoc(request: Request) -> HTMLResponse:
+    """Show the API in ReDoc, ready to be read."""
+    return _page(request, "/redoc")
+
+
+@router.get("/openapi.json")
+async def get_openapi(request: Request) -> Response:
+    """Return the document behind both."""
+    return Response(openapi_json(request.app), media_type="application/json")
+
+
+@router.get("/docs/{name}")
+@router.get("/redoc/{name}")
+async def get_file(request: Request) -> Response:
+    """Return what the pages load."""
+    path = route_path(request.scope)
+    headers = {"Cache-Control": "public, max-age=3600"}
+    if path in FILES:
+        return FileResponse(FILES[path], headers=headers)
+    if path not in TEXTS:
+        raise HTTPException(404)
+    text, media_type = TEXTS[path]
+    return Response(text, media_type=media_type, headers=headers)
+
+
+def openapi_json(app: FastAPI) -> bytes:
+    """Return the OpenAPI document, made on the first call: at the start, that is."""
+    if not hasattr(app.state, "openapi_json"):
+        app.state.openapi_json = orjson.dumps(app.openapi())
+    document: bytes = app.state.openapi_json
+    return document
+
+
+def _page(request: Request, ui: str) -> HTMLResponse:
+    nonce = secrets.token_urlsafe(16)
+    root = escape(request.scope.get("root_path", ""))
+    title = escape(request.app.title)
+    return HTMLResponse(
+        PAGE.format(title=title, root=root, ui=ui, nonce=nonce),
+        headers={"Content-Security-Policy": POLICY.format(nonce=nonce)},
+    )

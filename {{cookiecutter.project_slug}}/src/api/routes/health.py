@@ -1,0 +1,42 @@
+"""Is the process alive, and should it get requests."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from src.core.readiness import Readiness
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+class HealthStatus(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"] = "ok"
+    service: str
+
+
+class ReadinessStatus(BaseModel):
+    """Whether the process should get requests, and what each check found."""
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, str]
+
+
+@router.get("/health")
+async def get_health(request: Request) -> HealthStatus:
+    """Answer while the process runs; what it depends on is not asked.
+
+    A database that is away for a moment must not get the process killed.
+    """
+    return HealthStatus(service=request.app.state.settings.app_name)
+
+
+@router.get("/ready", responses={503: {"model": ReadinessStatus}})
+async def get_readiness(request: Request, response: Response) -> ReadinessStatus:
+    """Check the database, its schema, and Redis where it is configured."""
+    readiness: Readiness = request.app.state.readiness
+    ready, checks = await readiness.check()
+    response.status_code = 200 if ready else 503
+    return ReadinessStatus(status="ready" if ready else "not_ready", checks=checks)

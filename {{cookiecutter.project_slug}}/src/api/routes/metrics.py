@@ -1,0 +1,19 @@
+"""What Prometheus scrapes."""
+
+from fastapi import APIRouter, Request, Response
+
+from src.core import metrics
+
+router = APIRouter(prefix="/metrics", tags=["metrics"])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def get_metrics(request: Request) -> Response:
+    """Expose the metrics; in a thread, as many series take a while to print."""
+    metrics.sample_pool(request.app.state.engine)
+    page, content_type = metrics.render()
+    return Response(page, media_type=content_type)

@@ -1,0 +1,159 @@
+"""The engine, the session factory, and the one place that commits."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import MetaData, Table
+from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase
+
+from src.core import metrics
+from src.core.config import Settings
+
+logger = structlog.get_logger(__name__)
+
+# SQLAlchemy 2.1 does not quote these four of PostgreSQL's reserved words.
+PGIdentifierPreparer.reserved_words = PGIdentifierPreparer.reserved_words | {
+    "collation",
+    "concurrently",
+    "lateral",
+    "tablesample",
+}
+
+MAX_NAME = 63  # bytes of an identifier in PostgreSQL
+
+
+def _name(kind: str) -> Callable[[Any, Table], str]:
+    """Name a constraint or index after its table and columns, within 63 bytes.
+
+    What is longer ends in a hash of the whole: PostgreSQL would cut it, and two
+    long names could then meet.
+    """
+
+    def name(constraint: Any, table: Table) -> str:
+        columns = [] if kind == "pk" else [column.name for column in constraint.columns]
+        parts = [constraint.name] if kind == "ck" else columns
+        full = "_".join([kind, table.name, *parts])
+        if len(full) <= MAX_NAME:
+            return full
+        return f"{full[: MAX_NAME - 9]}_{sha256(full.encode()).hexdigest()[:8]}"
+
+    return name
+
+
+NAMING_CONVENTION: dict[str, Any] = {
+    "ix_name": _name("ix"),
+    "uq_name": _name("uq"),
+    "fk_name": _name("fk"),
+    "pk_name": _name("pk"),
+    # With "constraint_name" in the key SQLAlchemy completes a name that was given,
+    # which a CHECK needs; all others keep a name that somebody chose.
+    "ck_constraint_name": _name("ck"),
+    "ix": "%(ix_name)s",
+    "uq": "%(uq_name)s",
+    "fk": "%(fk_name)s",
+    "pk": "%(pk_name)s",
+    "ck": "%(ck_constraint_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """What every table shares: names of constraints that never change by chance."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+# Bound to the engine while the application runs: see `lifespan` in src/main.py.
+async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
+    expire_on_commit=False
+)
+
+Verb = Literal["created", "updated", "deleted"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A write that has happened once its transaction is committed."""
+
+    resource: str
+    table: str
+    verb: Verb
+    resource_id: str
+
+
+def create_engine(settings: Settings) -> AsyncEngine:
+    """Return an engine whose every wait is bounded.
+
+    A frozen server answers nothing at all: without `command_timeout` a request
+    would wait for ever.
+    """
+    statement_timeout = int(settings.command_timeout * 900)
+    return create_async_engine(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        max_overflow=settings.max_overflow,
+        pool_timeout=settings.pool_timeout,
+        pool_recycle=settings.pool_recycle,
+        pool_pre_ping=settings.pool_pre_ping,
+        connect_args={
+            "timeout": settings.connect_timeout,
+            "command_timeout": settings.command_timeout,
+            "server_settings": {
+                "application_name": settings.app_name[:63],
+                # Milliseconds, a little before our own time-out, so that the
+                # server gives up first and says why.
+                "statement_timeout": str(statement_timeout),
+                "lock_timeout": str(statement_timeout // 2),
+                "idle_in_transaction_session_timeout": str(2 * statement_timeout),
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(
+    session_maker: async_sessionmaker[AsyncSession] = async_session_maker,
+) -> AsyncIterator[AsyncSession]:
+    """One unit of work: committed when the block ends, rolled back on any error."""
+    async with session_maker.begin() as session:
+        yield session
+    _announce(session.info)
+
+
+def record(
+    session: AsyncSession, resource: str, table: str, verb: Verb, resource_id: Any
+) -> None:
+    """Note a write; it is logged and counted only after the commit."""
+    operations = session.info.setdefault("operations", [])
+    operations.append(Operation(resource, table, verb, str(resource_id)))
+
+
+def _announce(info: dict[Any, Any]) -> None:
+    operations: list[Operation] = info.pop("operations", [])
+    for operation in operations:
+        metrics.count(operation.table, operation.verb)
+        logger.info(
+            f"{operation.resource}_{operation.verb}",
+            **{f"{operation.resource}_id": operation.resource_id},
+        )
+
+
+async def get_db() -> AsyncIterator[AsyncSession]:
+    """One request, one transaction.
+
+    Depend on it with `scope="function"` (see `SessionDep`): FastAPI then leaves the
+    block, and commits, before it sends the answer, so that a 201 means that the row
+    is on disk.
+    """
+    async with transaction() as session:
+        yield session

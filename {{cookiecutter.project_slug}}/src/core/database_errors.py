@@ -1,0 +1,151 @@
+"""What a database error means to a caller, judged by SQLSTATE, never by its text.
+
+Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+from functools import cache
+
+import structlog
+from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import ColumnCollectionConstraint
+
+from src.core.database import Base
+from src.core.errors import (
+    ConflictError,
+    InUseError,
+    InvalidError,
+    ReferenceNotFoundError,
+    ServiceError,
+    UnavailableError,
+)
+
+logger = structlog.get_logger(__name__)
+
+UNIQUE_VIOLATION = "23505"
+# PostgreSQL 18 reports ON DELETE RESTRICT as 23001, older servers as 23503.
+FOREIGN_KEY_VIOLATIONS = {"23503", "23001"}
+# A value that a constraint, a type or an index cannot hold.
+INVALID_VALUES = {
+    "22001",  # string too long
+    "22003",  # number out of range
+    "22007",  # not a date or time
+    "22008",  # date or time out of range
+    "22021",  # character not in the encoding
+    "22P02",  # not the type's syntax
+    "22P05",  # character without translation
+    "23502",  # null where none may be
+    "23514",  # CHECK
+    "54000",  # index entry too large
+}
+SERVER_ERROR_CLASSES = ("XX", "42")
+NOT_MIGRATED = {"42P01", "42703"}
+
+
+def translate(error: BaseException) -> ServiceError:
+    """Return the service's error for what the database layer raised."""
+    state, constraint, table = _details(error)
+    if state == UNIQUE_VIOLATION:
+        return ConflictError(_resource(table), _columns(table, constraint))
+    if state in FOREIGN_KEY_VIOLATIONS:
+        if _is_delete(error):
+            return InUseError()
+        return ReferenceNotFoundError(_columns(table, constraint))
+    if state in INVALID_VALUES:
+        return _invalid(table, constraint, error)
+    if state is None and isinstance(error, DBAPIError) and not _lost(error):
+        logger.error("database_error", exc_info=error)
+        return ServiceError()
+    server_error = state is not None and state.startswith(SERVER_ERROR_CLASSES)
+    if server_error and state not in NOT_MIGRATED:
+        logger.error("database_error", sqlstate=state, exc_info=error)
+        return ServiceError()
+    logger.warning(
+        "database_unavailable", sqlstate=state, exception_type=type(error).__name__
+    )
+    return UnavailableError("The database is unavailable for the moment")
+
+
+def _lost(error: DBAPIError) -> bool:
+    """Whether a driver error without SQLSTATE means a lost or timed-out connection."""
+    cause: BaseException | None = error.orig
+    while cause is not None:
+        if isinstance(cause, OSError | TimeoutError):
+            return True
+        cause = cause.__cause__
+    return error.connection_invalidated
+
+
+def _details(error: BaseException) -> tuple[str | None, str | None, str | None]:
+    """SQLSTATE, constraint and table, as the server named them."""
+    # SQLAlchemy wraps asyncpg's error twice, except while it connects.
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    origin = getattr(driver, "__cause__", None) or driver
+    state = getattr(origin, "sqlstate", None)
+    constraint = getattr(origin, "constraint_name", None)
+    return state, constraint, getattr(origin, "table_name", None)
+
+
+def _is_delete(error: BaseException) -> bool:
+    statement = error.statement if isinstance(error, DBAPIError) else None
+    return (statement or "").lstrip().upper().startswith("DELETE")
+
+
+def _invalid(
+    table: str | None, constraint: str | None, error: BaseException
+) -> InvalidError:
+    driver = error.orig if isinstance(error, DBAPIError) else None
+    column = getattr(getattr(driver, "__cause__", None), "column_name", None)
+    fields = [column] if column else _columns(table, constraint)
+    return InvalidError(
+        "The request is invalid: the database refuses a value",
+        errors=[
+            {
+                "in": "body",
+                "field": f"/{field}",
+                "message": "The value breaks a rule of the database",
+                "type": "database_constraint",
+            }
+            for field in fields
+        ],
+    )
+
+
+def _resource(table: str | None) -> str:
+    """The singular name of what a table holds, as its mapper declares it."""
+    for mapper in Base.registry.mappers:
+        if mapper.local_table is not None and table == getattr(
+            mapper.local_table, "name", None
+        ):
+            return str(getattr(mapper.class_, "__resource__", table))
+    return table or "resource"
+
+
+def _columns(table: str | None, constraint: str | None) -> list[str]:
+    """The fields of a constraint by their names in JSON.
+
+    A column has its field's name, but for association tables: they say in `info`
+    which list of ids a column belongs to.
+    """
+    columns = _constraints(Base.metadata, table or "").get(constraint or "", ())
+    found = Base.metadata.tables.get(table or "")
+    fields = found.info if found is not None else {}
+    return [str(fields.get(column, column)) for column in columns]
+
+
+@cache
+def _constraints(metadata: MetaData, table_name: str) -> dict[str, tuple[str, ...]]:
+    table = metadata.tables.get(table_name)
+    if table is None:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    columns: tuple[str, ...] = ()
+    for constraint in table.constraints:
+        if isinstance(constraint, ColumnCollectionConstraint):
+            columns = tuple(column.name for column in constraint.columns)
+        # A CHECK given as text knows no columns; `info` names the one it guards.
+        columns = (constraint.info["column"],) if constraint.info else columns
+        found[str(constraint.name)] = columns
+    for index in table.indexes:
+        found[str(index.name)] = tuple(column.name for column in index.columns)
+    return found

@@ -1,0 +1,264 @@
+"""What surrounds every request: pure ASGI, in the order that src/main.py lists."""
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+
+import structlog
+from fastapi import HTTPException
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware as StarletteCORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from src.core import metrics
+from src.core.errors import PayloadTooLargeError, ServiceError, problem_response
+from src.core.logging import get_logger
+from src.core.routing import allow, route_path, route_table
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+MAX_DIGITS = 15  # of a Content-Length worth reading
+CLIENT_LEFT = 499  # as nginx logs it: the client hung up before there was an answer
+
+logger = get_logger()
+
+
+class RequestIDMiddleware:
+    """Gives the request its id: the client's if it is a sane one, else a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        sent = _header(scope, b"x-request-id")
+        sane = sent is not None and REQUEST_ID.fullmatch(sent)
+        request_id = sent if sane and sent else str(uuid.uuid4()).encode()
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+            await self.app(scope, receive, send_with_id)
+
+
+class MetricsMiddleware:
+    """Measures each request once, for Prometheus and for the one log line it gets."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        status = CLIENT_LEFT
+        started = time.perf_counter()
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        metrics.http_requests_in_progress.inc()
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:
+            metrics.http_requests_in_progress.dec()
+            _note(scope, status, time.perf_counter() - started)
+
+
+def _note(scope: Scope, status: int, duration: float) -> None:
+    method = scope["method"] if scope["method"] in METHODS else "OTHER"
+    route = route_table(scope["app"]).template(scope)
+    metrics.http_requests_total.labels(method, route, status).inc()
+    metrics.http_request_duration_seconds.labels(method, route).observe(duration)
+    client = scope.get("client")
+    logger.info(
+        "request",
+        method=method,
+        route=route,
+        status=status,
+        duration=round(duration, 6),
+        client=client[0] if client else None,
+    )
+
+
+class SecurityHeadersMiddleware:
+    """Adds the headers that make browsers careful; a route's own policy wins."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        fixed: Mapping[str, str],
+        defaults: Mapping[str, str],
+    ) -> None:
+        self.app = app
+        self.fixed = _encode(fixed)
+        self.defaults = _encode(defaults)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", ())
+                own = {name for name, _ in headers}
+                missing = (pair for pair in self.defaults if pair[0] not in own)
+                message["headers"] = [*headers, *self.fixed, *missing]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class CORSMiddleware(StarletteCORSMiddleware):
+    """Starlette's, but a preflight that it refuses is an OPTIONS like any other.
+
+    Starlette answers it with a text of its own; without CORS headers the browser
+    refuses just as well.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            headers = Headers(scope=scope)
+            if "origin" in headers and "access-control-request-method" in headers:
+                response = self.preflight_response(headers)
+                if response.status_code != 200:
+                    return await self.simple_response(scope, receive, send, headers)
+                return await response(scope, receive, send)
+        await super().__call__(scope, receive, send)
+
+
+class BodyLimitMiddleware:
+    """Refuses a body that is too large: by its declared length, else as it arrives."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            return await self.app(scope, receive, send)
+        length = _header(scope, b"content-length")
+        if length is None or not length.isdigit():
+            return await self.app(scope, self._counting(receive), send)
+        if len(length) > MAX_DIGITS or int(length) > self.limit:
+            refusal = problem_response(PayloadTooLargeError(self.limit), _id(scope))
+            return await refusal(scope, receive, send)
+        await self.app(scope, receive, send)
+
+    def _counting(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def receive_and_count() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                # FastAPI lets nothing but an HTTPException out while it reads a body.
+                error = PayloadTooLargeError(self.limit)
+                detail = {"message": error.message, **error.extensions}
+                raise HTTPException(error.status, detail)
+            return message
+
+        return receive_and_count
+
+
+class UnhandledErrorMiddleware:
+    """Turns a bug into a 500 that tells nothing, and a log line that tells all.
+
+    It stands inside the other layers, so that a 500 has their headers too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        answering = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            logger.info("client_disconnected", path=scope["path"])
+        except Exception as error:
+            _report(error, scope)
+            if answering:
+                raise  # the server has to cut the connection: half an answer is none
+            await problem_response(ServiceError(), _id(scope))(scope, receive, send)
+
+
+def _report(error: Exception, scope: Scope) -> None:
+    logger.error(
+        "unhandled_exception",
+        exception_type=type(error).__name__,
+        method=scope["method"],
+        path=scope["path"],
+        exc_info=error,
+    )
+
+
+class PathMiddleware:
+    """Answers both slash forms alike, HEAD like GET, and OPTIONS with what there is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        table = route_table(scope["app"])
+        path = table.canonical(route_path(scope))
+        scope["path"] = scope.get("root_path", "") + path
+        if scope["method"] == "HEAD":
+            return await self._head(scope, receive, send)
+        if scope["method"] == "OPTIONS" and (places := table.at(path)):
+            scope["endpoint"] = places[0].endpoint
+            answer = Response(status_code=204, headers={"Allow": allow(places)})
+            return await answer(scope, receive, send)
+        await self.app(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        as_get = {**scope, "method": "GET"}
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self.app(as_get, receive, send_without_body)
+        finally:
+            scope["endpoint"] = as_get.get("endpoint")
+
+
+def _id(scope: Scope) -> str:
+    return str(scope["state"]["request_id"])
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return None
+
+
+def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,0 +1,120 @@
+"""Whether this process should get requests: its database, schema and Redis, checked."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from src.core.config import Settings
+from src.core.database import async_session_maker
+from src.core.logging import get_logger
+from src.core.rate_limit import Budgets
+
+MIGRATIONS = Path(__file__).parents[2] / "alembic"
+CACHE_SECONDS = 1.0
+
+Check = Callable[[], Coroutine[Any, Any, None]]
+
+logger = get_logger()
+
+
+class NotReadyError(Exception):
+    """A check's own verdict, fit to be shown."""
+
+
+class Readiness:
+    """Answers for this process, at most once a second, however many ask."""
+
+    def __init__(self, settings: Settings, budgets: Budgets) -> None:
+        self._timeout = settings.readiness_timeout
+        self._draining = False
+        self._checks: dict[str, Check] = {
+            "database": check_database,
+            "schema": check_schema,
+        }
+        if settings.redis_url:
+            self._checks["redis"] = budgets.check_redis
+        self._lock = asyncio.Lock()
+        self._checked_at = float("-inf")
+        self._results: dict[str, str] = {}
+        self._abandoned: set[asyncio.Task[None]] = set()
+
+    def drain(self) -> None:
+        """Say no from now on: the process is about to stop."""
+        self._draining = True
+        logger.info("draining")
+
+    async def check(self) -> tuple[bool, dict[str, str]]:
+        """Return whether the process is ready, and what each check found."""
+        async with self._lock:
+            await self._refresh()
+        results = dict(self._results)
+        if self._draining:
+            results["process"] = "draining"
+        return all(result == "ok" for result in results.values()), results
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._checked_at < CACHE_SECONDS:
+            return
+        results = await asyncio.gather(
+            *(self._run(name, check) for name, check in self._checks.items())
+        )
+        self._results = dict(zip(self._checks, results, strict=True))
+        self._checked_at = time.monotonic()
+
+    async def _run(self, name: str, check: Check) -> str:
+        task = asyncio.create_task(check())
+        done, _ = await asyncio.wait({task}, timeout=self._timeout)
+        if not done:
+            self._abandon(task)
+        error = task.exception() if done else TimeoutError()
+        if error is None:
+            return "ok"
+        logger.error("readiness_check_failed", check=name, error=repr(error))
+        return str(error) if isinstance(error, NotReadyError) else "unavailable"
+
+    def _abandon(self, task: asyncio.Task[None]) -> None:
+        """End a check without waiting: a hanging connection takes seconds to close."""
+        task.cancel()
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # else asyncio complains that nobody asked
+
+
+async def check_database() -> None:
+    """Raise unless the database answers."""
+    async with async_session_maker() as session:
+        await session.execute(text("SELECT 1"))
+
+
+async def check_schema() -> None:
+    """Raise when migrations of ours are missing.
+
+    A database that is further than this code is fine: during a rolling update the new
+    release has migrated it, and the old one must go on until its turn comes.
+    """
+    heads, known = await asyncio.to_thread(_revisions)
+    async with async_session_maker() as session:
+        table = await session.scalar(text("SELECT to_regclass('alembic_version')"))
+        versions = text("SELECT version_num FROM alembic_version")
+        current = set(await session.scalars(versions)) if table else set()
+    if not heads <= current and current <= known:
+        raise NotReadyError("not migrated; run: alembic upgrade head")
+
+
+@cache
+def _revisions() -> tuple[set[str], set[str]]:
+    """Return the newest revisions of this code, and all of them."""
+    from alembic.script import ScriptDirectory  # slow to import, needed once
+
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    known = {script.revision for script in scripts.walk_revisions()}
+    return set(scripts.get_heads()), known

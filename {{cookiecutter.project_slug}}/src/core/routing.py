@@ -1,0 +1,105 @@
+"""What the application's routes say about a path: its template and its methods.
+
+FastAPI keeps included routers as they are, so `scope["route"].path` lacks the prefix
+and a 405 names the methods of one route only. Both are looked up here instead, over
+all routes with their full paths.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount, compile_path
+from starlette.types import Scope
+
+from src.core.errors import handle_http_exception
+
+UNMATCHED = "unmatched"  # one label for all paths that no route answers
+
+
+@dataclass(frozen=True)
+class Place:
+    """A route with its full path."""
+
+    endpoint: Callable[..., Any]
+    template: str
+    pattern: re.Pattern[str]
+    methods: frozenset[str]
+
+
+class RouteTable:
+    """The places of an application."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.size = len(app.routes)
+        self._mounts: list[re.Pattern[str]] = []
+        self._places: list[Place] = []
+        self._by_endpoint: dict[Any, list[Place]] = {}
+        for context in iter_route_contexts(app.routes):
+            if isinstance(context.original_route, Mount):
+                self._mounts.append(context.path_regex)
+            elif context.path and context.endpoint and context.methods:
+                pattern, template, _ = compile_path(context.path)
+                methods = frozenset(context.methods)
+                self._add(Place(context.endpoint, template, pattern, methods))
+        self._slashed = [
+            place.pattern for place in self._places if place.template.endswith("/")
+        ]
+
+    def _add(self, place: Place) -> None:
+        self._places.append(place)
+        self._by_endpoint.setdefault(place.endpoint, []).append(place)
+
+    def at(self, path: str) -> list[Place]:
+        """Return the places that a path leads to, whatever the method."""
+        return [place for place in self._places if place.pattern.match(path)]
+
+    def template(self, scope: Scope) -> str:
+        """Return the full template of the route that answered."""
+        places = self._by_endpoint.get(scope.get("endpoint"), [])
+        if len(places) > 1:  # one function under several paths
+            path = route_path(scope)
+            places = [place for place in places if place.pattern.match(path)]
+        return places[0].template if places else UNMATCHED
+
+    def canonical(self, path: str) -> str:
+        """Return the path as its route was declared: with a slash at its end or not."""
+        if not path.endswith("/") and not self._slashed:
+            return path
+        if any(pattern.match(path) for pattern in (*self._mounts, *self._slashed)):
+            return path
+        if any(pattern.match(f"{path}/") for pattern in self._slashed):
+            return f"{path}/"
+        return path.removesuffix("/") or "/"
+
+
+def route_table(app: FastAPI) -> RouteTable:
+    """Return the table of an application, made anew when a route was added."""
+    table: RouteTable | None = getattr(app.state, "route_table", None)
+    if table is None or table.size != len(app.routes):
+        table = app.state.route_table = RouteTable(app)
+    return table
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path below the prefix under which a proxy shows the service."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def allow(places: list[Place]) -> str:
+    """Return the Allow header of a path: the methods of all its routes."""
+    methods = frozenset[str]().union(*(place.methods for place in places))
+    head = {"HEAD"} if "GET" in methods else set()
+    return ", ".join(sorted({"OPTIONS"} | head | methods))
+
+
+async def handle_method_not_allowed(request: Request, _: Exception) -> Response:
+    """Answer a 405 that names every method of the path."""
+    places = route_table(request.app).at(route_path(request.scope))
+    error = HTTPException(405, headers={"Allow": allow(places)})
+    return await handle_http_exception(request, error)

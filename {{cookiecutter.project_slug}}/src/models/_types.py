@@ -1,0 +1,148 @@
+"""The wire types: what JSON may hold where Python's own types say too little."""
+
+import datetime as dt
+import math
+import re
+import uuid
+from typing import Annotated, Any, TypeAlias
+
+import pydantic
+from pydantic_core import PydanticCustomError
+
+BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
+MAX_JSON_DEPTH = 64
+
+DATE = r"\d{4}-\d{2}-\d{2}"
+TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+OFFSET = r"([Zz]|[+-]\d{2}:?\d{2})"
+# PostgreSQL's timestamptz is wider, but a client in any offset must be able to
+# write the instant down: the first and the last year are left out.
+EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
+LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+
+_DATE = re.compile(DATE, re.ASCII)
+_TIME = re.compile(TIME, re.ASCII)
+_DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
+# Not HttpUrl, whose length is bounded: a field's own `max_length` is the limit.
+_HTTP_URL: pydantic.TypeAdapter[pydantic.AnyUrl] = pydantic.TypeAdapter(
+    Annotated[
+        pydantic.AnyUrl,
+        pydantic.UrlConstraints(allowed_schemes=["http", "https"], host_required=True),
+    ]
+)
+
+
+def _read_date(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not _DATE.fullmatch(value):
+        raise PydanticCustomError("date_parsing", "Write a date as 2026-01-31")
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise PydanticCustomError("date_parsing", "There is no such date") from error
+
+
+def _read_time(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not _TIME.fullmatch(value):
+        raise PydanticCustomError(
+            "time_parsing", "Write a time as 13:30:00, with no offset"
+        )
+    try:
+        return dt.time.fromisoformat(value)
+    except ValueError as error:
+        raise PydanticCustomError("time_parsing", "There is no such time") from error
+
+
+def _read_datetime(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not _DATETIME.fullmatch(value):
+        raise PydanticCustomError(
+            "datetime_parsing",
+            "Write a datetime with its offset, as 2026-01-31T13:30:00Z",
+        )
+    try:
+        return dt.datetime.fromisoformat(value.upper())
+    except ValueError as error:
+        raise PydanticCustomError(
+            "datetime_parsing", "There is no such date and time"
+        ) from error
+
+
+def _to_utc(value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is None:
+        raise PydanticCustomError("timezone_aware", "The datetime needs an offset")
+    try:
+        value = value.astimezone(dt.UTC)
+    except OverflowError:
+        value = LATEST
+    if not EARLIEST <= value < LATEST:
+        raise PydanticCustomError(
+            "datetime_range", "The datetime must lie between the years 2 and 9998"
+        )
+    return value
+
+
+def _check_url(value: str) -> str:
+    """Refuse what is no absolute http(s) URL; what is one stays as it was sent."""
+    _HTTP_URL.validate_python(value)
+    return value
+
+
+def _check_json(value: Any) -> Any:
+    """Refuse what PostgreSQL's jsonb or a JSON document cannot hold."""
+    pending = [(value, 1)]
+    while pending:
+        item, depth = pending.pop()
+        if depth > MAX_JSON_DEPTH:
+            raise PydanticCustomError(
+                "json_depth", f"JSON may be nested at most {MAX_JSON_DEPTH} deep"
+            )
+        if isinstance(item, dict):
+            pending += [(key, depth) for key in item]
+            pending += [(child, depth + 1) for child in item.values()]
+        elif isinstance(item, list):
+            pending += [(child, depth + 1) for child in item]
+        elif isinstance(item, str):
+            check_text(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise PydanticCustomError("finite_number", "JSON knows no NaN or Infinity")
+    return value
+
+
+def check_text(value: str) -> str:
+    """Refuse what PostgreSQL cannot store: NUL, and halves of surrogate pairs."""
+    if "\x00" in value or (not value.isascii() and _SURROGATE.search(value)):
+        raise PydanticCustomError(
+            "text_characters", "Text may hold no NUL and no lone surrogate"
+        )
+    return value
+
+
+def _check_ids(value: list[uuid.UUID]) -> list[uuid.UUID]:
+    if len(set(value)) < len(value):
+        raise PydanticCustomError("unique_items", "Name each id once")
+    return value
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Integer: TypeAlias = Annotated[int, pydantic.Field(ge=BIGINT_MIN, le=BIGINT_MAX)]
+Date: TypeAlias = Annotated[dt.date, pydantic.BeforeValidator(_read_date)]
+Time: TypeAlias = Annotated[dt.time, pydantic.BeforeValidator(_read_time)]
+DateTime: TypeAlias = Annotated[
+    dt.datetime,
+    pydantic.BeforeValidator(_read_datetime),
+    pydantic.AfterValidator(_to_utc),
+]
+Email: TypeAlias = Annotated[pydantic.EmailStr, pydantic.Field(max_length=320)]
+URL: TypeAlias = Annotated[str, pydantic.AfterValidator(_check_url)]
+Ids: TypeAlias = Annotated[
+    list[uuid.UUID],
+    pydantic.AfterValidator(_check_ids),
+    pydantic.Field(max_length=1000, json_schema_extra={"uniqueItems": True}),
+]
+JSON: TypeAlias = Annotated[Any, pydantic.AfterValidator(_check_json)]

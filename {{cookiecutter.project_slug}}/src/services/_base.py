@@ -1,0 +1,130 @@
+"""The generic service: the rules that hold for every entity."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from src.core.errors import NotFoundError, invalid
+from src.core.security import RICH_TEXT_TAGS, sanitize_html
+from src.models._base import Changes, Entity, Resource, Schema
+from src.models._base import Page as Page
+from src.repositories._base import Filters, Repository
+from src.repositories._paging import Cursor
+
+EntityT = TypeVar("EntityT", bound=Entity)
+ResourceT = TypeVar("ResourceT", bound=Resource)
+CreateT = TypeVar("CreateT", bound=Schema)
+UpdateT = TypeVar("UpdateT", bound=Changes)
+SchemaT = TypeVar("SchemaT", bound=Schema)
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which part of a list is asked for; `total` says whether to count it all."""
+
+    skip: int = 0
+    limit: int = 20
+    after: Cursor | None = None
+    total: bool = True
+
+
+class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
+    """Cleans what comes in, decides, and answers with schemas, never with rows."""
+
+    resource: type[ResourceT]
+    # Fields in which no markup survives, and fields that may keep a little.
+    plain_text: ClassVar[frozenset[str]] = frozenset()
+    rich_text: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, repository: Repository[EntityT]) -> None:
+        self.repository = repository
+
+    async def _create(self, data: CreateT) -> ResourceT:
+        entity = await self.repository.create(self._clean(data))
+        return self.resource.from_entity(entity)
+
+    async def _get(self, entity_id: uuid.UUID) -> ResourceT:
+        return self._found(entity_id, await self.repository.get(entity_id))
+
+    async def _find(self, where: Filters) -> ResourceT:
+        entity = await self.repository.find(where)
+        if entity is None:
+            raise NotFoundError(self.repository.entity.__resource__)
+        return self.resource.from_entity(entity)
+
+    async def _list(
+        self, paging: Paging, where: Filters | None = None
+    ) -> Page[ResourceT]:
+        # One row more than asked for tells whether there is a next page.
+        rows = await self.repository.list(
+            paging.skip, paging.limit + 1, after=paging.after, where=where
+        )
+        page = rows[: paging.limit]
+        more = len(rows) > paging.limit
+        return Page(
+            items=[self.resource.from_entity(entity) for entity in page],
+            total=await self.repository.count(where) if paging.total else None,
+            skip=paging.skip,
+            limit=paging.limit,
+            next=Cursor.of(page[-1]).encode() if more else None,
+        )
+
+    async def _replace(self, entity_id: uuid.UUID, data: CreateT) -> ResourceT:
+        entity = await self.repository.replace(entity_id, self._clean(data))
+        return self._found(entity_id, entity)
+
+    async def _update(self, entity_id: uuid.UUID, data: UpdateT) -> ResourceT:
+        entity = await self.repository.update(entity_id, self._clean(data))
+        return self._found(entity_id, entity)
+
+    async def _delete(self, entity_id: uuid.UUID) -> None:
+        if not await self.repository.delete(entity_id):
+            raise NotFoundError(self.repository.entity.__resource__, entity_id)
+
+    async def _link(self, name: str, entity_id: uuid.UUID, other_id: uuid.UUID) -> None:
+        await self._get(entity_id)
+        await self.repository.link(name, entity_id, other_id)
+
+    async def _unlink(
+        self, name: str, entity_id: uuid.UUID, other_id: uuid.UUID
+    ) -> None:
+        await self._get(entity_id)
+        await self.repository.unlink(name, entity_id, other_id)
+
+    def _found(self, entity_id: uuid.UUID, entity: EntityT | None) -> ResourceT:
+        if entity is None:
+            raise NotFoundError(self.repository.entity.__resource__, entity_id)
+        return self.resource.from_entity(entity)
+
+    def _clean(self, data: SchemaT) -> SchemaT:
+        """Sanitise the text that was sent, and judge again what that changed.
+
+        A title of nothing but tags is empty once it is clean, and too short then.
+        """
+        cleaned = dict(self._sanitized(data))
+        if not cleaned:
+            return data
+        fields = type(data).model_fields
+        sent = {name: getattr(data, name) for name in data.model_fields_set}
+        values = {fields[n].alias or n: v for n, v in {**sent, **cleaned}.items()}
+        try:
+            return type(data).model_validate(values)
+        except ValidationError as error:
+            found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
+            raise invalid(found) from error
+
+    def _sanitized(self, data: Schema) -> Mapping[str, Any]:
+        """The text fields that cleaning changes, with their clean values."""
+        changed = {}
+        for name in data.model_fields_set & (self.plain_text | self.rich_text):
+            text = getattr(data, name)
+            if text is None:
+                continue
+            tags = RICH_TEXT_TAGS if name in self.rich_text else frozenset()
+            clean = sanitize_html(text, tags=tags)
+            if clean != text:
+                changed[name] = clean
+        return changed

@@ -1,0 +1,119 @@
+"""The database's own rules: what goes around the API is refused as well."""
+
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from src.models._base import Entity, new_id
+from tests.support import Body, Case, Field, Reference, alias, as_json, read
+from tests.tables import BY_NAME, each_case, each_field, each_reference, each_unique
+
+
+async def row(case: Case, db: AsyncSession, **changes: Any) -> Body:
+    """Return the columns of a row that can be inserted, by attribute."""
+    data = read(case.create, await case.factory.request(db, **changes))
+    values: Body = data.model_dump(include=data.model_fields_set)
+    return values
+
+
+async def insert(connection: AsyncConnection, entity: type[Entity], row: Body) -> Any:
+    """Insert a row, as any other program could, and return it as stored."""
+    columns = {getattr(entity, name): row[name] for name in row}
+    table = cast(sa.Table, entity.__table__)
+    statement = sa.insert(table).values(columns).returning(table)
+    async with connection.begin_nested():
+        return (await connection.execute(statement)).mappings().one()
+
+
+def column(case: Case, key: str) -> str:
+    """Return the name of the column behind a JSON key."""
+    mapper = sa.inspect(case.factory.entity)
+    return str(mapper.columns[case.attribute(key)].name)
+
+
+@each_case
+async def test_rows_need_no_service(
+    case: Case, connection: AsyncConnection, db_session: AsyncSession
+) -> None:
+    stored = await insert(connection, case.factory.entity, await row(case, db_session))
+    assert stored["id"] is not None
+    assert stored["created_at"] == stored["updated_at"]
+
+
+@each_field
+async def test_keys_are_columns(case: Case, field: Field) -> None:
+    assert column(case, field.name) == field.name
+
+
+@each_case
+async def test_defaults_are_the_databases_too(
+    case: Case, connection: AsyncConnection, db_session: AsyncSession
+) -> None:
+    values = await row(case, db_session)
+    given = {field.name: field for field in case.fields if field.default is not None}
+    for key in given:
+        del values[case.attribute(key)]
+    stored = await insert(connection, case.factory.entity, values)
+    answer = {key: as_json(stored[column(case, key)]) for key in given}
+    expected = {key: field.default for key, field in given.items()}
+    assert read(case.update, answer) == read(case.update, expected)
+
+
+@each_field
+async def test_values_beyond_the_edge_are_refused(
+    case: Case,
+    field: Field,
+    connection: AsyncConnection,
+    db_session: AsyncSession,
+) -> None:
+    values = await row(case, db_session)
+    for value in field.not_storable():
+        changed = {**values, case.attribute(field.name): value}
+        with pytest.raises(DBAPIError):
+            await insert(connection, case.factory.entity, changed)
+    await insert(connection, case.factory.entity, values)
+
+
+@each_unique
+async def test_second_of_a_kind_is_refused(
+    case: Case,
+    names: tuple[str, ...],
+    connection: AsyncConnection,
+    db_session: AsyncSession,
+) -> None:
+    parents = {}
+    for reference in case.references:
+        if reference.name in names:
+            parent = await BY_NAME[reference.target].factory.store(db_session)
+            parents[case.attribute(reference.name)] = parent.id
+    first = await row(case, db_session, **parents)
+    await insert(connection, case.factory.entity, first)
+    second = await row(case, db_session)
+    taken = {name: first[name] for name in map(case.attribute, names)}
+    with pytest.raises(DBAPIError, match="unique"):
+        await insert(connection, case.factory.entity, {**second, **taken})
+    await insert(connection, case.factory.entity, second)
+
+
+@each_reference
+async def test_references_are_enforced(
+    case: Case,
+    reference: Reference,
+    connection: AsyncConnection,
+    db_session: AsyncSession,
+) -> None:
+    values = await row(case, db_session)
+    attribute = case.attribute(reference.name)
+    with pytest.raises(DBAPIError, match="foreign key"):
+        await insert(connection, case.factory.entity, {**values, attribute: new_id()})
+    nothing = {**values, attribute: None}
+    if reference.required:
+        with pytest.raises(DBAPIError, match="null"):
+            await insert(connection, case.factory.entity, nothing)
+    else:
+        stored = await insert(connection, case.factory.entity, nothing)
+        assert stored[column(case, reference.name)] is None
+        assert alias(case.create, attribute) == reference.name

@@ -1,0 +1,67 @@
+"""Migrations: they make what the models say, and take all of it away again."""
+
+import asyncio
+from collections.abc import Iterator
+
+import alembic.command
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from src.core.database import Base
+from tests.conftest import fresh_database, migrations, server_url
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of the test's own, empty."""
+    with fresh_database(server_url(request.config)) as url:
+        yield url
+
+
+@pytest.fixture
+def config(database: str) -> Iterator[Config]:
+    """What Alembic's commands take, for that database."""
+    with migrations(database) as config:
+        yield config
+
+
+def tables(url: str) -> set[str]:
+    """Return the tables of a database."""
+    return asyncio.run(_tables(url))
+
+
+async def _tables(url: str) -> set[str]:
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        names = await connection.run_sync(
+            lambda sync: sa.inspect(sync).get_table_names()
+        )
+    await engine.dispose()
+    return set(names)
+
+
+def test_there_and_back_and_there_again(database: str, config: Config) -> None:
+    alembic.command.upgrade(config, "head")
+    alembic.command.check(config)
+    # More than these, where `make entities` has left what went from entities.json.
+    assert tables(database) >= {*Base.metadata.tables, "alembic_version"}
+    alembic.command.downgrade(config, "base")
+    assert tables(database) == {"alembic_version"}
+    alembic.command.upgrade(config, "head")
+    alembic.command.check(config)
+
+
+def test_one_line_of_history(config: Config) -> None:
+    """Two heads come of two branches: `alembic merge heads` joins them."""
+    script = alembic.script.ScriptDirectory.from_config(config)
+    assert len(script.get_heads()) == 1
+
+
+def test_sql_for_a_database_administrator(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alembic.command.upgrade(config, "head", sql=True)
+    script = capsys.readouterr().out
+    assert all(f"CREATE TABLE {name}" in script for name in ("alembic_version",))

@@ -1,0 +1,86 @@
+"""The service as operators see it: a process that starts, serves and ends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from src.core.config import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+class Service:
+    """The service as a process of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        with closing(socket.socket()) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "src"],
+            cwd=ROOT,
+            env={
+                "PATH": "",
+                "ENVIRONMENT": "test",
+                "HOST": "127.0.0.1",
+                "PORT": str(self.port),
+                "DATABASE_URL": settings.database_url,
+            },
+            stdout=subprocess.PIPE,
+        )
+
+    def wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                httpx2.get(f"http://127.0.0.1:{self.port}/health/health")
+            except httpx2.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("the service does not start")
+
+    def stop(self) -> tuple[int, list[dict[str, Any]]]:
+        self.process.send_signal(signal.SIGTERM)
+        output, _ = self.process.communicate(timeout=60)
+        lines = [json.loads(line) for line in output.splitlines()]
+        return self.process.returncode, lines
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
+    """`python -m src`, running."""
+    service = Service(settings)
+    try:
+        yield service
+    finally:
+        service.process.kill()
+        service.process.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_the_process_serves_and_ends_with_0_on_sigterm(service: Service) -> None:
+    service.wait_until_healthy()
+    base = f"http://127.0.0.1:{service.port}"
+    ready = httpx2.get(f"{base}/health/ready")
+    assert ready.status_code == 200
+    assert "Server" not in ready.headers
+    with closing(socket.create_connection(("127.0.0.1", service.port))) as raw:
+        raw.sendall(b"NO HTTP\r\n\r\n")
+        assert b"400" in raw.recv(1024)
+    status, lines = service.stop()
+    assert status == 0
+    events = [line["event"] for line in lines]
+    for event in ("service_started", "request", "draining", "service_stopped"):
+        assert event in events
+    assert "Invalid HTTP request received." in events

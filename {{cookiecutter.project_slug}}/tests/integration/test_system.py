@@ -1,0 +1,251 @@
+"""The service around its entities: health, metrics, docs, headers, errors, its end."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+
+import src.main
+from src.core.config import Settings
+from src.core.readiness import Readiness
+from src.main import create_app
+
+ROOT = Path(__file__).parents[2]
+PROBLEM = {"title", "status", "error", "message", "request_id"}
+
+
+class Letter(BaseModel):
+    """A body of the probe's."""
+
+    text: str
+
+
+async def send(letter: Letter) -> Letter:
+    """Take a body."""
+    return letter
+
+
+async def fail() -> None:
+    """Have a bug."""
+    raise RuntimeError("secret")
+
+
+def probe_app(settings: Settings, **changes: Any) -> FastAPI:
+    """The whole service, with routes that no entity has, and settings of its own."""
+    app = create_app(settings.model_copy(update=changes))
+    probe = APIRouter(prefix="/probe")
+    probe.add_api_route("/letters", send, methods=["POST"])
+    probe.add_api_route("/fail", fail, methods=["GET"])
+    app.include_router(probe)
+    return app
+
+
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://test"
+    )
+
+
+@pytest.fixture
+async def probe(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the service with the probe's routes."""
+    app = probe_app(
+        settings,
+        cors_origins=["https://app.test"],
+        max_body_size=100,
+        rate_limit="5/minute",
+        rate_limit_enabled=True,
+    )
+    async with client_of(app) as client:
+        yield client
+
+
+async def test_health_says_that_the_process_runs(
+    client: httpx2.AsyncClient, settings: Settings
+) -> None:
+    answer = await client.get("/health/health")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "service": settings.app_name}
+
+
+async def test_ready_when_the_database_answers_and_is_migrated(
+    client: httpx2.AsyncClient,
+) -> None:
+    answer = await client.get("/health/ready")
+    assert answer.status_code == 200
+    expected = {"status": "ready", "checks": {"database": "ok", "schema": "ok"}}
+    assert answer.json() == expected
+
+
+async def test_not_ready_while_draining(settings: Settings) -> None:
+    app = probe_app(settings)
+    readiness: Readiness = app.state.readiness
+    readiness.drain()
+    async with client_of(app) as client:
+        answer = await client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "not_ready"
+    assert answer.json()["checks"]["process"] == "draining"
+
+
+async def test_metrics_show_requests_and_the_pool(client: httpx2.AsyncClient) -> None:
+    await client.get("/nothing/of-this-name")
+    answer = await client.get("/metrics/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert "of-this-name" not in answer.text
+    for series in (
+        'http_requests_total{endpoint="unmatched",method="GET",status="404"}',
+        'http_request_duration_seconds_bucket{endpoint="unmatched",le="1.0"',
+        "http_requests_in_progress 1.0",
+        "database_pool_size ",
+        "database_pool_checked_out ",
+        "database_pool_overflow ",
+    ):
+        assert f"\n{series}" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_docs_need_nothing_from_elsewhere(
+    client: httpx2.AsyncClient, path: str
+) -> None:
+    page = await client.get(path)
+    assert page.status_code == 200
+    sources = re.findall(r'(?:src|href|data-document)="([^"]*)"', page.text)
+    assert len(sources) == 5
+    for source in sources:
+        assert source.startswith("/")
+        assert (await client.get(source)).status_code == 200
+    assert "<script>" not in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    nonce = re.findall("'nonce-(.*?)'", policy)
+    assert re.findall('nonce="(.*?)"', page.text) == nonce
+    assert (await client.get(path)).headers["Content-Security-Policy"] != policy
+
+
+async def test_docs_know_no_other_files(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/docs/nothing.js")).status_code == 404
+    assert (await client.get("/redoc/logo-mini.svg")).status_code == 200
+
+
+async def test_the_openapi_document_is_made_once(app: FastAPI) -> None:
+    async with client_of(app) as client:
+        document = (await client.get("/openapi.json")).json()
+        app.state.openapi_json = b'{"openapi": "kept"}'
+        assert (await client.get("/openapi.json")).json() == {"openapi": "kept"}
+    del app.state.openapi_json
+    assert document["info"]["title"] == app.title
+    assert "/health/ready" in document["paths"]
+
+
+async def test_production_shows_no_docs(settings: Settings) -> None:
+    async with client_of(probe_app(settings, environment="production")) as client:
+        for path in ("/docs", "/redoc", "/openapi.json", "/docs/start.js"):
+            answer = await client.get(path)
+            assert answer.status_code == 404
+            assert answer.json()["error"] == "route_not_found"
+
+
+def check_headers(answer: httpx2.Response) -> None:
+    headers = answer.headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-XSS-Protection"] == "1; mode=block"
+    assert "max-age=63072000" in headers["Strict-Transport-Security"]
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Access-Control-Allow-Origin"] == "https://app.test"
+    assert headers["X-Request-ID"] == "r-1"
+    assert "Server" not in headers
+
+
+LETTER = {"content": b'{"text": "hello"}'}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "error"),
+    [
+        ("GET", "/health/health", {}, 200, None),
+        ("POST", "/probe/letters", LETTER | {"headers": JSON}, 200, None),
+        ("GET", "/nothing", {}, 404, "route_not_found"),
+        ("DELETE", "/probe/letters", {}, 405, "method_not_allowed"),
+        ("POST", "/probe/letters", {"content": b"x" * 101}, 413, "payload_too_large"),
+        ("POST", "/probe/letters", {"json": {"text": 5}}, 422, "validation_error"),
+        ("GET", "/probe/fail", {}, 500, "internal_server_error"),
+    ],
+)
+async def test_every_answer_has_the_headers_and_every_error_the_one_format(
+    probe: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    options: dict[str, Any],
+    status: int,
+    error: str | None,
+) -> None:
+    own = {"Origin": "https://app.test", "X-Request-ID": "r-1"}
+    headers = options.get("headers", {}) | own
+    answer = await probe.request(method, path, **(options | {"headers": headers}))
+    assert answer.status_code == status
+    check_headers(answer)
+    if error:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        body = answer.json()
+        assert body.keys() >= PROBLEM
+        assert (body["error"], body["status"]) == (error, status)
+        assert body["request_id"] == "r-1"
+        assert "secret" not in answer.text
+
+
+async def test_the_limit_counts_what_failed_too(probe: httpx2.AsyncClient) -> None:
+    for _ in range(5):
+        answer = await probe.post("/probe/letters", json={"text": 5})
+        assert answer.status_code == 422
+    answer = await probe.post("/probe/letters", json={"text": "hello"})
+    assert answer.status_code == 429
+    assert answer.json()["error"] == "rate_limit_exceeded"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+async def test_a_forwarded_address_is_no_way_around_the_limit(
+    probe: httpx2.AsyncClient,
+) -> None:
+    statuses = []
+    for number in range(6):
+        headers = {"X-Forwarded-For": f"192.0.2.{number}"}
+        answer = await probe.post("/probe/letters", json={"text": ""}, headers=headers)
+        statuses.append(answer.status_code)
+    assert statuses == [200] * 5 + [429]
+
+
+async def test_405_names_every_method(probe: httpx2.AsyncClient) -> None:
+    answer = await probe.delete("/health/health")
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_other_origins_get_no_cors_headers(probe: httpx2.AsyncClient) -> None:
+    headers = {"Origin": "https://evil.test"}
+    answer = await probe.get("/health/health", headers=headers)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("docs", [True, False])
+async def test_the_lifespan_opens_and_closes_the_pool(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, docs: bool
+) -> None:
+    session_maker = async_sessionmaker[Any]()
+    monkeypatch.setattr(src.main, "async_session_maker", session_maker)
+    app = probe_app(settings, docs_enabled=docs)
+    async with app.router.lifespan_context(app):
+        engine: AsyncEngine = app.state.engine
+        assert session_maker.kw["bind"] is engine
+        assert hasattr(app.state, "openapi_json") is docs
+        before = engine.pool
+    assert engine.pool is not before

@@ -1,0 +1,88 @@
+"""A small application with a route for everything that middleware must cope with."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
+from starlette.routing import Mount
+
+from src.core.errors import register_error_handlers
+from src.core.middleware import (
+    BodyLimitMiddleware,
+    MetricsMiddleware,
+    PathMiddleware,
+    RequestIDMiddleware,
+    UnhandledErrorMiddleware,
+)
+from src.core.routing import handle_method_not_allowed
+
+LAYERS = (
+    Middleware(RequestIDMiddleware),
+    Middleware(MetricsMiddleware),
+    Middleware(BodyLimitMiddleware, limit=10),
+    Middleware(UnhandledErrorMiddleware),
+    Middleware(PathMiddleware),
+)
+
+
+async def echo(request: Request) -> dict[str, Any]:
+    """Tell what the layers around have left."""
+    logged = structlog.contextvars.get_contextvars().get("request_id")
+    return {"state": request.state.request_id, "logged": logged}
+
+
+async def read(request: Request) -> dict[str, int]:
+    """Read the body as a stream, as FastAPI would."""
+    return {"size": len(await request.body())}
+
+
+async def fail() -> None:
+    """Have a bug."""
+    raise RuntimeError("secret")
+
+
+async def leave() -> None:
+    """Find that the client has hung up."""
+    raise ClientDisconnect
+
+
+async def fail_late() -> Response:
+    """Have a bug after the answer has begun."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise RuntimeError("secret")
+
+    return StreamingResponse(parts())
+
+
+def application(*layers: Middleware) -> FastAPI:
+    app = FastAPI(middleware=layers, redirect_slashes=False, openapi_url=None)
+    register_error_handlers(app)
+    app.add_exception_handler(405, handle_method_not_allowed)
+    things = APIRouter(prefix="/things")
+    things.add_api_route("/{name}", echo, methods=["GET"])
+    things.add_api_route("/{name}", read, methods=["PUT"])
+    version = APIRouter(prefix="/v1")
+    version.include_router(things)
+    app.include_router(version)
+    app.add_api_route("/", echo, methods=["GET"])
+    app.add_api_route("/slashed/", echo, methods=["GET"])
+    app.add_api_route("/fail", fail, methods=["GET"])
+    app.add_api_route("/fail-late", fail_late, methods=["GET"])
+    app.add_api_route("/leave", leave, methods=["GET"])
+    app.add_api_route("/body", read, methods=["POST"])
+    app.add_api_websocket_route("/socket", fail)
+    app.router.routes.append(Mount("/mounted", Starlette()))
+    return app
+
+
+def client_of(*layers: Middleware) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(application(*layers), raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://test")

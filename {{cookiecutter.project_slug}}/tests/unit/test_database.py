@@ -1,0 +1,49 @@
+"""Transactions: what is announced, and when."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from structlog.testing import capture_logs
+
+from src.core.database import get_db, record, transaction
+
+Maker = async_sessionmaker[AsyncSession]
+
+
+async def test_writes_are_announced_after_the_commit(session_maker: Maker) -> None:
+    with capture_logs() as lines:
+        async with transaction(session_maker) as session:
+            record(session, "parcel", "parcels", "created", 7)
+            record(session, "parcel", "parcels", "deleted", 8)
+            assert lines == []
+    assert [(line["event"], line["parcel_id"]) for line in lines] == [
+        ("parcel_created", "7"),
+        ("parcel_deleted", "8"),
+    ]
+
+
+async def test_what_is_rolled_back_never_happened(session_maker: Maker) -> None:
+    async def fail() -> None:
+        async with transaction(session_maker) as session:
+            record(session, "parcel", "parcels", "created", 7)
+            raise LookupError
+
+    with capture_logs() as lines, pytest.raises(LookupError):
+        await fail()
+    assert lines == []
+
+
+async def test_a_request_has_a_session_of_its_own(engine: AsyncEngine) -> None:
+    sessions = get_db()
+    session = await anext(sessions)
+    assert session.bind is engine
+    assert await session.scalar(sa.text("SELECT 1")) == 1
+    with pytest.raises(StopAsyncIteration):
+        await anext(sessions)
+
+
+async def test_the_engine_waits_for_nothing_without_end(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        for name in ("statement_timeout", "lock_timeout"):
+            value = await connection.scalar(sa.text(f"SHOW {name}"))
+            assert value not in (None, "0")

@@ -1,0 +1,153 @@
+"""Errors: what the database and the framework say, in the service's own words."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import Request
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from src.core.database_errors import translate
+from src.core.errors import (
+    ConflictError,
+    InUseError,
+    InvalidError,
+    PayloadTooLargeError,
+    RateLimitExceededError,
+    ReferenceNotFoundError,
+    ServiceError,
+    UnavailableError,
+    handle_http_exception,
+    invalid,
+    problem_response,
+)
+
+REQUEST = Request({"type": "http", "state": {"request_id": "r-1"}, "headers": []})
+
+
+class ServerError(Exception):
+    """What asyncpg raises: an error of the server, with its details."""
+
+    def __init__(self, state: str | None, **details: str) -> None:
+        self.sqlstate = state
+        self.constraint_name = details.get("constraint")
+        self.table_name = details.get("table")
+        self.column_name = details.get("column")
+
+
+def raised(cause: BaseException, statement: str = "INSERT INTO t") -> DBAPIError:
+    """Return what SQLAlchemy makes of it: two layers around the cause."""
+    driver = Exception("the driver's own words")
+    driver.__cause__ = cause
+    return DBAPIError(statement, {}, driver)
+
+
+@pytest.mark.parametrize(
+    ("state", "statement", "expected"),
+    [
+        ("23505", "INSERT", ConflictError),
+        ("23503", "INSERT", ReferenceNotFoundError),
+        ("23503", "UPDATE", ReferenceNotFoundError),
+        ("23503", "DELETE", InUseError),
+        ("23001", " delete", InUseError),
+        ("23514", "INSERT", InvalidError),
+        ("22003", "UPDATE", InvalidError),
+        ("42601", "SELECT", ServiceError),
+        ("XX000", "SELECT", ServiceError),
+        ("42P01", "SELECT", UnavailableError),
+        ("57014", "SELECT", UnavailableError),
+        ("53300", "SELECT", UnavailableError),
+        ("08006", "SELECT", UnavailableError),
+    ],
+)
+def test_sqlstate_decides(
+    state: str, statement: str, expected: type[ServiceError]
+) -> None:
+    error = translate(raised(ServerError(state), statement))
+    assert type(error) is expected
+    assert "driver" not in error.message
+
+
+@pytest.mark.parametrize("cause", [OSError(), TimeoutError(), ConnectionResetError()])
+def test_a_lost_connection_is_no_bug(cause: Exception) -> None:
+    assert isinstance(translate(raised(cause)), UnavailableError)
+    assert isinstance(translate(cause), UnavailableError)
+
+
+def test_what_the_driver_cannot_do_is_a_bug() -> None:
+    assert type(translate(raised(ValueError("no such codec")))) is ServiceError
+
+
+def test_a_table_that_is_not_ours_has_its_name_only() -> None:
+    error = translate(raised(ServerError("23505", table="strangers", constraint="x")))
+    assert error.extensions == {"resource": "strangers", "fields": []}
+    assert translate(raised(ServerError("23505"))).extensions["resource"] == "resource"
+
+
+def test_a_refused_column_is_named() -> None:
+    error = translate(raised(ServerError("23502", table="t", column="c")))
+    problems: Any = error.extensions["errors"]
+    assert [problem["field"] for problem in problems] == ["/c"]
+
+
+def test_headers_say_when_to_come_back() -> None:
+    assert UnavailableError().headers == {"Retry-After": "1"}
+    assert RateLimitExceededError(0.2).headers == {"Retry-After": "1"}
+    assert RateLimitExceededError(61.5, "1/hour").headers == {"Retry-After": "62"}
+    assert PayloadTooLargeError(5).extensions == {"limit": 5}
+
+
+def test_the_body_of_an_error() -> None:
+    error = ConflictError("order_item", ["order_id", "product_id"])
+    response = problem_response(error, "r-1")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert json.loads(bytes(response.body)) == {
+        "title": "Conflict",
+        "status": 409,
+        "error": "conflict",
+        "message": "A order item with this order_id and product_id already exists",
+        "resource": "order_item",
+        "fields": ["order_id", "product_id"],
+        "request_id": "r-1",
+    }
+
+
+def test_problems_are_capped_cut_and_escaped() -> None:
+    problem = {
+        "loc": ("body", "a/b~c", "x" * 100),
+        "msg": "Value error, no",
+        "type": "t",
+    }
+    error = invalid([problem] * 60)
+    problems: Any = error.extensions["errors"]
+    assert len(problems) == 50
+    assert error.message == "The request is invalid: 60 problems"
+    field = f"/a~1b~0c/{'x' * 64}"
+    assert problems[0] == {"in": "body", "field": field, "message": "no", "type": "t"}
+    assert invalid([problem]).message.endswith("1 problem")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (HTTPException(404), ("route_not_found", "Not Found")),
+        (HTTPException(401, "Log in"), ("unauthorized", "Log in")),
+        (HTTPException(418), ("http_error", "I'm a Teapot")),
+    ],
+)
+async def test_exceptions_of_the_framework(
+    error: HTTPException, expected: tuple[str, str]
+) -> None:
+    body = json.loads(bytes((await handle_http_exception(REQUEST, error)).body))
+    assert (body["error"], body["message"]) == expected
+    assert body["request_id"] == "r-1"
+
+
+async def test_exceptions_of_ones_own_routes_keep_their_members() -> None:
+    detail: Any = {"error": "closed", "message": "Come back", "opens": "tomorrow"}
+    error = HTTPException(403, detail, headers={"X-Door": "shut"})
+    response = await handle_http_exception(REQUEST, error)
+    body = json.loads(bytes(response.body))
+    assert (body["error"], body["opens"]) == ("closed", "tomorrow")
+    assert response.headers["x-door"] == "shut"

@@ -1,0 +1,69 @@
+"""What Prometheus gets to see, from one process and from several."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from src.core import metrics
+
+URL = "postgresql+asyncpg://app@localhost/app"
+
+
+def test_the_counters_of_an_entity_are_there_before_anything_happens() -> None:
+    metrics.register(["http_requests"])
+    metrics.register(["http_requests"])
+    metrics.count("http_requests", "created")
+    page = metrics.render()[0].decode()
+    assert "\nhttp_requests_created_total 1.0\n" in page
+    assert "\nhttp_requests_deleted_total 0.0\n" in page
+
+
+async def test_a_pool_without_connections_has_no_gauges() -> None:
+    engine = create_async_engine(URL, poolclass=NullPool)
+    metrics.sample_pool(engine)
+    await engine.dispose()
+
+
+async def test_several_workers_share_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = create_async_engine(URL)
+    own = tmp_path / f"gauge_livesum_{os.getpid()}.db"
+    dead = tmp_path / "gauge_livesum_999999999.db"
+    foreign = tmp_path / "gauge_livesum_1.db"
+    for path in (own, dead, foreign):
+        path.touch()
+    monkeypatch.setattr(metrics, "MULTIPROCESS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    async with metrics.shared_with_workers(engine):
+        await asyncio.sleep(0)
+        assert own.exists()
+        assert not dead.exists()
+    assert not own.exists()
+    foreign.unlink()
+    assert metrics.render()[0] == b""
+    await engine.dispose()
+
+
+async def test_a_worker_of_another_user_is_not_taken_for_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    path = tmp_path / "gauge_livesum_1.db"
+    path.touch()
+    monkeypatch.setattr(os, "kill", refuse)
+    metrics._forget_dead_workers(tmp_path)
+    assert path.exists()
+
+
+async def test_one_process_shares_nothing() -> None:
+    alone = create_async_engine(URL)
+    async with metrics.shared_with_workers(alone):
+        pass
+    await alone.dispose()

@@ -1,0 +1,94 @@
+"""Slashes, HEAD, OPTIONS, 405 and preflights: what a path answers to."""
+
+import httpx2
+from starlette.middleware import Middleware
+
+from src.core.middleware import CORSMiddleware
+from src.core.routing import route_table
+from tests.unit.probe import LAYERS, application, client_of, echo
+
+
+async def test_both_slash_forms_answer_alike() -> None:
+    async with client_of(*LAYERS) as client:
+        for bare in ("/v1/things/x", "/slashed"):
+            for path in (bare, f"{bare}/"):
+                assert (await client.get(path)).status_code == 200
+        assert (await client.get("/mounted/")).status_code == 404
+
+
+async def test_a_prefix_that_a_proxy_adds_is_respected() -> None:
+    app = application(*LAYERS)
+    transport = httpx2.ASGITransport(app, root_path="/prefix")
+    async with httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
+        assert (await client.get("/prefix/v1/things/x/")).status_code == 200
+        refused = await client.delete("/prefix/v1/things/x")
+    assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, PUT"
+
+
+async def test_head_is_get_without_a_body() -> None:
+    async with client_of(*LAYERS) as client:
+        answer = await client.head("/v1/things/x")
+        expected = await client.get("/v1/things/x")
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert answer.headers["Content-Length"] == expected.headers["Content-Length"]
+
+
+async def test_options_and_405_name_every_method_of_the_path() -> None:
+    async with client_of(*LAYERS) as client:
+        options = await client.options("/v1/things/x")
+        refused = await client.post("/v1/things/x")
+        writes_only = await client.get("/body")
+    assert (options.status_code, options.content) == (204, b"")
+    assert refused.status_code == 405
+    assert refused.json()["error"] == "method_not_allowed"
+    assert options.headers["Allow"] == "GET, HEAD, OPTIONS, PUT"
+    assert refused.headers["Allow"] == options.headers["Allow"]
+    assert writes_only.headers["Allow"] == "OPTIONS, POST"
+
+
+async def test_a_route_that_is_added_later_is_known() -> None:
+    app = application(*LAYERS)
+    size = route_table(app).size
+    app.add_api_route("/later", echo, methods=["GET"])
+    assert route_table(app).size == size + 1
+    assert route_table(app).at("/later")
+
+
+CORS = Middleware(
+    CORSMiddleware,
+    allow_origins=["https://app.test"],
+    allow_methods=["GET", "PUT"],
+    expose_headers=["X-Request-ID"],
+)
+
+
+async def test_a_preflight_from_an_allowed_origin_is_answered() -> None:
+    headers = {
+        "Origin": "https://app.test",
+        "Access-Control-Request-Method": "PUT",
+    }
+    async with client_of(LAYERS[0], CORS, *LAYERS[1:]) as client:
+        answer = await client.options("/v1/things/x", headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.test"
+
+
+async def test_any_other_preflight_is_an_options_without_cors_headers() -> None:
+    headers = {
+        "Origin": "https://evil.test",
+        "Access-Control-Request-Method": "PUT",
+    }
+    async with client_of(LAYERS[0], CORS, *LAYERS[1:]) as client:
+        answer = await client.options("/v1/things/x", headers=headers)
+        plain = await client.options("/v1/things/x")
+    assert answer.status_code == plain.status_code == 204
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert answer.headers["Vary"] == "Origin"
+
+
+async def test_a_500_can_be_read_by_an_allowed_origin() -> None:
+    async with client_of(LAYERS[0], CORS, *LAYERS[1:]) as client:
+        answer = await client.get("/fail", headers={"Origin": "https://app.test"})
+    assert answer.status_code == 500
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.test"

@@ -1,0 +1,273 @@
+"""Who may call what how often, and what happens when Redis is away."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from fastapi import Request
+from limits import parse
+from structlog.testing import capture_logs
+
+from src.core import rate_limit
+from src.core.config import Settings
+from src.core.errors import RateLimitExceededError
+from src.core.rate_limit import Budgets, Limiter, enforce_rate_limit
+
+URL = "postgresql+asyncpg://app@localhost/app"
+ITEM = parse("2/minute")
+
+
+async def endpoint() -> None:
+    """Stand for a route."""
+
+
+async def other() -> None:
+    """Stand for another route."""
+
+
+class App:
+    """What `request.app` has to offer here."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.state = self
+        self.budgets = Budgets(Settings(database_url=URL, **settings))
+
+
+def request(
+    app: App, method: str = "POST", route: object = endpoint, client: str = "192.0.2.1"
+) -> Request:
+    return Request(
+        {
+            "type": "http",
+            "app": app,
+            "method": method,
+            "endpoint": route,
+            "client": (client, 1),
+            "headers": [],
+        }
+    )
+
+
+@pytest.fixture
+def limiter(monkeypatch: pytest.MonkeyPatch) -> Limiter:
+    """A limiter of the test's own."""
+    fresh = Limiter()
+    monkeypatch.setattr(rate_limit, "limiter", fresh)
+    return fresh
+
+
+async def allowed(*requests: Request) -> list[bool]:
+    """Whether each of the requests passes, in turn."""
+    results = []
+    for one in requests:
+        try:
+            await enforce_rate_limit(one)
+            results.append(True)
+        except RateLimitExceededError:
+            results.append(False)
+    return results
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_writes_are_limited_by_default(method: str) -> None:
+    app = App(rate_limit="2/minute")
+    calls = [request(app, method) for _ in range(3)]
+    assert await allowed(*calls) == [True, True, False]
+
+
+async def test_reads_are_not() -> None:
+    app = App(rate_limit="1/minute")
+    assert await allowed(*[request(app, "GET") for _ in range(3)]) == [True] * 3
+
+
+async def test_each_client_and_each_endpoint_has_a_budget_of_its_own() -> None:
+    app = App(rate_limit="1/minute")
+    calls = [
+        request(app),
+        request(app, client="192.0.2.2"),
+        request(app, route=other),
+        request(app),
+    ]
+    assert await allowed(*calls) == [True, True, True, False]
+
+
+async def test_the_refusal_says_when_to_come_back() -> None:
+    app = App(rate_limit="1/minute")
+    await enforce_rate_limit(request(app))
+    with pytest.raises(RateLimitExceededError) as refusal:
+        await enforce_rate_limit(request(app))
+    assert 1 <= int(refusal.value.headers["Retry-After"]) <= 60
+    assert refusal.value.extensions == {"limit": "1 per 1 minute"}
+
+
+async def test_limits_can_be_switched_off(limiter: Limiter) -> None:
+    off = App(rate_limit="1/minute", rate_limit_enabled=False)
+    assert await allowed(request(off), request(off)) == [True, True]
+    on = App(rate_limit="1/minute")
+    limiter.enabled = False
+    assert await allowed(request(on), request(on)) == [True, True]
+
+
+async def test_a_decorator_replaces_the_default_and_leaves_the_function(
+    limiter: Limiter,
+) -> None:
+    assert limiter.limit("1/minute")(endpoint) is endpoint
+    app = App(rate_limit="5/minute")
+    assert await allowed(request(app), request(app)) == [True, False]
+    assert await allowed(request(app, "GET")) == [False]
+
+
+async def test_a_decorator_may_add_to_the_default(limiter: Limiter) -> None:
+    limiter.limit("5/minute", override_defaults=False)(endpoint)
+    app = App(rate_limit="1/minute")
+    assert await allowed(request(app), request(app)) == [True, False]
+
+
+async def test_an_exempt_endpoint_has_no_limit(limiter: Limiter) -> None:
+    assert limiter.exempt(endpoint) is endpoint
+    app = App(rate_limit="1/minute")
+    assert await allowed(request(app), request(app)) == [True, True]
+
+
+async def test_a_shared_limit_is_spent_together(limiter: Limiter) -> None:
+    limiter.shared_limit("1/minute", scope="exports")(endpoint)
+    limiter.shared_limit("1/minute", scope="exports")(other)
+    app = App()
+    assert await allowed(request(app), request(app, route=other)) == [True, False]
+
+
+async def test_slowapis_other_options_hold(limiter: Limiter) -> None:
+    limiter.limit("1/minute", methods=["post"], per_method=True)(endpoint)
+    limiter.limit("3/minute", cost=lambda _: 3)(other)
+    app = App()
+    calls = [request(app, "PUT"), request(app, "PUT"), request(app), request(app)]
+    assert await allowed(*calls) == [True, True, True, False]
+    assert await allowed(request(app, route=other), request(app, route=other)) == [
+        True,
+        False,
+    ]
+
+
+async def test_a_limit_may_depend_on_the_client(limiter: Limiter) -> None:
+    limiter.limit(lambda key: "1/minute" if key == "192.0.2.1" else "9/minute")(
+        endpoint
+    )
+    app = App()
+    assert await allowed(request(app), request(app)) == [True, False]
+    friend = [request(app, client="192.0.2.2") for _ in range(2)]
+    assert await allowed(*friend) == [True, True]
+
+
+async def test_who_is_exempt_is_not_counted(limiter: Limiter) -> None:
+    limiter.limit("1/minute", exempt_when=lambda: True)(endpoint)
+    app = App()
+    assert await allowed(request(app), request(app)) == [True, True]
+
+
+def test_a_limit_that_makes_no_sense_is_refused_at_once(limiter: Limiter) -> None:
+    with pytest.raises(ValueError, match="ten"):
+        limiter.limit("ten per minute")
+
+
+async def test_an_endpoint_may_be_an_object() -> None:
+    app = App(rate_limit="1/minute")
+    route = App()
+    assert await allowed(request(app, route=route)) == [True]
+    assert await allowed(request(app, route=route)) == [False]
+
+
+class Redis:
+    """Counts like Redis, fails when told."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.hits = 0
+        self.storage = self
+
+    async def hit(self, *_: object, **__: object) -> bool:
+        self.hits += 1
+        if self.failure:
+            raise self.failure
+        return True
+
+    async def get(self, _: str) -> int:
+        if self.failure:
+            raise self.failure
+        return 0
+
+
+@pytest.fixture
+def redis(monkeypatch: pytest.MonkeyPatch) -> Redis:
+    """What stands for Redis."""
+    fake = Redis()
+    monkeypatch.setattr(Budgets, "_connect", lambda *_: fake)
+    return fake
+
+
+async def test_requests_go_on_without_redis_and_one_line_says_so(
+    redis: Redis,
+) -> None:
+    budgets = Budgets(Settings(database_url=URL, redis_url="redis://localhost"))
+    redis.failure = ConnectionError("refused")
+    with capture_logs() as lines:
+        waits = [await budgets.spend(ITEM, "client") for _ in range(3)]
+    assert waits[:2] == [None, None]
+    assert waits[2]
+    assert [line["event"] for line in lines] == ["rate_limit_storage_lost"]
+    assert redis.hits == 1
+
+
+async def test_redis_is_used_again_once_it_answers(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "REDIS_RETRY_INTERVAL", 0.0)
+    budgets = Budgets(Settings(database_url=URL, redis_url="redis://localhost"))
+    redis.failure = TimeoutError()
+    with capture_logs() as lines:
+        await budgets.spend(ITEM, "client")
+        await budgets.spend(ITEM, "client")
+        redis.failure = None
+        await budgets.spend(ITEM, "client")
+    assert [line["event"] for line in lines] == [
+        "rate_limit_storage_lost",
+        "rate_limit_storage_regained",
+    ]
+
+
+async def test_what_redis_counts_is_not_counted_here(redis: Redis) -> None:
+    budgets = Budgets(Settings(database_url=URL, redis_url="redis://localhost"))
+    waits = [await budgets.spend(ITEM, "client") for _ in range(3)]
+    assert waits == [None] * 3
+    assert redis.hits == 3
+
+
+async def test_the_check_of_redis_fails_with_it(redis: Redis) -> None:
+    budgets = Budgets(Settings(database_url=URL, redis_url="redis://localhost"))
+    await budgets.check_redis()
+    redis.failure = ConnectionError("refused")
+    with pytest.raises(ConnectionError):
+        await budgets.check_redis()
+
+
+async def test_a_redis_that_never_answers_costs_a_fifth_of_a_second() -> None:
+    async def listen(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        url = f"redis://127.0.0.1:{port}/0"
+        budgets = Budgets(Settings(database_url=URL, redis_url=url))
+        started = time.monotonic()
+        assert await budgets.spend(ITEM, "client") is None
+        assert time.monotonic() - started < 1
+        await budgets.close()
+
+
+async def test_without_redis_there_is_nothing_to_check_or_close() -> None:
+    budgets = Budgets(Settings(database_url=URL))
+    await budgets.check_redis()
+    await budgets.close()

@@ -1,0 +1,207 @@
+"""Sanitising, proved by properties; an HTML5 parser of another make is the judge."""
+
+import html
+
+import nh3
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
+from src.core import security
+from src.core.config import Settings
+from src.core.security import ELEMENTS, RICH_TEXT_TAGS, cors_options, sanitize_html
+
+searched = settings(max_examples=300, deadline=None)
+
+WORDS = """
+    < > </ /> <! <!-- --> <? = " ' & ; / &lt; &gt; &amp; &nbsp; a b p br strong script
+    style img svg math title textarea template button table td select xmp noscript
+    iframe plaintext String K,V <String> <p> </p> <br> <strong> </strong> <script>
+    </script> <style> </style> <button> <table> <td> <svg> <math> <title> <textarea>
+    <select> <template> <!--> <a-b> <x:y> onerror=alert(1) href=javascript:alert(1)
+    """
+PIECES = WORDS.split()
+MARKUP = st.lists(
+    st.sampled_from([*PIECES, " ", "\n", "\r\n", "\xa0", "\x0c"]) | st.text(max_size=3)
+).map("".join)
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<SCRIPT SRC=//evil.test/x.js></SCRIPT>",
+    "<<SCRIPT>alert(1);//\\<</SCRIPT>",
+    "<scr<script>ipt>alert(1)</scr</script>ipt>",
+    "<img src=x onerror=alert(1)>",
+    "<img src=x onerror=alert(1)",
+    "<IMG SRC=`javascript:alert(1)`>",
+    '<IMG """><SCRIPT>alert(1)</SCRIPT>"\\>',
+    "<img/src/onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><a><animate attributeName=href values=javascript:alert(1) /></a></svg>",
+    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;<img src=1 "
+    "onerror=alert(1)>'>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<x onclick=alert(1)>x</x>",
+    "<x-y onclick=alert(1)>x</x-y>",
+    "<!--<img src=--><img src=x onerror=alert(1)//>",
+    "<![CDATA[><script>alert(1)</script>]]>",
+    "<style>@import'//evil.test'</style>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<title><img src=x onerror=alert(1)></title>",
+    "<textarea><script>alert(1)</script></textarea>",
+    "<template><script>alert(1)</script></template>",
+    "<base href=//evil.test/>",
+    "<meta http-equiv=refresh content=0;url=javascript:alert(1)>",
+    "<form action=javascript:alert(1)><button>x</button></form>",
+    "<object data=javascript:alert(1)>",
+    "<p onclick=alert(1) style=position:fixed>x</p>",
+    "<strong><p><button><p>x</p></button></strong>",
+    "<?xml version='1.0'?><x/>",
+    "</p><script >alert(1)</script\n>",
+    "<plaintext>alert(1)",
+    "<script",
+    "<",
+]
+
+PLAIN = [
+    "",
+    "AT&T",
+    "a < b",
+    "x<3",
+    "a<b",
+    "1 < 2 && 3 > 2",
+    "List<String>",
+    "Map<K, V>",
+    "Dict<str, List<int>>",
+    '"quoted"',
+    "it's 100 % \N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&amp;amp;",
+    "\xa0 line\r\nline < line\ttab\u2028",
+    "<>",
+    "<3",
+    "a <- b",
+]
+
+
+def markup_in(text: str, allowed: frozenset[str]) -> list[str]:
+    """What a browser makes of the text, alone and within a page, beyond words.
+
+    A `<String>` becomes an element that no browser knows, and without a valued
+    attribute it does nothing: that is no markup.
+    """
+    found = []
+    for page in (text, f"<div>{text}</div>"):
+        root = LexborHTMLParser(page, is_fragment=True).root
+        nodes = list(root.traverse()) if root else []
+        if page != text and nodes:
+            nodes = nodes[1:]
+        for node in nodes:
+            tag = node.tag or ""
+            valued = [name for name, value in node.attributes.items() if value]
+            if tag.startswith(("-", "_", "!")) or valued:
+                found.append(f"{tag} {valued}")
+            elif tag in allowed:
+                found += [f"{tag}.{name}" for name in node.attributes]
+            elif tag in ELEMENTS:
+                found.append(tag)
+    return found
+
+
+@pytest.mark.parametrize("text", PLAIN)
+@pytest.mark.parametrize("tags", [frozenset[str](), RICH_TEXT_TAGS])
+def test_text_without_markup_comes_back_as_it_was(
+    text: str, tags: frozenset[str]
+) -> None:
+    assert sanitize_html(text, tags=tags) == text
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("tags", [frozenset[str](), RICH_TEXT_TAGS])
+def test_known_attacks_leave_no_markup(payload: str, tags: frozenset[str]) -> None:
+    cleaned = sanitize_html(f"before {payload} after", tags=tags)
+    assert markup_in(cleaned, tags) == []
+    assert sanitize_html(cleaned, tags=tags) == cleaned
+
+
+@searched
+@given(MARKUP)
+@example("<p><button><p>x</p></button></p>")
+@example("<b><title></title>&lt;b&gt;")
+def test_no_markup_survives_in_a_string(text: str) -> None:
+    cleaned = sanitize_html(text)
+    assert markup_in(cleaned, frozenset()) == []
+    assert sanitize_html(cleaned) == cleaned
+
+
+@searched
+@given(MARKUP)
+def test_only_bare_paragraphs_breaks_and_strong_survive_in_a_text(text: str) -> None:
+    cleaned = sanitize_html(text, tags=RICH_TEXT_TAGS)
+    assert markup_in(cleaned, RICH_TEXT_TAGS) == []
+    assert sanitize_html(cleaned, tags=RICH_TEXT_TAGS) == cleaned
+
+
+@searched
+@given(st.text() | MARKUP)
+def test_escaped_text_is_never_escaped_again(text: str) -> None:
+    escaped = html.escape(text)
+    assert sanitize_html(escaped) == escaped
+
+
+@searched
+@given(st.lists(st.text(alphabet="<>&=\"' \n\r09é\N{GRINNING FACE}")).map("".join))
+def test_comparisons_are_text(text: str) -> None:
+    assert sanitize_html(text) == text
+
+
+def test_tags_go_and_their_words_stay() -> None:
+    assert sanitize_html("<b>AT&T</b> <i>&lt;ok&gt;</i>\xa0!") == "AT&T &lt;ok&gt;\xa0!"
+
+
+def test_what_a_script_says_goes_with_it() -> None:
+    assert sanitize_html("<script>alert(1)</script>Hello<style>a{}</style>") == "Hello"
+
+
+def test_rich_text_keeps_its_three_tags_without_attributes() -> None:
+    text = "<p class=x>a<br/><strong id=y>b</strong> <em>c</em></p>"
+    cleaned = sanitize_html(text, tags=RICH_TEXT_TAGS)
+    assert cleaned == "<p>a<br><strong>b</strong> c</p>"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see <img src=x", "see &lt;img src=x"),
+        ("a<b and c", "a&lt;b and c"),
+        ("use <your-name>", "use &lt;your-name>"),
+        ("<!-- never closed", "&lt;!-- never closed"),
+    ],
+)
+def test_what_a_page_could_complete_stays_as_text(text: str, expected: str) -> None:
+    assert sanitize_html(text) == expected
+
+
+def test_nesting_that_never_settles_loses_its_tags(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "<p><button><p>x</p></button></p>"
+    monkeypatch.setattr(security, "MAX_PASSES", 1)
+    assert sanitize_html(text, tags=RICH_TEXT_TAGS) == "x"
+
+
+def test_every_element_that_sanitisers_know_is_an_element() -> None:
+    assert nh3.ALLOWED_TAGS <= ELEMENTS
+
+
+def test_cors_opens_nothing_but_the_named_origins() -> None:
+    url = "postgresql+asyncpg://app@localhost/app"
+    options = cors_options(
+        Settings(database_url=url, cors_origins=["https://app.test"])
+    )
+    assert options["allow_origins"] == ["https://app.test"]
+    assert options["allow_credentials"] is False

@@ -1,0 +1,70 @@
+"""The wire types, one by one, whether an entity has a field of them or not."""
+
+import datetime as dt
+import json
+from typing import Annotated, Any
+
+import pydantic
+import pytest
+
+from src.models import _types as types
+from tests import values
+
+CONFIG = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
+TYPES: dict[str, Any] = {
+    "integer": types.Integer,
+    "date": types.Date,
+    "time": types.Time,
+    "datetime": types.DateTime,
+    "email": types.Email,
+    "url": types.URL,
+    "json": types.JSON,
+    "ids": types.Ids,
+    "string": Annotated[str, pydantic.AfterValidator(types.check_text)],
+}
+ADAPTERS = {
+    name: pydantic.TypeAdapter[Any](kind, config=CONFIG) for name, kind in TYPES.items()
+}
+ACCEPTED = {
+    **values.ACCEPTED,
+    "integer": [0, types.BIGINT_MIN, types.BIGINT_MAX],
+    "url": ["http://a", "HTTPS://EXAMPLE.com/ä?b=c#d", "http://127.0.0.1:8000"],
+    "string": ["", "AT&T", "a < b", "é", "🙂", "\u2028", "\x85"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, v) for name in TYPES for v in ACCEPTED[name]]
+)
+def test_value_is_taken(name: str, value: Any) -> None:
+    taken = ADAPTERS[name].validate_json(json.dumps(value))
+    assert ADAPTERS[name].validate_python(taken) == taken
+    if name not in ("time", "datetime"):
+        assert ADAPTERS[name].dump_python(taken, mode="json") == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, v) for name in TYPES for v in values.REFUSED[name]]
+)
+def test_value_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        ADAPTERS[name].validate_json(json.dumps(value))
+    with pytest.raises(pydantic.ValidationError):
+        ADAPTERS[name].validate_python(value)
+
+
+def test_datetimes_become_utc() -> None:
+    taken = ADAPTERS["datetime"].validate_json('"2026-01-31t13:30:00.5+05:30"')
+    assert taken.isoformat() == "2026-01-31T08:00:00.500000+00:00"
+    assert taken.tzinfo is dt.UTC
+
+
+def test_a_datetime_without_offset_is_no_moment() -> None:
+    with pytest.raises(pydantic.ValidationError, match="offset"):
+        ADAPTERS["datetime"].validate_python(dt.datetime(2026, 1, 31))
+
+
+def test_lone_surrogates_are_no_text() -> None:
+    for name, value in (("string", "\ud800"), ("json", {"a": ["\udfff"]})):
+        with pytest.raises(pydantic.ValidationError):
+            ADAPTERS[name].validate_python(value)

@@ -1,0 +1,91 @@
+"""What each type takes and refuses in JSON, whatever a field's own limits are."""
+
+import decimal
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from src.models._types import BIGINT_MAX, BIGINT_MIN, MAX_JSON_DEPTH
+
+ID = "00000000-0000-0000-0000-000000000000"
+NUL = "a\x00b"
+
+
+def nested(depth: int) -> Any:
+    """Return lists within lists, this deep."""
+    value: Any = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+ACCEPTED: Mapping[str, Sequence[Any]] = {
+    "boolean": [True, False],
+    "date": ["0001-01-01", "2024-02-29", "9999-12-31"],
+    "time": ["00:00", "13:30:15", "23:59:59.999999"],
+    "datetime": [
+        "2026-01-31T13:30:00Z",
+        "2026-01-31T13:30:00.123456+05:30",
+        "0002-01-01T00:00:00Z",
+        "9998-12-31T23:59:59.999999Z",
+    ],
+    "uuid": [
+        ID,
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ],
+    "email": ["someone@example.com", "first.last+tag@mail.example.org"],
+    "ids": [[], [ID]],
+    "json": [
+        {},
+        [],
+        "text",
+        0,
+        -1.5,
+        True,
+        {"a": [{"b": None}], "ключ": "🙂"},
+        nested(MAX_JSON_DEPTH),
+    ],
+}
+
+_NO_TEXT: tuple[Any, ...] = (5, 1.5, True, [], {}, NUL)
+_NO_NUMBER: tuple[Any, ...] = (True, [], {}, math.nan, math.inf, -math.inf)
+REFUSED: Mapping[str, Sequence[Any]] = {
+    "string": _NO_TEXT,
+    "text": _NO_TEXT,
+    "enum": _NO_TEXT,
+    "integer": [*_NO_NUMBER, "5", 1.5, BIGINT_MIN - 1, BIGINT_MAX + 1],
+    "float": [*_NO_NUMBER, "1.5"],
+    "decimal": [*_NO_NUMBER, "", "abc", "NaN", "Infinity", "1e999999"],
+    "boolean": ["yes", "true", 1, 0, 1.0, "", []],
+    "date": [
+        20260131,
+        "31.01.2026",
+        "2026-02-30",
+        "2026-01-31T00:00:00Z",
+        "0000-01-01",
+    ],
+    "time": [43200, "24:00:00", "12:60:00", "12:00:00Z", "noon"],
+    "datetime": [
+        1_769_866_200,
+        "2026-01-31",
+        "2026-01-31T13:30:00",
+        "2026-02-30T13:30:00Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+    ],
+    "uuid": [5, "", "not-a-uuid"],
+    "email": [*_NO_TEXT, "someone", "@example.com", "a b@example.com", "a@example"],
+    "url": [*_NO_TEXT, "example.com", "/path", "ftp://example.com", "https://"],
+    "ids": [5, "", {}, [5], ["not-a-uuid"], [ID, ID]],
+    "json": [math.nan, math.inf, NUL, {NUL: 1}, nested(MAX_JSON_DEPTH + 1)],
+}
+
+# Of these, what a column of the type cannot hold either, as Python has it.
+UNSTORABLE: Mapping[str, Sequence[Any]] = {
+    "string": [NUL],
+    "text": [NUL],
+    "integer": [BIGINT_MIN - 1, BIGINT_MAX + 1],
+    "float": [math.nan, math.inf, -math.inf],
+    "decimal": [decimal.Decimal("NaN"), decimal.Decimal("Infinity")],
+}
