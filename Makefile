@@ -9,7 +9,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-all test-newest check format golden lock clean
+.PHONY: help demo test test-fast test-all test-newest check format golden lock pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lock: $(READY) ## Take the newest releases into requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --output-file requirements.lock
+
+pins: $(READY) ## Take the newest releases into what generated projects install
+	$(RUN) tools.pins
 
 clean: ## Remove .venv, .demo and caches
 	rm -rf .venv .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache

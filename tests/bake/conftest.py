@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from scaffold import finish
 from tools.project import ROOT, clean_environment
 
-STEPS = ("environment", "migration", "format", "bytecode", "git")
+STEPS = tuple(step for step in finish.STEPS if step != "settings")
 Generate = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -10,7 +10,7 @@ import pytest
 from tools.project import Project, clean_environment, cookiecutter
 
 NEWEST = os.environ.get("DEVMATRIX_NEWEST") == "1"
-STEPS = ("environment", "migration", "format", "bytecode", "git")
+STEPS = ("environment", "migration", "openapi", "format", "bytecode", "git")
 
 
 @pytest.fixture(scope="session")

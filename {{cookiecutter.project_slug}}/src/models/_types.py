@@ -139,7 +139,11 @@ DateTime: TypeAlias = Annotated[
     pydantic.AfterValidator(_to_utc),
 ]
 Email: TypeAlias = Annotated[pydantic.EmailStr, pydantic.Field(max_length=320)]
-URL: TypeAlias = Annotated[str, pydantic.AfterValidator(_check_url)]
+URL: TypeAlias = Annotated[
+    str,
+    pydantic.AfterValidator(_check_url),
+    pydantic.Field(json_schema_extra={"format": "uri"}),
+]
 Ids: TypeAlias = Annotated[
     list[uuid.UUID],
     pydantic.AfterValidator(_check_ids),
