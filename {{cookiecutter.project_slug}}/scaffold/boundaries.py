@@ -61,7 +61,11 @@ def json_expression(value: object) -> str:
         return "[" + ", ".join(map(json_expression, value)) + "]"
     if isinstance(value, decimal.Decimal):
         return text_expression(f"{value:f}")
-    return text_expression(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, float):
+        return float_expression(value)
+    if isinstance(value, str):
+        return text_expression(value)
+    return repr(value).replace("e+", "e")
 
 
 # Text

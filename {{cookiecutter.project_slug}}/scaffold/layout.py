@@ -14,7 +14,7 @@ OPENING, CLOSING = "([{", ")]}"
 _DEFINITION = re.compile(r"\s*(async )?def ")
 _DOCSTRING = re.compile(r'( *)"""(.*)"""')
 _ASSIGNED = re.compile(r"( *(?:return|[\w.]+(?:: [^=]+)? =)) (.+)")
-_OPERATOR = re.compile(r"""([^"']+?) ([|+] .+)""")
+_OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ([|+] .+)""")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
 

@@ -11,9 +11,9 @@ from pydantic_core import core_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.core.errors import PROBLEM_JSON, InvalidError, UnsupportedMediaTypeError
+from src.core.errors import PROBLEM_JSON, UnsupportedMediaTypeError
 from src.models._types import BIGINT_MAX
-from src.repositories._paging import Cursor
+from src.repositories._paging import CURSOR_PATTERN, Cursor
 from src.services._base import Paging
 
 SchemaT = TypeVar("SchemaT", bound=pydantic.BaseModel)
@@ -89,33 +89,17 @@ def _paging(
     after: Annotated[
         str | None,
         fastapi.Query(
-            max_length=64,
-            description="The `next` of the page before; instead of `skip`, and as "
-            "fast at any depth.",
+            pattern=CURSOR_PATTERN,
+            description="The `next` of the page before: what `skip` does, as fast at "
+            "any depth. With both, `skip` counts from there.",
         ),
     ] = None,
     total: Annotated[
         bool, fastapi.Query(description="Whether to count all there are.")
     ] = True,
 ) -> Paging:
-    if after is None:
-        return Paging(skip, limit, None, total)
-    if skip:
-        raise _invalid_query("after", "Send either skip or after, not both")
-    try:
-        return Paging(0, limit, Cursor.decode(after), total)
-    except ValueError as error:
-        raise _invalid_query("after", f"This is {error}") from error
-
-
-def _invalid_query(name: str, message: str) -> InvalidError:
-    problem = {
-        "in": "query",
-        "field": f"/{name}",
-        "message": message,
-        "type": "value_error",
-    }
-    return InvalidError(errors=[problem])
+    cursor = None if after is None else Cursor.decode(after)
+    return Paging(skip, limit, cursor, total)
 
 
 PageQuery = Annotated[Paging, fastapi.Depends(_paging)]

@@ -231,7 +231,7 @@ async def test_list_by_cursor(
         ("skip=-1", "/skip"),
         (f"skip={2**63}", "/skip"),
         ("after=nonsense", "/after"),
-        ("after=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&skip=1", "/after"),
+        (f"after={33 * 'A'}", "/after"),
         ("total=perhaps", "/total"),
     ],
 )
