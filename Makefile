@@ -1,6 +1,8 @@
 # Python 3.11 or newer with pip, make and git are all that a machine needs: the targets
 # make .venv from requirements.lock when they need it.
 PYTHON ?= python3
+# The one behind it, where .venv itself is active.
+BASE = $(shell $(PYTHON) -c "import sys; print(sys._base_executable)")
 BIN := .venv/bin
 READY := .venv/.ready
 # Bakes find the locked uv before any other.
@@ -56,8 +58,8 @@ clean: ## Remove .venv, .demo and caches
 # Only uv comes by pip; the rest, by uv, takes a tenth of pip's time. Debian keeps
 # ensurepip in a package of its own, so the environment borrows the interpreter's pip.
 $(READY): requirements.lock
-	$(PYTHON) -m venv --clear --without-pip .venv
+	$(BASE) -m venv --clear --without-pip .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r .venv/uv.txt
+	$(BASE) -m pip --python $(BIN)/python install --quiet --require-hashes -r .venv/uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@touch $@

@@ -11,11 +11,14 @@ sys.dont_write_bytecode = True
 ROOT = Path.cwd()
 sys.path.insert(0, str(ROOT))
 
-from scaffold import finish  # noqa: E402 - it is in the project
+from scaffold import finish, skeleton  # noqa: E402 - it is in the project
 from scaffold.answers import AnswerError, entities_source  # noqa: E402
+from scaffold.origin import origin  # noqa: E402
 
-# What a person typed is data: tojson escapes all that could end the string.
-ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+# What a person typed is data: tojson escapes all that could end the string. The second
+# item is the folder that the hook is rendered in, which is the template's own.
+ANSWERS, RENDERED_IN = json.loads(r"""[{{ cookiecutter | tojson }},
+    {{ cycler.__init__.__globals__.os.getcwd() | tojson }}]""")
 CACHES = {"__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 
@@ -41,10 +44,17 @@ def write_entities() -> None:
             shutil.copyfile(source, target)
 
 
-def write_answers() -> None:
+def find_tree() -> Path | None:
+    """The folder of the template that became the project."""
+    found = Path(RENDERED_IN).glob("*/scaffold/spec.py")
+    return next((checker.parent.parent for checker in found), None)
+
+
+def write_answers(tree: Path | None) -> None:
     kept = {key: value for key, value in ANSWERS.items() if key[0] != "_"}
     del kept["entities_file"]  # a path of this machine; entities.json is its content
     kept["template_version"] = ANSWERS["_version"]
+    kept |= origin(tree and tree.parent, ANSWERS["_template"])
     path = ROOT / ".devmatrix" / "answers.json"
     path.parent.mkdir(exist_ok=True)
     text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
@@ -69,6 +79,9 @@ if __name__ == "__main__":
         write_entities()
     except AnswerError as error:
         raise SystemExit(str(error)) from None
-    write_answers()
+    tree = find_tree()
+    write_answers(tree)
+    if ANSWERS["mode"] != "legacy":
+        skeleton.record(ROOT, tree)
     generate()
     finish.finish_new(ROOT)

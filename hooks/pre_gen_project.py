@@ -11,10 +11,8 @@ sys.dont_write_bytecode = True  # nothing may appear beside the template's modul
 
 # What a person typed is data: tojson escapes all that could end the string. The second
 # item is the folder that the hook is rendered in, which is the template's own.
-ANSWERS, RENDERED_IN = json.loads(
-    r"""[{{ cookiecutter | tojson }},
-    {{ cycler.__init__.__globals__.os.getcwd() | tojson }}]"""
-)
+ANSWERS, RENDERED_IN = json.loads(r"""[{{ cookiecutter | tojson }},
+    {{ cycler.__init__.__globals__.os.getcwd() | tojson }}]""")
 
 
 def find_tree() -> Path | None:

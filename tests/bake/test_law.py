@@ -181,7 +181,7 @@ def test_an_edit_is_merged(bake: Callable[..., Path]) -> None:
 
 
 def test_two_changes_of_one_line_are_a_conflict(bake: Callable[..., Path]) -> None:
-    project, service = edited(bake, "    plain_text = ", "    # Ours.\n")
+    project, service = edited(bake, "frozenset(", "set() | ")
     mine = service.read_text()
     done = scaffold(project, "apply")
     assert done.returncode == 1

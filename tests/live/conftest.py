@@ -1,5 +1,6 @@
 """Projects with everything: environment, migration, database. Baked once a session."""
 
+import functools
 import os
 import re
 import subprocess
@@ -50,14 +51,18 @@ def take_newest(project: Project) -> None:
     project.run("git", "commit", "--all", "--quiet", "--message", "Take the newest")
 
 
+@pytest.fixture(scope="session")
+def baked(bake: Callable[..., Project]) -> Callable[[str], Project]:
+    """An example, baked when the first test asks for it, and kept for all others."""
+    return functools.cache(lambda name: bake(name, f"example={name}"))
+
+
 @pytest.fixture(
-    scope="session",
     params=[
         pytest.param(name, marks=pytest.mark.xdist_group(name))
         for name in ("ecommerce_api", "simple_task_api")
     ],
 )
-def project(request: pytest.FixtureRequest, bake: Callable[..., Project]) -> Project:
+def project(request: pytest.FixtureRequest, baked: Callable[[str], Project]) -> Project:
     """Each of the two examples."""
-    name = str(request.param)
-    return bake(name, f"example={name}")
+    return baked(str(request.param))

@@ -22,12 +22,16 @@ def start() -> tuple[float, int]:
     began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "src"], env=environment)
     while process.poll() is None and time.monotonic() - began < 60:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
             break
         time.sleep(0.01)
     seconds = time.monotonic() - began
     process.terminate()
-    return seconds, process.wait(60)
+    try:
+        return seconds, process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()  # it would hold our output open
+        return seconds, process.wait()
 
 
 if __name__ == "__main__":

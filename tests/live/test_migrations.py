@@ -109,8 +109,9 @@ def remove_entity(name: str) -> Callable[[Spec], None]:
     def change(spec: Spec) -> None:
         spec["entities"].remove(entity(spec, name))
         for one in spec["entities"]:
-            kept = [r for r in one.get("relations", []) if r["target"] != name]
-            one["relations"] = kept
+            for relation in one.get("relations", [])[:]:
+                if relation["target"] == name:
+                    remove(f"{one['name']}.{relation['name']}")(spec)
 
     return change
 

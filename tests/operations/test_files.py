@@ -15,8 +15,9 @@ import yaml
 
 from tools import dashboards
 from tools.packs import Pack
+from tools.project import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
 
 BIN = Path(sys.executable).parent
 COMPOSE = ("docker-compose.yml", "docker-compose.scale.yml", "docker-compose.test.yml")
@@ -167,6 +168,11 @@ def test_every_commit_would_pass_its_hooks(pack: Pack) -> None:
     for hook in ours["hooks"]:
         pack.run(*hook["entry"].split(), *python)
     assert pack.run("git", "status", "--porcelain") == ""
+
+
+def test_shell_scripts_are_clean() -> None:
+    scripts = [ROOT / ".ci" / "run", *ROOT.glob("tests/containers/images/*/start")]
+    subprocess.run([BIN / "shellcheck", *scripts], check=True)
 
 
 def test_prometheus_takes_its_files(pack: Pack, program: Callable[..., str]) -> None:

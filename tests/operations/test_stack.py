@@ -21,7 +21,7 @@ from tools.packs import Pack
 from tools.project import HOST, PATIENCE, end, free_port, wait_until_healthy
 from tools.smoke import smoke
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
 
 TRAFFIC = 12.0  # seconds
 

@@ -120,6 +120,11 @@ def test_few_texts_are_all_there_are() -> None:
     assert strings.matching("^$", 0, 9, 12) == [""]
 
 
+@pytest.mark.parametrize("pattern", ["^n", "n$", "\\bfoo\\b", "a|b", "[xy]"])
+def test_where_there_is_room_there_are_many(pattern: str) -> None:
+    assert len(strings.matching(pattern, 2, 255, 12)) == 12
+
+
 @pytest.mark.parametrize(
     ("pattern", "least", "most"), [("^a$", 2, 3), ("^a{5}$", 0, 4), ("^\\n$", 0, 9)]
 )

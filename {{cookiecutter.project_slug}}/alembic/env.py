@@ -89,6 +89,7 @@ def untangle(
         for step in script.upgrade_ops.ops + script.downgrade_ops.ops:
             if isinstance(step, ops.CreateTableOp):
                 step.columns = _in_order(step.columns)
+                step.info = {}  # for the service, not for the database
         late = list(_take_late_keys(script.upgrade_ops.ops))
         script.upgrade_ops.ops += map(ops.CreateForeignKeyOp.from_constraint, late)
         script.downgrade_ops.ops[:0] = [_drop(key) for key in reversed(late)]

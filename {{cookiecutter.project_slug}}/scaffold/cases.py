@@ -5,9 +5,13 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from . import boundaries
-from .layout import literal
+from .layout import WIDTH, literal
 from .model import Entity, Field, Link, Reference, Spec
 from .samples import ENOUGH, Series, distinct, series
+
+# Where the entries of a factory's dictionaries begin, and names that leave room there.
+INDENT = 12
+SHORT_NAME = 50
 
 
 class CaseView:
@@ -22,7 +26,7 @@ class CaseView:
         """A dictionary of attributes, each an expression of n."""
         made = _series(self.entity)
         items = (
-            f"{literal(field.attribute)}: {made[field.name].expression}"
+            _entry(field.attribute, made[field.name].expression)
             for field in self.entity.fields
             if field.name in made
         )
@@ -35,7 +39,7 @@ class CaseView:
         if not needed:
             return
         items = ", ".join(
-            f"{literal(item.column_attribute)}: {item.target}Factory" for item in needed
+            _entry(item.column_attribute, f"{item.target}Factory") for item in needed
         )
         yield ""
         yield "    @classmethod"
@@ -100,6 +104,15 @@ class CaseView:
         if link.owner:
             arguments.append(f"key={literal(link.ids)}")
         return f"support.Link({', '.join(arguments)})"
+
+
+def _entry(name: str, expression: str) -> str:
+    """An entry of a dictionary; a value that needs a line of its own gets it."""
+    entry = f"{literal(name)}: {expression}"
+    calls = expression.startswith("support.") and len(name) < SHORT_NAME
+    if calls or INDENT + len(entry) + 1 <= WIDTH:
+        return entry
+    return f"{literal(name)}: ({expression})"
 
 
 def _field(field: Field) -> str:

@@ -185,7 +185,7 @@ class _Judge:
         return Change(path, KEPT, current, current)
 
     def _refuse_markers(self, path: str, current: bytes, before: bytes | None) -> None:
-        recorded = (self.base / path).relative_to(self.root).as_posix()
+        recorded = f"what the last run wrote ({self.base.name}/{path})"
         for where, text in ((path, current), (recorded, before)):
             if text and threeway.has_markers(decoded(text)):
                 self.blocked.append(

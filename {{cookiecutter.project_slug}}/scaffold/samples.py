@@ -16,6 +16,8 @@ ENOUGH = 12
 INT64 = 2**63
 # A range that is wider than this is as good as open.
 WIDE = 1_000_000
+# A longer name is not repeated in the values.
+LONG_NAME = 40
 # Samples hold for every row that a test could ever make.
 TRIED = (*range(1, ENOUGH + 1), 99, 100, 999)
 
@@ -30,13 +32,9 @@ class Series:
     expression: str
     at: Callable[[int], object]
 
-    def distinct(self) -> int:
-        """How many rows from the first on differ; it stops counting at ENOUGH."""
-        return distinct(self)
-
 
 def distinct(*series: Series) -> int:
-    """How many rows from the first on differ in at least one of the series."""
+    """How many rows from the first on differ in one of the series; at most ENOUGH."""
     seen: set[str] = set()
     for number in range(1, ENOUGH + 1):
         values = repr([one.at(number) for one in series])
@@ -53,7 +51,7 @@ def series(entity: Entity, field: Field) -> Series | None:
     if field.type == "url":
         return _url(field)
     if field.type == "email":
-        name = entity.snake if len(entity.snake) <= 40 else "someone"
+        name = entity.snake if len(entity.snake) <= LONG_NAME else "someone"
         return _formatted(name, "{n}", "@example.com")
     if field.type == "enum":
         return _table([literal(v) for v in field.values], field.values)
@@ -122,7 +120,8 @@ def _is_legal(field: Field, text: str) -> bool:
 
 def _candidates(field: Field) -> Iterator[Series]:
     """The field's name and a number, in the ways that people write such things."""
-    words = field.name.split("_")
+    name = field.name if len(field.name) <= LONG_NAME else field.type
+    words = name.split("_")
     spoken = " ".join(words).capitalize()
     joined = "".join(words)
     least = field.min_length or 0
@@ -138,7 +137,7 @@ def _candidates(field: Field) -> Iterator[Series]:
     if field.pattern is None:
         yield _formatted(words[0].capitalize(), "{n}")
         return
-    for before in ("-".join(words) + "-", f"{field.name}_", joined, words[0]):
+    for before in ("-".join(words) + "-", f"{name}_", joined, words[0]):
         yield _formatted(before, "{n}")
         yield _formatted(before.upper(), "{n}")
     yield _formatted("", "{n}")
@@ -156,7 +155,7 @@ def _short(least: int, most: int) -> Series:
 
 
 def _url(field: Field) -> Series | None:
-    path = field.name.replace("_", "-")
+    path = (field.name if len(field.name) <= LONG_NAME else "page").replace("_", "-")
     for before in (f"https://example.com/{path}/", "https://example.com/", "http://a/"):
         candidate = _formatted(before, "{n}")
         if all(_is_legal(field, str(candidate.at(number))) for number in TRIED):

@@ -23,7 +23,7 @@ def matching(pattern: str, least: int, most: int | None, count: int) -> list[str
     """Return up to `count` different texts of a legal length that match a pattern.
 
     Fewer, or none, where the pattern and the lengths leave no more, or none that a
-    few hundred attempts find. The same call gives the same texts everywhere.
+    few dozen attempts find. The same call gives the same texts everywhere.
     """
     most = LONGEST if most is None else min(most, LONGEST)
     found: dict[str, None] = {}
@@ -32,7 +32,8 @@ def matching(pattern: str, least: int, most: int | None, count: int) -> list[str
         if len(found) == count or least > most:
             break
         for text in writer.texts(attempt, least, most):
-            if least <= len(text) <= most and _is_good(pattern, text):
+            fits = least <= len(text) <= most
+            if fits and text not in found and _is_good(pattern, text):
                 found[text] = None
                 break
     return list(found)
@@ -66,7 +67,7 @@ class _Writer:
         self._known: dict[tuple[int, int], list[str]] = {}
 
     def texts(self, attempt: int, least: int, most: int) -> Iterator[str]:
-        """Yield a text, and, where it is too short, what may surround it."""
+        """Yield a text, and what may surround it where it is too short or known."""
         self.attempt = self.turns = attempt
         low, high = self.tree.getwidth()
         length = max(least, low) + (self.attempt % 7 if self.attempt else 0)
@@ -79,6 +80,8 @@ class _Writer:
             yield character * missing + text
             half = character * (missing // 2)
             yield half + text + character * (missing - len(half))
+        if attempt:
+            yield from (f"{text}{attempt}", f"{text} {attempt}", f"{attempt}{text}")
 
     def _choose(self, options: Sequence[Any]) -> Any:
         """The first attempt takes the first of everything."""

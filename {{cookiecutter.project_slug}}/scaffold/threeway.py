@@ -41,8 +41,9 @@ def has_markers(text: str) -> bool:
 def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
     """Bring the changes from `before` to `new` into a person's text.
 
-    Where both sides added something at one place of a Python file, and the order of
-    the two cannot matter, both stay. What is still open is shown as git shows it.
+    In Python, lines that only meet are no conflict: one side's beside a line that the
+    other changed, or both sides' at one place where their order cannot matter. What is
+    still open is shown as git shows it.
     """
     if not path.endswith(".py") or not before:
         return _joined(_merge_lines(yours, before, new, label))
@@ -64,23 +65,37 @@ def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
 
 def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
     parts = _merge_lines(yours, before, new, label)
-    open_hunks = [n for n, part in enumerate(parts) if isinstance(part, Hunk)]
-    added = [n for n in open_hunks if not _hunk(parts, n).before]
-    if added:
-        texts = [part.yours if isinstance(part, Hunk) else part for part in parts]
-        for n in added:
-            texts[n] = pysource.union(_hunk(parts, n).new, _hunk(parts, n).yours)
-        for n in added:
-            hunk = _hunk(parts, n)
-            if pysource.may_stand_side_by_side(texts, n, hunk.yours, hunk.new):
-                parts[n] = pysource.in_import_order(texts, n)
+    texts = [
+        _settled(part) or part.yours if isinstance(part, Hunk) else part
+        for part in parts
+    ]
+    if not pysource.is_valid("".join(texts)):
+        return _joined(parts)
+    for n, part in enumerate(parts):
+        if not isinstance(part, Hunk) or _settled(part) is None:
+            continue
+        if part.before:
+            parts[n] = texts[n]
+        elif pysource.may_stand_side_by_side(texts, n, part.yours, part.new):
+            parts[n] = pysource.in_import_order(texts, n)
     return _joined(parts)
 
 
-def _hunk(parts: list[str | Hunk], n: int) -> Hunk:
-    part = parts[n]
-    assert isinstance(part, Hunk)  # noqa: S101  # nosec B101 - for the type checker
-    return part
+def _settled(hunk: Hunk) -> str | None:
+    """What becomes of a hunk where the two sides only meet, as far as lines tell.
+
+    Git calls it a conflict when one side changes a line and the other adds some right
+    beside it. Where both add some, what is generated comes first.
+    """
+    before = hunk.before
+    if not before:
+        return pysource.union(hunk.new, hunk.yours)
+    for adds, changes in ((hunk.yours, hunk.new), (hunk.new, hunk.yours)):
+        if adds.startswith(before):
+            return changes + adds.removeprefix(before)
+        if adds.endswith(before):
+            return adds.removesuffix(before) + changes
+    return None
 
 
 def _joined(parts: list[str | Hunk]) -> Merged:

@@ -13,8 +13,8 @@ from scaffold.merge import Blocked
 from scaffold.spec import Spec, SpecError, load, report
 from scaffold.tools import Unfinished
 from scripts.binaries import PostgresError
+from scripts.migration.scratch import scratch
 from scripts.migration.write import Outcome, Wish, Writer
-from scripts.postgres import EmbeddedPostgres
 
 ROOT = Path()
 SPEC = ROOT / "entities.json"
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if not make_plan(ROOT, wish.new).is_idle:
             raise Unfinished("the code is not what entities.json says: make entities")
-        with EmbeddedPostgres() as server:
-            outcome = Writer(server, wish).run(write=not options.check)
+        with scratch() as databases:
+            outcome = Writer(databases, wish).run(write=not options.check)
         return _judge(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)

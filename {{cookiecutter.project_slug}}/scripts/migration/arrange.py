@@ -44,8 +44,8 @@ class Draft:
 
     @property
     def down(self) -> list[Operation]:
-        steps = sorted(self.steps, key=lambda step: step.phase, reverse=True)
-        return [one for step in steps for one in step.down]
+        steps = sorted(self.steps, key=lambda step: step.phase)
+        return [one for step in reversed(steps) for one in step.down]
 
 
 class Arranger:
@@ -71,9 +71,8 @@ class Arranger:
 
     def run(self, found: Iterable[Operation]) -> Draft:
         operations = list(_flat(found))
-        gone = {
-            one.table_name for one in operations if isinstance(one, ops.DropTableOp)
-        }
+        gone = _tables(operations, ops.DropTableOp)
+        new = _tables(operations, ops.CreateTableOp)
         for operation in operations:
             match operation:
                 case ops.DropTableOp():
@@ -90,8 +89,12 @@ class Arranger:
                     self._loosen(operation, gone)
                 case ops.CreateTableOp():
                     self._plain(CREATE, operation)
+                case ops.CreateIndexOp() if operation.table_name in new:
+                    self._plain(CREATE, operation)
+                case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
+                    self._plain(ALTER, operation)
                 case _:
-                    self._plain(_phase(operation), operation)
+                    self._plain(FASTEN, operation)
         return self.draft
 
     def _plain(self, phase: int, operation: Any) -> None:
@@ -200,9 +203,8 @@ def _flat(found: Iterable[Operation]) -> Iterator[Operation]:
             yield operation
 
 
-def _phase(operation: Operation) -> int:
-    comments = ops.CreateTableCommentOp | ops.DropTableCommentOp
-    return ALTER if isinstance(operation, comments) else FASTEN
+def _tables(operations: Iterable[Operation], kind: type[Any]) -> set[str]:
+    return {one.table_name for one in operations if isinstance(one, kind)}
 
 
 def _columns(operation: Any) -> list[Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from scripts.migration.steps import DIALECT
 
 # The first that fits: a Double is a Float, which is a Numeric, as SQLAlchemy has it.
 KINDS: tuple[tuple[type[Any], str], ...] = (
@@ -91,7 +92,7 @@ def kind(type_: Any) -> str:
 
 
 def sql_type(type_: Any) -> str:
-    return str(type_.compile(dialect=PGDialect()))
+    return str(type_.compile(dialect=DIALECT))
 
 
 def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:

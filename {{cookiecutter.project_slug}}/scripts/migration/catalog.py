@@ -93,18 +93,3 @@ def run(url: str, work: Callable[[sa.Connection], ResultT]) -> ResultT:
         return result
 
     return asyncio.run(connected())
-
-
-def create_database(url: str, name: str, template: str = "template0") -> str:
-    """Make a database beside the one of the URL; return its URL."""
-
-    async def create() -> None:
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            statement = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
-            await connection.execute(sa.text(statement))
-        await engine.dispose()
-
-    asyncio.run(create())
-    target = sa.make_url(url).set(database=name)
-    return target.render_as_string(hide_password=False)

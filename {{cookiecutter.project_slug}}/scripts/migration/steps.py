@@ -7,8 +7,9 @@ from typing import Any
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
-from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.engine import make_url
 
+DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 Operation = ops.MigrateOperation
 WIDTH = 68  # of a piece of SQL within op.execute()
 
@@ -41,7 +42,7 @@ def _render_convert(context: AutogenContext, step: Convert) -> str:
 
 def quote(name: str) -> str:
     """A name in SQL; src/core/database.py adds the words that SQLAlchemy forgets."""
-    return PGDialect().identifier_preparer.quote(name)
+    return DIALECT.identifier_preparer.quote(name)
 
 
 def literal(text: str) -> str:

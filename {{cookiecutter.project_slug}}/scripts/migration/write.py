@@ -21,7 +21,7 @@ from scripts.migration.arrange import Arranger, Draft
 from scripts.migration.catalog import Catalog
 from scripts.migration.checks import Checks
 from scripts.migration.renames import Rename, Renamer, follow
-from scripts.postgres import EmbeddedPostgres
+from scripts.migration.scratch import Scratch
 from src.core.config import get_settings
 from src.core.database import Base
 
@@ -53,10 +53,11 @@ class Outcome:
 
 
 class Writer:
-    """Works on databases of its own, on an embedded server."""
+    """Works on databases of its own: one for the migrations, two to compare it with."""
 
-    def __init__(self, server: EmbeddedPostgres, wish: Wish) -> None:
-        self.server = server
+    def __init__(self, databases: Scratch, wish: Wish) -> None:
+        self.databases = databases
+        self.url = databases.create()
         self.wish = wish
         quiet = argparse.Namespace(quiet=True)
         self.config = Config(Path("alembic.ini"), cmd_opts=quiet)
@@ -64,10 +65,9 @@ class Writer:
 
     def run(self, *, write: bool) -> Outcome:
         """Find the difference; write the migration if that is wanted and possible."""
-        self._on(self.server.url)
-        command.upgrade(self.config, "head")
-        # Imports the models: an environment that was never run knows none.
-        trial = catalog.create_database(self.server.url, "trial", self.server.database)
+        self._on(self.url)
+        command.upgrade(self.config, "head")  # env.py also imports the models
+        trial = self.databases.create(self.url) if write else ""
         outcome, context = self._compare()
         if write and not outcome.problems and not outcome.draft.refusals:
             self._write(context, outcome, trial)
@@ -78,7 +78,7 @@ class Writer:
         get_settings.cache_clear()
 
     def _compare(self) -> tuple[Outcome, RevisionContext]:
-        url = self.server.url
+        url = self.url
         before = catalog.run(url, catalog.read)
         renamer = Renamer(self.wish.new, self.wish.old, before, _columns(Base.metadata))
         renames = renamer.run()
@@ -96,7 +96,7 @@ class Writer:
         return outcome, context
 
     def _made_by_models(self) -> Catalog:
-        url = catalog.create_database(self.server.url, "models")
+        url = self.databases.create()
         catalog.run(url, Base.metadata.create_all)
         return catalog.run(url, catalog.read)
 

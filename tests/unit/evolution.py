@@ -1,0 +1,279 @@
+"""Random specs, what becomes of them, and what people write into the code meanwhile."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from scaffold.model import Spec
+from scaffold.spec import SpecError, parse
+
+Document = dict[str, Any]
+
+ENTITIES = (
+    "Task",
+    "Project",
+    "OrderItem",
+    "Person",
+    "HTTPRequest",
+    "Class",
+    "Category",
+)
+FIELDS = (
+    "title",
+    "price",
+    "due",
+    "class",
+    "weight",
+    "state",
+    "notes",
+    "metadata",
+    "code",
+)
+RELATIONS = ("owner", "parent", "parts", "related", "tags")
+KEYS: dict[str, tuple[Document, ...]] = {
+    "string": (
+        {"max_length": 40},
+        {"required": True},
+        {"default": "it's"},
+        {"unique": True},
+    ),
+    "text": ({}, {"max_length": 1000}),
+    "integer": ({"ge": 0}, {"index": True}, {"default": 3}, {"multiple_of": 5}),
+    "decimal": ({"precision": 8, "scale": 3}, {"gt": 0}, {"default": "1.50"}),
+    "boolean": ({"default": False}, {}),
+    "date": ({}, {"required": True}, {"index": True}),
+    "datetime": ({}, {"default": "2026-01-01T00:00:00Z"}),
+    "uuid": ({}, {"unique": True}),
+    "enum": ({"values": ["a", "b"]}, {"values": ["b", "c c"], "default": "b"}),
+    "json": ({}, {"default": {"a": [1]}}),
+    "float": ({}, {"lt": 10}),
+}
+
+
+def spec_of(document: Document) -> Spec | None:
+    """The checked spec, or nothing where the document is not legal."""
+    try:
+        return parse(json.dumps(document).encode())
+    except SpecError:
+        return None
+
+
+def random_document(random: Random) -> Document:
+    """A legal spec of one to four entities."""
+    document: Document = {"entities": []}
+    for _ in range(random.randint(1, 4)):
+        _add_entity(document, random)
+    for _ in range(random.randint(0, 3)):
+        document = changed(document, random, _add_relation)
+    return document
+
+
+def evolved(document: Document, random: Random) -> Document:
+    """The same spec some time later; entities are renamed, added, removed and changed."""
+    document = copy.deepcopy(document)
+    for entity in document["entities"]:
+        for item in (entity, *entity["fields"], *entity["relations"]):
+            item.pop("renamed_from", None)
+    for _ in range(random.randint(1, 5)):
+        document = changed(document, random, random.choice(CHANGES))
+    return document
+
+
+def changed(
+    document: Document, random: Random, change: Callable[[Document, Random], None]
+) -> Document:
+    """The document after a change, or as it was where that is not legal."""
+    candidate = copy.deepcopy(document)
+    change(candidate, random)
+    return candidate if spec_of(candidate) else document
+
+
+def _field(random: Random) -> Document:
+    type_ = random.choice(list(KEYS))
+    name = random.choice(FIELDS)
+    return {"name": name, "type": type_, **random.choice(KEYS[type_])}
+
+
+def _add_entity(document: Document, random: Random) -> None:
+    taken = {entity["name"] for entity in document["entities"]}
+    free = [name for name in ENTITIES if name not in taken]
+    if not free:
+        return
+    fields = {field["name"]: field for field in (_field(random) for _ in range(4))}
+    entity = {
+        "name": random.choice(free),
+        "fields": [*fields.values()],
+        "relations": [],
+    }
+    document["entities"].insert(random.randint(0, len(taken)), entity)
+
+
+def _add_relation(document: Document, random: Random) -> None:
+    source, target = (random.choice(document["entities"]) for _ in range(2))
+    relation = {
+        "name": random.choice(RELATIONS),
+        "type": random.choice(["many_to_one", "one_to_one", "many_to_many"]),
+        "target": target["name"],
+    }
+    if random.random() < 0.5:
+        relation["back_populates"] = f"{relation['name']}_of"
+    source["relations"].append(relation)
+
+
+def _remove_entity(document: Document, random: Random) -> None:
+    gone = random.choice(document["entities"])
+    document["entities"].remove(gone)
+    for entity in document["entities"]:
+        kept = [one for one in entity["relations"] if one["target"] != gone["name"]]
+        entity["relations"] = kept
+
+
+def _rename_entity(document: Document, random: Random) -> None:
+    entity, name = random.choice(document["entities"]), random.choice(ENTITIES)
+    old = entity["name"]
+    entity |= {"name": name, "renamed_from": old}
+    for one in document["entities"]:
+        for relation in one["relations"]:
+            if relation["target"] == old:
+                relation["target"] = name
+
+
+def _add_field(document: Document, random: Random) -> None:
+    fields = random.choice(document["entities"])["fields"]
+    fields.insert(random.randint(0, len(fields)), _field(random))
+
+
+def _members(document: Document, random: Random) -> list[Document]:
+    entity = random.choice(document["entities"])
+    members: list[Document] = random.choice([entity["fields"], entity["relations"]])
+    return members
+
+
+def _remove_member(document: Document, random: Random) -> None:
+    members = _members(document, random)
+    if members:
+        members.remove(random.choice(members))
+
+
+def _rename_member(document: Document, random: Random) -> None:
+    members = _members(document, random)
+    if members:
+        member = random.choice(members)
+        name = random.choice(FIELDS if "target" not in member else RELATIONS)
+        member |= {"name": name, "renamed_from": member["name"]}
+
+
+def _change_field(document: Document, random: Random) -> None:
+    fields = random.choice(document["entities"])["fields"]
+    if fields:
+        number = random.randrange(len(fields))
+        fields[number] = {**_field(random), "name": fields[number]["name"]}
+
+
+def _describe(document: Document, random: Random) -> None:
+    random.choice(document["entities"])["description"] = random.choice(
+        ['Says "so".', "Two words", "A text that is long enough to be wrapped " * 3]
+    )
+
+
+CHANGES = (
+    _add_entity,
+    _add_field,
+    _add_field,
+    _add_relation,
+    _remove_entity,
+    _rename_entity,
+    _remove_member,
+    _rename_member,
+    _change_field,
+    _change_field,
+    _describe,
+)
+
+
+class Person:
+    """Edits a project as people do, and remembers what has to survive."""
+
+    def __init__(self, root: Path, random: Random) -> None:
+        self.root = root
+        self.random = random
+        self.marks: list[str] = []
+        self.removed: list[str] = []
+
+    def work(self, paths: list[str], edits: int) -> None:
+        for _ in range(edits):
+            path = self.random.choice(paths)
+            if path not in self.removed:
+                self.random.choice(self.WAYS)(self, path)
+
+    def _mark(self) -> str:
+        self.marks.append(f"mine{len(self.marks)}_")
+        return self.marks[-1]
+
+    def _lines(self, path: str) -> list[str]:
+        return (self.root / path).read_text().split("\n")
+
+    def _save(self, path: str, lines: list[str]) -> None:
+        (self.root / path).write_text("\n".join(lines))
+
+    def _insert_comment(self, path: str) -> None:
+        lines = self._lines(path)
+        at = self.random.randrange(len(lines))
+        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+        self._save(path, [*lines[:at], f"{indent}# {self._mark()}", *lines[at:]])
+
+    def _extend_line(self, path: str) -> None:
+        lines = self._lines(path)
+        at = self.random.randrange(len(lines))
+        lines[at] += f"  # {self._mark()}"
+        self._save(path, lines)
+
+    def _append_function(self, path: str) -> None:
+        name = self._mark()
+        text = (self.root / path).read_text().rstrip("\n")
+        function = f'def {name}() -> None:\n    """Mine."""\n'
+        (self.root / path).write_text(f"{text}\n\n\n{function}")
+
+    def _append_method(self, path: str) -> None:
+        lines = self._lines(path)
+        starts = [n for n, line in enumerate(lines) if line.startswith("class ")]
+        if not starts or not path.startswith(("src/repositories", "src/services")):
+            return self._append_function(path)
+        text = (self.root / path).read_text().rstrip("\n")
+        method = f'    def {self._mark()}(self) -> None:\n        """Mine."""\n'
+        (self.root / path).write_text(f"{text}\n\n{method}")
+
+    def _use_import(self, path: str) -> None:
+        """Use a name that the module happens to import already."""
+        text = (self.root / path).read_text().rstrip("\n")
+        for name, use in (("uuid", "uuid.uuid4"), ("decimal", "decimal.Decimal")):
+            if f"\nimport {name}\n" in text:
+                line = f"{self._mark().upper()} = {use}"
+                (self.root / path).write_text(f"{text}\n\n{line}\n")
+                self.marks[-1] = self.marks[-1].upper()
+                return
+
+    def _save_as_windows_does(self, path: str) -> None:
+        data = (self.root / path).read_bytes().replace(b"\r\n", b"\n")
+        (self.root / path).write_bytes(data.replace(b"\n", b"\r\n"))
+
+    def _remove_file(self, path: str) -> None:
+        if self.random.random() < 0.2:
+            text = (self.root / path).read_text()
+            self.marks = [mark for mark in self.marks if mark not in text]
+            (self.root / path).unlink()
+            self.removed.append(path)
+
+    WAYS = (
+        _insert_comment,
+        _insert_comment,
+        _extend_line,
+        _append_function,
+        _append_method,
+        _use_import,
+        _save_as_windows_does,
+        _remove_file,
+    )

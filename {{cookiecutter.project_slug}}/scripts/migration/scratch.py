@@ -1,0 +1,58 @@
+"""Databases for a moment, on TEST_DATABASE_URL's server or an embedded one."""
+
+import asyncio
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+
+class Scratch:
+    """Makes databases beside the one that a URL names, and takes them away again."""
+
+    def __init__(self, server: str) -> None:
+        self.server = sa.make_url(server)
+        self.made: list[str] = []
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database, empty or a copy of another one of ours; return its URL."""
+        name = f"migration_{uuid.uuid4().hex}"
+        source = sa.make_url(template).database if "://" in template else template
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        self.made.append(name)
+        url = self.server.set(database=name)
+        return url.render_as_string(hide_password=False)
+
+    def clear(self) -> None:
+        for name in self.made:
+            self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _execute(self, statement: str) -> None:
+        async def execute() -> None:
+            engine = create_async_engine(self.server, isolation_level="AUTOCOMMIT")
+            async with engine.connect() as connection:
+                await connection.execute(sa.text(statement))
+            await engine.dispose()
+
+        asyncio.run(execute())
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Scratch]:
+    """A server to work on, for as long as the block lasts."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if not given:
+        # Only here: with a server of one's own, this runs on Windows as well.
+        from scripts.postgres import EmbeddedPostgres
+
+        with EmbeddedPostgres() as server:
+            yield Scratch(server.url)
+        return
+    databases = Scratch(given)
+    try:
+        yield databases
+    finally:
+        databases.clear()

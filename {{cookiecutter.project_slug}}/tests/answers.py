@@ -1,0 +1,62 @@
+"""Reading the API's answers: what they say, and that errors have the one shape."""
+
+from typing import Any
+
+import httpx2
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from src.core.errors import PROBLEM_JSON
+from tests.support import Body, Case, read
+
+JSON = {"Content-Type": "application/json"}
+
+
+def says(response: httpx2.Response, status: int) -> Any:
+    """Return the JSON of an answer that has the expected status."""
+    assert response.status_code == status, response.text
+    if status == 204:
+        assert response.content == b""
+        return None
+    return response.json()
+
+
+def problem(response: httpx2.Response, status: int, error: str) -> Body:
+    """Return the body of an error, which has one shape whoever raised it."""
+    body: Body = says(response, status)
+    assert response.headers["content-type"] == PROBLEM_JSON
+    assert body["status"] == status
+    assert body["error"] == error, body
+    assert body["title"]
+    assert body["message"]
+    assert body["request_id"] == response.headers["x-request-id"]
+    return body
+
+
+def places(response: httpx2.Response) -> set[str]:
+    """Return the fields that a 422 complains of."""
+    errors = problem(response, 422, "validation_error")["errors"]
+    assert all(error["message"] and error["type"] for error in errors)
+    return {"/".join(error["field"].split("/")[:2]) for error in errors}
+
+
+def same(case: Case, answer: Body, body: Body) -> bool:
+    """Whether an answer holds what was sent: 1.5 and 1.50 are the same decimal."""
+    kept = {key: answer[key] for key in body}
+    return bool(read(case.update, kept) == read(case.update, body))
+
+
+async def stored(case: Case, db: AsyncSession, **changes: Any) -> str:
+    """Store a row, and return its URL."""
+    return f"{case.url}/{(await case.factory.store(db, **changes)).id}"
+
+
+async def walk(client: httpx2.AsyncClient, url: str) -> list[str]:
+    """Return the ids of a list, read page by page."""
+    page = says(await client.get(url, params={"limit": 1}), 200)
+    total, found = page["total"], page["items"]
+    while page["next"]:
+        query = {"limit": 1, "after": page["next"], "total": "false"}
+        page = says(await client.get(url, params=query), 200)
+        found += page["items"]
+    assert total == len(found)
+    return [item["id"] for item in found]

@@ -1,0 +1,83 @@
+"""Lists over HTTP: their pages, their order, and what they cost."""
+
+import httpx2
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.answers import places, says
+from tests.support import START, Case
+from tests.tables import each_case
+
+SOME = 5
+
+
+@each_case
+async def test_list_is_empty_at_first(case: Case, client: httpx2.AsyncClient) -> None:
+    page = {"items": [], "total": 0, "skip": 0, "limit": 20, "next": None}
+    assert says(await client.get(case.url), 200) == page
+
+
+@each_case
+async def test_list_by_skip_and_limit(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    rows = await case.factory.store_batch(db_session, case.rows(SOME))
+    ids = [str(row.id) for row in rows]
+    found: list[str] = []
+    for skip in range(0, SOME, 2):
+        query = {"skip": skip, "limit": 2}
+        page = says(await client.get(case.url, params=query), 200)
+        assert (page["skip"], page["limit"], page["total"]) == (skip, 2, len(ids))
+        assert (page["next"] is None) == (skip + 2 >= len(ids))
+        found += [item["id"] for item in page["items"]]
+    assert found == ids
+
+
+@each_case
+async def test_list_by_cursor(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    # All of one moment: what tells them apart is the id.
+    for _ in range(case.rows(SOME)):
+        await case.factory.store(db_session, created_at=START)
+    page = says(await client.get(case.url, params={"limit": 2}), 200)
+    whole = says(await client.get(case.url), 200)["items"]
+    found = page["items"]
+    while page["next"] is not None:
+        query = {"limit": 2, "after": page["next"], "total": "false"}
+        page = says(await client.get(case.url, params=query), 200)
+        assert (page["total"], page["skip"]) == (None, 0)
+        found += page["items"]
+    assert found == whole
+    assert sorted(item["id"] for item in found) == [item["id"] for item in found]
+
+
+@each_case
+async def test_list_refuses_other_queries(
+    case: Case, client: httpx2.AsyncClient
+) -> None:
+    for name, values in {
+        "limit": ("0", "101", "many"),
+        "skip": ("-1", str(2**63)),
+        "after": ("nonsense", 33 * "A"),
+        "total": ("perhaps",),
+    }.items():
+        for value in values:
+            response = await client.get(case.url, params={name: value})
+            assert places(response) == {f"/{name}"}, value
+
+
+@each_case
+async def test_list_takes_two_statements_for_any_number_of_rows(
+    case: Case,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    statements: list[str],
+) -> None:
+    await case.factory.store_batch(db_session, case.rows(SOME))
+    statements.clear()
+    says(await client.get(case.url), 200)
+    links = [link for link in case.links if link.key]  # one more for each of these
+    assert len(statements) == 2 + len(links)
+    statements.clear()
+    says(await client.get(case.url, params={"total": "false"}), 200)
+    assert len(statements) == 1 + len(links)

@@ -1,0 +1,143 @@
+"""Relations over HTTP: references, the lists on their other side, and links."""
+
+import uuid
+
+import httpx2
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.answers import problem, says, stored, walk
+from tests.support import Case, Link, Reference
+from tests.tables import BY_NAME, each_link, each_own_link, each_reference, each_reverse
+
+SOME = 5
+
+
+@each_reference
+async def test_reference_must_exist(
+    case: Case,
+    reference: Reference,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+) -> None:
+    nowhere = {reference.name: str(uuid.uuid4())}
+    body = await case.factory.request(db_session)
+    refused = [await client.post(case.url, json={**body, **nowhere})]
+    url = (await client.post(case.url, json=body)).headers["location"]
+    refused.append(await client.put(url, json={**body, **nowhere}))
+    refused.append(await client.patch(url, json=nowhere))
+    for response in refused:
+        found = problem(response, 422, "reference_not_found")
+        assert found["fields"] == [reference.name]
+
+
+@each_reference
+async def test_delete_of_a_parent(
+    case: Case,
+    reference: Reference,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+) -> None:
+    target = BY_NAME[reference.target]
+    parent = await target.factory.store(db_session)
+    attribute = case.attribute(reference.name)
+    url = await stored(case, db_session, **{attribute: parent.id})
+    response = await client.delete(f"{target.url}/{parent.id}")
+    if reference.on_delete == "restrict":
+        problem(response, 409, "resource_in_use")
+        assert says(await client.get(url), 200)[reference.name] == str(parent.id)
+        return
+    says(response, 204)
+    if reference.on_delete == "cascade":
+        problem(await client.get(url), 404, "resource_not_found")
+    else:
+        assert says(await client.get(url), 200)[reference.name] is None
+
+
+@each_reverse
+async def test_rows_of_a_parent(
+    case: Case,
+    reference: Reference,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+) -> None:
+    target = BY_NAME[reference.target]
+    parent = await target.factory.store(db_session)
+    url = f"{target.url}/{parent.id}/{reference.reverse}"
+    given = {case.attribute(reference.name): parent.id}
+    if case.rows(4) > 3:
+        await case.factory.store(db_session)  # of no parent, or of another one
+    rows = [await case.factory.store(db_session, **given)]
+    for _ in range(0 if reference.single else case.rows(SOME) - 3):
+        rows.append(await case.factory.store(db_session, **given))
+    if reference.single:
+        assert says(await client.get(url), 200)["id"] == str(rows[0].id)
+    else:
+        assert await walk(client, url) == [str(row.id) for row in rows]
+    unknown = f"{target.url}/{uuid.uuid4()}/{reference.reverse}"
+    problem(await client.get(unknown), 404, "resource_not_found")
+
+
+async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[str]:
+    """Store rows for the far side of a link."""
+    target = BY_NAME[link.target]
+    # Of what a row of this side takes with it, there may be few.
+    rows = await target.factory.store_batch(db, min(count, target.capacity - 1) or 1)
+    return [str(row.id) for row in rows]
+
+
+@each_link
+async def test_link_and_unlink(
+    case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = f"{await stored(case, db_session)}/{link.path}"
+    ids = await linked(case, link, db_session, 3)
+    for other in (*ids, *ids):  # twice is once
+        says(await client.put(f"{url}/{other}"), 204)
+    assert await walk(client, url) == ids
+    for _ in range(2):
+        says(await client.delete(f"{url}/{ids[0]}"), 204)
+    assert await walk(client, url) == ids[1:]
+    unknown = uuid.uuid4()
+    problem(await client.put(f"{url}/{unknown}"), 404, "resource_not_found")
+    nowhere = f"{case.url}/{unknown}/{link.path}"
+    problem(await client.get(nowhere), 404, "resource_not_found")
+    for method in ("PUT", "DELETE"):
+        response = await client.request(method, f"{nowhere}/{ids[0]}")
+        problem(response, 404, "resource_not_found")
+
+
+@each_own_link
+async def test_links_in_the_body(
+    case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    key = str(link.key)
+    ids = sorted(await linked(case, link, db_session, 3))
+    body = await case.factory.request(db_session)
+    nowhere = {key: [str(uuid.uuid4())]}
+    refused = [await client.post(case.url, json={**body, **nowhere})]
+    created = says(await client.post(case.url, json={**body, key: ids[::-1]}), 201)
+    url = f"{case.url}/{created['id']}"
+    assert created[key] == ids
+    items = says(await client.get(case.url, params={"limit": 100}), 200)["items"]
+    assert items[-1] == created
+    assert sorted(await walk(client, f"{url}/{link.path}")) == ids
+    for change in (ids[:1], [], ids[1:]):
+        patched = says(await client.patch(url, json={key: change}), 200)
+        assert patched[key] == change
+        assert says(await client.get(url), 200) == patched
+    assert says(await client.put(url, json=body), 200)[key] == []
+    refused.append(await client.patch(url, json=nowhere))
+    for response in refused:
+        assert problem(response, 422, "reference_not_found")["fields"] == [key]
+
+
+@each_link
+async def test_links_go_with_either_side(
+    case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = await stored(case, db_session)
+    (other,) = await linked(case, link, db_session, 1)
+    says(await client.put(f"{url}/{link.path}/{other}"), 204)
+    says(await client.delete(f"{BY_NAME[link.target].url}/{other}"), 204)
+    assert await walk(client, f"{url}/{link.path}") == []
+    says(await client.delete(url), 204)
