@@ -83,4 +83,4 @@ def cwd(process: Path) -> str:
 def test_smoke_says_what_it_did(clone: Path) -> None:
     said, status = at_a_terminal(clone, *DEMO, "SMOKE=1")
     assert status == 0, said
-    assert "smoke: created, read, listed, replaced, changed and deleted 11" in said
+    assert "smoke: created, read, listed, replaced, changed and deleted 13" in said

@@ -122,7 +122,7 @@ def test_every_query_of_every_dashboard_has_an_answer(stack: Stack, pack: Pack) 
             assert not unresolved, f"{name}, {title}: {query}"
             assert has_points(stack, query), f"{name}, {title}: no data for {query}"
             asked += 1
-    assert asked > 50  # eleven entities with three queries each, and the rest
+    assert asked > 50  # thirteen entities with three queries each, and the rest
 
 
 def has_points(stack: Stack, query: str) -> bool:

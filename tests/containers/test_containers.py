@@ -1,0 +1,215 @@
+"""The image and the stack: built, started, hurt and ended by a real engine.
+
+The tests run in this order, on one stack for each package manager; each of them leaves
+it healthy.
+"""
+
+import json
+import re
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tools import stack as stacks
+from tools import workflow
+from tools.engine import CommandFailed, Engine
+from tools.packs import Pack
+from tools.pages import blocks
+from tools.project import HOST, MINUTE
+from tools.stack import Stack
+
+# One engine, however many workers.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("containers")]
+
+COLD_BUILD = 5 * MINUTE
+NEXT_BUILD = 30.0
+OWN_SIZE = 150e6  # bytes on top of the base image: the dependencies
+STOP = 10.0
+MARKER = "a row from before"
+
+
+def size(engine: Engine, image: str) -> int:
+    return int(engine.docker("image", "inspect", "--format", "{{.Size}}", image))
+
+
+def build(shop: Stack) -> float:
+    started = time.monotonic()
+    shop.compose("build", "app")
+    return time.monotonic() - started
+
+
+def image(shop: Stack) -> str:
+    (name,) = re.findall(r"^\S*shop:local$", shop.compose("config", "--images"), re.M)
+    return str(name)
+
+
+def run(shop: Stack, script: str) -> str:
+    """Run a script in a container of the image, which nothing is connected to."""
+    options = ["run", "--rm", "--network=none", image(shop), "sh", "-c", script]
+    return shop.engine.docker(*options)
+
+
+def test_the_image_builds_from_nothing_in_time(shop: Stack) -> None:
+    assert build(shop) < COLD_BUILD
+
+
+def test_the_image_builds_again_at_once_after_a_change(shop: Stack) -> None:
+    path = shop.pack.path / "src" / "main.py"
+    path.write_text(path.read_text() + "\n# A change.\n")
+    assert build(shop) < NEXT_BUILD
+    assert "# A change." in run(shop, "tail -n 1 src/main.py")
+    shop.pack.run("git", "checkout", "--quiet", "src")
+
+
+def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None:
+    assert run(shop, "ls -A").split() == ["alembic", "alembic.ini", "src"]
+    assert run(shop, "find . -user 1000 -or -perm /022 -not -type l") == ""
+    programs = run(shop, "ls /opt/venv/bin").split()
+    assert "alembic" in programs
+    assert not {"pip", "pytest", "ruff", "uv", "poetry"} & set(programs)
+    assert run(shop, "ls src/core/__pycache__/config.*.pyc")
+    assert run(shop, "ls /opt/venv/lib/*/site-packages/fastapi/__pycache__/*.pyc")
+    base = next(name for name in stacks.published_images() if name[:7] == "python:")
+    assert size(shop.engine, image(shop)) - size(shop.engine, base) < OWN_SIZE
+
+
+def test_the_image_says_what_it_is(shop: Stack) -> None:
+    settings = shop.inspect(image(shop))["Config"]
+    assert settings["User"] == "1000:1000"
+    assert settings["Healthcheck"]["Test"][0] == "CMD"
+    assert "curl" not in settings["Healthcheck"]["Test"]
+    title = settings["Labels"]["org.opencontainers.image.title"]
+    assert title == shop.pack.path.name
+    secrets = (shop.pack.path / "docker" / ".env").read_text()
+    history = shop.engine.docker("history", "--no-trunc", image(shop))
+    for password in re.findall(r"_PASSWORD=(\w+)", secrets):
+        assert password not in history + json.dumps(settings)
+
+
+def test_everything_becomes_healthy(shop: Stack) -> None:
+    shop.up()
+    for service in shop.services:
+        health = shop.inspect(shop.container(service))["State"]["Health"]
+        assert health["Status"] == "healthy", service
+
+
+def test_it_answers(shop: Stack) -> None:
+    for path in ("/health/health", "/health/ready", "/metrics/metrics", "/docs"):
+        assert shop.get(path)[0] == 200, path
+
+
+def test_it_runs_with_no_rights_at_all(shop: Stack) -> None:
+    assert shop.execute("app", "id", "-u").strip() == "1000"
+    status = shop.execute("app", "cat", "/proc/1/status")
+    assert len(re.findall(r"^Cap\w+:\s0{16}$", status, re.MULTILINE)) == 5
+    assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE)
+    with pytest.raises(CommandFailed, match="Read-only file system"):
+        shop.execute("app", "touch", "/app/file")
+    words = shop.execute("app", "cat", "/proc/1/cmdline").split("\0")
+    assert words[1:3] == ["-m", "src"]
+
+
+def test_prometheus_watches_it(shop: Stack) -> None:
+    asked = f"http://{HOST}:{shop.settings['PROMETHEUS_PORT']}/api/v1"
+    deadline = time.monotonic() + MINUTE
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{asked}/query?query=up", timeout=10) as answer:
+            found = json.load(answer)["data"]["result"]
+        if [line["value"][1] for line in found] == ["1"]:
+            break
+        time.sleep(0.5)
+    assert [line["metric"]["job"] for line in found] == [shop.pack.path.name]
+    with urllib.request.urlopen(f"{asked}/rules", timeout=10) as answer:
+        groups = json.load(answer)["data"]["groups"]
+    assert sum(len(group["rules"]) for group in groups) > 20
+
+
+def test_without_its_database_it_lives_and_is_not_healthy(shop: Stack) -> None:
+    app = shop.container("app")
+    shop.compose("stop", "postgres")
+    shop.wait_for(app, "unhealthy")
+    assert shop.get("/health/health")[0] == 200
+    status, body = shop.get("/health/ready")
+    assert status == 503
+    assert json.loads(body)["checks"]["database"] != "ok"
+    shop.compose("start", "postgres")
+    shop.wait_for(app, "healthy")
+    assert shop.inspect(app)["RestartCount"] == 0
+
+
+def query(shop: Stack, statement: str) -> str:
+    options = ["--username=app", "--tuples-only", "--no-align", "--command", statement]
+    return shop.execute("postgres", "psql", *options).strip()
+
+
+def test_data_survive_the_containers(shop: Stack) -> None:
+    query(shop, f"CREATE TABLE kept AS SELECT '{MARKER}' AS mark")
+    shop.down()
+    shop.up()
+    assert query(shop, "SELECT mark FROM kept") == MARKER
+
+
+def test_it_stops_cleanly(shop: Stack) -> None:
+    app = shop.container("app")
+    started = time.monotonic()
+    shop.engine.docker("stop", app)
+    assert time.monotonic() - started < STOP
+    assert shop.inspect(app)["State"]["ExitCode"] == 0
+    assert '"event":"service_stopped"' in shop.engine.docker("logs", app)
+    shop.up()
+
+
+def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
+    """As after generating the project anew: it says what to do, and that works."""
+    path = shop.pack.path / "docker" / ".env"
+    before = path.read_text()
+    changed = re.sub(r"(POSTGRES_PASSWORD=)\w+", r"\g<1>another1", before)
+    path.write_text(changed)
+    with pytest.raises(CommandFailed):
+        shop.up("app", "postgres", "redis")
+    said = shop.compose("logs", "--no-log-prefix", "app")
+    page = (shop.pack.path / "docs" / "operations.md").read_text()
+    section = "The database refuses the password"
+    assert section in said
+    _, _, text = page.partition(f"\n## {section}\n")
+    typed = [block.text for block in blocks(text) if block.language == "sh"]
+    keeping, afresh = typed[:2]
+    shop.shell("bash", "-ec", keeping)
+    shop.up()
+    assert query(shop, "SELECT mark FROM kept") == MARKER
+    path.write_text(before)
+    shop.shell("bash", "-ec", afresh)
+    shop.up()
+    assert query(shop, "SELECT to_regclass('kept')") == ""
+
+
+@pytest.mark.parametrize("pack", ["poetry"], indirect=True, scope="session")
+def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
+    tests = stacks.of(docker, pack, [stacks.TEST], "test")
+    tests.compose("build", "test")
+    try:
+        options = ["--no-build", "--abort-on-container-exit", "--exit-code-from=test"]
+        said = tests.compose("up", *options)
+        assert re.search(r"\d+ passed", said)
+        assert not re.search(r"\d+ (failed|errors?|skipped)", said)
+        for report in ("coverage.xml", "junit.xml", "html/index.html"):
+            tests.compose("cp", f"test:/reports/{report}", str(pack.path.parent))
+    finally:
+        tests.down("--volumes")
+
+
+def test_the_pipelines_image_job_passes(shop: Stack, tmp_path: Path) -> None:
+    """The steps after the build, which an action does: its image is there."""
+    shop.down("--volumes")
+    clone = tmp_path / shop.pack.path.name
+    shop.pack.run("git", "clone", "--quiet", ".", str(clone))
+    shop.engine.docker("tag", image(shop), "service:ci")
+    steps = workflow.run_steps(
+        clone,
+        "image",
+        environment={**shop.engine.environment, **shop.settings},
+        replacements={f"{HOST}:8000": f"{HOST}:{shop.settings['APP_PORT']}"},
+    )
+    assert len(list(steps)) == 4
