@@ -15,7 +15,11 @@ import pytest
 
 from tools.project import ROOT, Project, clean_environment
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("team")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("team"),
+]
 
 HERE = Path(__file__).parent
 TREE = "{{cookiecutter.project_slug}}"

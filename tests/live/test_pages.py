@@ -8,7 +8,7 @@ import pytest
 from tools.pages import Reader
 from tools.project import ROOT, Project
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
 @pytest.mark.xdist_group("simple_task_api")

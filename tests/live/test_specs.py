@@ -13,7 +13,7 @@ from tools.smoke import smoke
 ALWAYS = {"entities_with_reserved_names", "every_type_required", "hospital"}
 GOOD = sorted((ROOT / "tests" / "specs" / "good").glob("*.json"))
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
 @pytest.fixture(scope="session")
