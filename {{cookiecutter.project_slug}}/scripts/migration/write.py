@@ -110,8 +110,8 @@ class Writer:
             labels, known = _labels(self.wish.new), _tables(self.wish.old)
             allow_drop = self.wish.allow_drop
             arranger = Arranger(Base.metadata, labels, known, allow_drop=allow_drop)
-            assert script.upgrade_ops is not None  # noqa: S101 - there is one database
-            assert script.downgrade_ops is not None  # noqa: S101
+            assert script.upgrade_ops is not None  # noqa: S101  # nosec B101 - one database
+            assert script.downgrade_ops is not None  # noqa: S101  # nosec B101
             draft = arranger.run(script.upgrade_ops.ops)
             checks = Checks(before, after, Base.metadata, outcome.renames)
             checks.add_to(draft, allow_drop=allow_drop)
@@ -129,7 +129,7 @@ class Writer:
             return
         self.config.attributes["destroyed"] = outcome.draft.destroyed
         script = next(iter(context.generate_scripts()))
-        assert script is not None  # noqa: S101 - one was asked for
+        assert script is not None  # noqa: S101  # nosec B101 - asked for
         outcome.path = Path(script.path)
         first = script.down_revision is None
         try:
