@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logger.error("migration_failed", reason=str(error))
             return 1
     if then_serve:
-        os.execv(sys.executable, [sys.executable, "-m", "src"])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "src"])  # noqa: S606  # nosec B606
     return 0
 
 

@@ -254,19 +254,19 @@ def request_id_of(request: Request) -> str:
 
 async def handle_service_error(request: Request, error: Exception) -> Response:
     """Render an error that a layer of the service raised."""
-    assert isinstance(error, ServiceError)  # noqa: S101 - registered for it alone
+    assert isinstance(error, ServiceError)  # noqa: S101  # nosec B101
     return problem_response(error, request_id_of(request))
 
 
 async def handle_validation_error(request: Request, error: Exception) -> Response:
     """Render what FastAPI or a schema found wrong with the request."""
-    assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101  # nosec B101
     return problem_response(invalid(error.errors()), request_id_of(request))
 
 
 async def handle_http_exception(request: Request, error: Exception) -> Response:
     """Render an HTTPException, the framework's own 404 and 405 among them."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    assert isinstance(error, HTTPException)  # noqa: S101  # nosec B101
     detail: Any = error.detail  # Starlette says str, but hands on what it was given
     members: dict[str, Any] = dict(detail) if isinstance(detail, dict) else {}
     code = str(members.pop("error", HTTP_CODES.get(error.status_code, "http_error")))
