@@ -4,7 +4,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -26,7 +26,10 @@ def draining(start: Callable[[], None], delay: float) -> Iterator[None]:
 
     def drain(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, handler)
-        start()
+        # The signal may have interrupted a write to the log, which `start` would
+        # enter again: whatever becomes of that, the server has to hear of it.
+        with suppress(RuntimeError):
+            start()
         if delay:
             loop.call_soon_threadsafe(loop.call_later, delay, handler, number, None)
         else:
