@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 
@@ -29,21 +29,35 @@ def run(command: Sequence[str], url: str) -> int:
         return 127
     environment = {**os.environ, "DATABASE_URL": url, "PATH": path}
     with (
+        _forwarding() as hand_on_to,
         subprocess.Popen([program, *command[1:]], env=environment) as process,
-        _forwarding(process),
     ):
+        hand_on_to(process)
         status = process.wait()
     return status if status >= 0 else 128 - status
 
 
 @contextlib.contextmanager
-def _forwarding(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Hand signals on to a process; those that come before it is there wait for it."""
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        signal.signal(number, lambda received, _: _forward(process, received))
+    target: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def receive(number: int, _: object) -> None:
+        if target:
+            _forward(target[0], number)
+        else:
+            early.append(number)
+
+    def hand_on_to(process: subprocess.Popen[bytes]) -> None:
+        target.append(process)
+        for number in early:
+            _forward(process, number)
+
+    before = {number: signal.signal(number, receive) for number in numbers}
     try:
-        yield
+        yield hand_on_to
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
