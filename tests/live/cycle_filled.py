@@ -16,6 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from scaffold.spec import load
+from scripts.migration import catalog
 from scripts.migration.scratch import scratch
 from scripts.migration.write import Wish, Writer
 from src.core.config import get_settings
@@ -44,6 +45,14 @@ async def read(url: str) -> dict[str, list[object]]:
     return rows
 
 
+def shape(url: str) -> dict[str, object]:
+    """What a database holds, but for nullability and comments."""
+    return {
+        name: (sorted(table.columns), {k: v.meaning for k, v in table.items.items()})
+        for name, table in catalog.run(url, catalog.read).items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("rows", type=Path)
@@ -57,6 +66,7 @@ def main() -> None:
         command.upgrade(config, str(head.down_revision))
         asyncio.run(execute(url, options.rows.read_text()))
         states = {"before": asyncio.run(read(url))}
+        before = shape(url)
         command.upgrade(config, "head")
         command.check(config)
         states["after"] = asyncio.run(read(url))
@@ -64,6 +74,8 @@ def main() -> None:
             asyncio.run(execute(url, options.then))
         command.downgrade(config, "-1")
         states["back"] = asyncio.run(read(url))
+        back = shape(url)
+        assert back == before
         command.upgrade(config, "head")
         command.check(config)
         states["again"] = asyncio.run(read(url))

@@ -4,15 +4,19 @@ One project goes through all of it, so the tests of this file run in their order
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests.unit.evolution import Person, evolved, random_document
 from tools.project import ROOT, Project, clean_environment
 
 pytestmark = [
@@ -372,11 +376,41 @@ def test_the_template_grows_too(edited: Project, template: Path, before: Rows) -
     assert git(edited.path, "status", "--porcelain") == ""
 
 
+def test_the_check_names_what_disagrees(edited: Project) -> None:
+    check = [edited.python, "-m", "scaffold", "check"]
+    said = edited.run(*check)
+    assert [line.split()[0] for line in said.splitlines()] == [
+        *("entities.json", "code", "migrations", "openapi.json")
+    ]
+    document = json.loads((edited.path / "entities.json").read_text())
+    document["entities"][0]["fields"].append({"name": "extra", "type": "date"})
+    (edited.path / "entities.json").write_text(json.dumps(document))
+    found = disagreements(edited)
+    assert "differs, `make entities` mends it: src/models/entities.py" in found["code"]
+    edited.run(edited.python, "-m", "scaffold", "apply")
+    found = disagreements(edited)
+    assert "add categories.extra" in found["migrations"]
+    assert found["openapi.json"] == "outdated: make openapi"
+    assert "code" not in found
+    git(edited.path, "checkout", "--quiet", ".")
+
+
+def disagreements(project: Project) -> dict[str, str]:
+    done = subprocess.run(
+        [project.python, "-m", "scaffold", "check"],
+        cwd=project.path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    return dict(re.split(" +", line, maxsplit=1) for line in done.stderr.splitlines())
+
+
 def test_its_checks_pass_after_the_upgrade(edited: Project) -> None:
     edited.run("make", "check")
 
 
-@pytest.mark.slow
 def test_all_of_its_tests_pass(edited: Project) -> None:
     said = edited.run("make", "test", "ARGS=tests -n 2 -q")
     assert " passed" in said
@@ -391,3 +425,52 @@ def test_it_serves_what_was_stored(edited: Project) -> None:
             assert json.load(answer) == {"greeting": "Hello"}
     assert found["total"] >= 3
     assert "mass" in found["items"][0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_work_leaves_a_sound_service(
+    bake: Callable[..., Project], tmp_path: Path, seed: int
+) -> None:
+    """Random specs and random edits, as in tests/unit/test_merge.py, but all of it."""
+    random = Random(seed)
+    document = random_document(random)
+    (tmp_path / "entities.json").write_text(json.dumps(document))
+    project = bake(f"random_{seed}", f"entities_file={tmp_path / 'entities.json'}")
+    paths = json.loads(project.run(project.python, "-c", GENERATED))
+    person = Person(project.path, random, ways=Person.HARMLESS)
+    person.work(paths, edits=10)
+    project.run(project.python, "-m", "ruff", "format", "src", "tests")
+    commit(project.path, "Our work")
+    for _ in range(10):  # until a change leaves no conflict, and needs no help
+        later = evolved(document, random)
+        (project.path / "entities.json").write_text(json.dumps(later))
+        try:
+            project.run("make", "entities", "ARGS=--allow-drop")
+            break
+        except AssertionError:
+            git(project.path, "reset", "--quiet", "--hard")
+            folders = ("src", "tests", "alembic", ".devmatrix")
+            git(project.path, "clean", "--quiet", "--force", "-d", *folders)
+    assert git(project.path, "status", "--porcelain") != ""
+    remove_kept(project)
+    project.run("make", "check")
+    project.run("make", "test", "ARGS=tests -q -n 2")
+
+
+GENERATED = """
+import json, pathlib
+base = pathlib.Path(".devmatrix/base")
+found = (path for path in base.rglob("*.py"))
+print(json.dumps([path.relative_to(base).as_posix() for path in sorted(found)]))
+"""
+
+
+def remove_kept(project: Project) -> None:
+    """What is no longer generated, and was edited: its owner decides, here to go."""
+    for layer in ("repositories", "services", "api/routes"):
+        for path in (project.path / "src" / layer).glob("*.py"):
+            name = path.relative_to(project.path).as_posix()
+            base = project.path / ".devmatrix" / "base" / name
+            fixed = project.path / ".devmatrix" / "skeleton" / name
+            if not base.exists() and not fixed.exists():
+                path.unlink()

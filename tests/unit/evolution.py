@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -72,7 +72,7 @@ def random_document(random: Random) -> Document:
 
 
 def evolved(document: Document, random: Random) -> Document:
-    """The same spec some time later; entities are renamed, added, removed and changed."""
+    """The same spec some time later: things are renamed, added, removed and changed."""
     document = copy.deepcopy(document)
     for entity in document["entities"]:
         for item in (entity, *entity["fields"], *entity["relations"]):
@@ -197,9 +197,12 @@ CHANGES = (
 class Person:
     """Edits a project as people do, and remembers what has to survive."""
 
-    def __init__(self, root: Path, random: Random) -> None:
+    def __init__(
+        self, root: Path, random: Random, ways: Sequence["Way"] | None = None
+    ) -> None:
         self.root = root
         self.random = random
+        self.ways = ways or self.WAYS
         self.marks: list[str] = []
         self.removed: list[str] = []
 
@@ -207,7 +210,7 @@ class Person:
         for _ in range(edits):
             path = self.random.choice(paths)
             if path not in self.removed:
-                self.random.choice(self.WAYS)(self, path)
+                self.random.choice(self.ways)(self, path)
 
     def _mark(self) -> str:
         self.marks.append(f"mine{len(self.marks)}_")
@@ -267,7 +270,7 @@ class Person:
             (self.root / path).unlink()
             self.removed.append(path)
 
-    WAYS = (
+    WAYS: Sequence["Way"] = (
         _insert_comment,
         _insert_comment,
         _extend_line,
@@ -277,3 +280,7 @@ class Person:
         _save_as_windows_does,
         _remove_file,
     )
+    HARMLESS: Sequence["Way"] = (_append_function, _append_method, _use_import)
+
+
+Way = Callable[[Person, str], None]

@@ -383,6 +383,20 @@ def test_a_file_as_the_last_run_left_it_holds_nobodys_edits(project: Path) -> No
     assert run(project, "apply") == 0
 
 
+def test_what_a_run_has_merged_may_be_merged_again(project: Path) -> None:
+    """Likewise for a file with committed edits, as long as nobody edits it anew."""
+    path = edit(project, "src/models/schemas.py", "\n\nMINE = 1\n")
+    commit(project)
+    change_spec(project, name="due", type="date")
+    assert run(project, "apply") == 0
+    change_spec(project, name="done", type="boolean", default=False)
+    assert run(project, "apply") == 0
+    assert "MINE = 1" in path.read_text()
+    path.write_text(path.read_text().replace("MINE = 1", "MINE = 2"))
+    change_spec(project, name="late", type="boolean", default=False)
+    assert run(project, "apply") == 1
+
+
 def test_a_conflict_ends_with_1_and_blocks_until_it_is_resolved(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

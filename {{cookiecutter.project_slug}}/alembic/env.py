@@ -1,6 +1,7 @@
 """Migrations: an async engine, one runner at a time, and foreign keys in any shape."""
 
 import asyncio
+import sys
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -22,14 +23,21 @@ MIGRATION_LOCK = 5_318_008_119_742_611
 
 # What the comment begins with on what is kept although entities.json has it no longer.
 UNUSED = "unused: "
+OUR_NAMES = ("ix_", "uq_", "fk_", "ck_")  # as NAMING_CONVENTION makes them
 
 
 def is_wanted(
     item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
 ) -> bool:
-    """Pass over what is kept unused, unless `make entities` is to drop it."""
+    """Pass over what is kept unused, unless `make entities` is to drop it.
+
+    And over an index or a constraint with a name that no model would give it: somebody
+    made it in a migration, for reasons that the models do not know.
+    """
     if not reflected or compare_to is not None:
         return True
+    if kind not in ("table", "column") and not str(name).startswith(OUR_NAMES):
+        return False
     if context.config.attributes.get("show_unused"):
         return True
     parts = [item] if kind in ("table", "column") else list(item.columns)
@@ -143,11 +151,20 @@ def run_migrations(connection: sa.Connection) -> None:
             context.run_migrations()
 
 
+def tell(_: Any, message: Any) -> None:
+    """Show what the server warns of, such as rows that a new rule does not hold for."""
+    if message.severity_en == "WARNING":
+        print(f"migration: {message.message}", file=sys.stderr)
+
+
 async def migrate() -> None:
     """Open one connection; a migration may take longer than a request may."""
     engine = create_async_engine(get_settings().database_url, poolclass=sa.NullPool)
     async with engine.connect() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        raw.add_log_listener(tell)
         await connection.run_sync(run_migrations)
+        await asyncio.sleep(0)  # for what the server said last
     await engine.dispose()
 
 

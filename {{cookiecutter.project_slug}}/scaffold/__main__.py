@@ -84,7 +84,7 @@ def _terminated(line: str) -> str:
 
 def apply(plan: merge.Plan, *, allow_dirty: bool = False) -> int:
     """Do it, unless it would touch what git could not bring back."""
-    dirty = [] if allow_dirty else uncommitted(plan.root, plan.edited())
+    dirty = [] if allow_dirty else uncommitted(plan.root, plan.base, plan.edited())
     if dirty:
         print(
             *(f"  {path}" for path in dirty), DIRTY, sep="\n", file=sys.stderr, end=""

@@ -14,10 +14,17 @@ from typing import Any
 from scaffold import merge
 from scaffold.__main__ import ROOT, apply
 from scaffold.answers import ANSWERS
+from scaffold.origin import without_secrets
 from scaffold.skeleton import SKELETON
 from scaffold.threeway import decoded
 from scaffold.tools import Unfinished, find, run
 
+# Cookiecutter's own.
+ABBREVIATIONS = {
+    "bb": "https://bitbucket.org/{}",
+    "gh": "https://github.com/{}.git",
+    "gl": "https://gitlab.com/{}.git",
+}
 SKIP_ALL = {"DEVMATRIX_SKIP": "all"}  # of what follows the code
 DIRTY = (
     "the project has changes that are not committed; commit or stash them first, so "
@@ -62,14 +69,15 @@ def upgrade(
 ) -> int:
     """Render the newer template with the recorded answers, and merge its skeleton."""
     commit = fetch(source, to, folder / "template")
-    if commit == answers.get("template_commit"):
-        print(f"the project is at {commit[:12]}, which is what the template has")
-        return 0
     fresh = render(root, folder, answers)
     plan, handed = make_plan(root, fresh, folder / "base")
+    if plan.is_idle and commit == answers.get("template_commit"):
+        print(f"the project is at {commit[:12]}, which is what the template has")
+        return 0
     status = apply(plan, allow_dirty=True)
     hand_over(root, handed)
-    record = {**read_answers(fresh), "template": source, "template_commit": commit}
+    record = {**read_answers(fresh), "template": without_secrets(source)}
+    record["template_commit"] = commit
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     (root / ANSWERS).write_text(text, encoding="utf-8", newline="\n")
     print(f"from {answers.get('template_version')} to {record['template_version']}")
@@ -96,7 +104,11 @@ def is_dirty(root: Path) -> bool:
 def fetch(source: str, to: str, folder: Path) -> str:
     """Clone the template; return the commit that is checked out."""
     git = find("git")
-    run([git, "clone", "--quiet", "--", source, folder], folder.parent)
+    host, _, path = source.partition(":")
+    address = ABBREVIATIONS.get(host, "{}").format(
+        path if host in ABBREVIATIONS else source
+    )
+    run([git, "clone", "--quiet", "--", address, folder], folder.parent)
     if to:
         run([git, "checkout", "--quiet", "--detach", to, "--"], folder)
     return run([git, "rev-parse", "HEAD"], folder).strip()

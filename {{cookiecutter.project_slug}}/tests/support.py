@@ -232,6 +232,10 @@ class Case:
                 return attribute
         raise KeyError(key)
 
+    def is_first_of_type(self, field: Field) -> bool:
+        """Whether no key before has this type: what is the type's is tested once."""
+        return field.name == next(k.name for k in self.keys if k.type == field.type)
+
     def rows(self, wanted: int) -> int:
         """How many rows a test can have, of those it would like."""
         return min(wanted, self.capacity)

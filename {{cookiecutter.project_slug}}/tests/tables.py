@@ -53,6 +53,10 @@ def _unique(case: Case) -> Iterator[tuple[str, ...]]:
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_key = _each("field", lambda case: case.keys)
 each_field = _each("field", lambda case: case.fields)
+each_type = _each(
+    "field",
+    lambda case: [item for item in case.fields if case.is_first_of_type(item)],
+)
 each_text = _each(
     "field",
     lambda case: [item for item in case.fields if item.type in ("string", "text")],

@@ -53,8 +53,8 @@ REFUSED: Mapping[str, Sequence[Any]] = {
     "string": _NO_TEXT,
     "text": _NO_TEXT,
     "enum": _NO_TEXT,
-    "integer": [*_NO_NUMBER, "5", 1.5, BIGINT_MIN - 1, BIGINT_MAX + 1],
-    "float": [*_NO_NUMBER, "1.5"],
+    "integer": [*_NO_NUMBER, "5", 1.5, BIGINT_MIN - 1, BIGINT_MAX + 1, 10**400],
+    "float": [*_NO_NUMBER, "1.5", 10**400],
     "decimal": [*_NO_NUMBER, "", "abc", "NaN", "Infinity", "1e999999"],
     "boolean": ["yes", "true", 1, 0, 1.0, "", []],
     "date": [

@@ -12,7 +12,6 @@ from scaffold.__main__ import MIGRATED, make_plan
 from scaffold.merge import Blocked
 from scaffold.spec import Spec, SpecError, load, report
 from scaffold.tools import Unfinished
-from scripts.binaries import PostgresError
 from scripts.migration.scratch import scratch
 from scripts.migration.write import Outcome, Wish, Writer
 
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _judge(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)
-    except (Blocked, CommandError, PostgresError, Unfinished) as error:
+    except (Blocked, CommandError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
     return 1
 

@@ -106,6 +106,8 @@ class Arranger:
     def _loosen(self, operation: Any, gone: set[str]) -> None:
         """Take off an index or a constraint, but for those that go with their table."""
         if operation.table_name in gone:
+            if self.allow_drop:
+                self.draft.add(LOOSEN, [], [operation.reverse()])
             return
         columns = self.models.tables[operation.table_name].c
         names = {column.name for column in _columns(operation)}

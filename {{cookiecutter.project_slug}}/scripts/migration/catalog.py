@@ -1,6 +1,7 @@
 """What a database holds: its tables, columns, constraints and indexes."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +13,8 @@ ResultT = TypeVar("ResultT")
 
 # Stands at the beginning of the comment on what is kept although nothing needs it.
 UNUSED = "unused: "
+_LITERAL = re.compile("('(?:[^']|'')*')")
+_NOISE = re.compile(r"::[a-z ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])?|[() ]")
 
 COLUMNS = """
 SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), '')
@@ -44,6 +47,20 @@ class Item:
     kind: str  # c(heck), f(oreign key), i(ndex), p(rimary key), u(nique)
     definition: str
     columns: frozenset[str]
+
+    @property
+    def meaning(self) -> str:
+        """What two constraints have in common that mean the same.
+
+        The server words a CHECK anew whenever it has read one: with casts, and with
+        parentheses, that nobody wrote.
+        """
+        if self.kind != "c":
+            return self.definition
+        return "".join(
+            part if part.startswith("'") else _NOISE.sub("", part)
+            for part in _LITERAL.split(self.definition)
+        )
 
 
 @dataclass(frozen=True)

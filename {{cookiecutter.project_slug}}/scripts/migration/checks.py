@@ -50,7 +50,7 @@ class Checks:
         have, want = _checks(self.before[table]), _checks(self.after[table])
         for name in sorted(have.keys() | want.keys()):
             old, new = have.get(name), want.get(name)
-            if old is None or new is None or old.definition != new.definition:
+            if old is None or new is None or old.meaning != new.meaning:
                 yield old, new
 
     def _may_go(self, table: str, item: Item | None, allow_drop: bool) -> bool:

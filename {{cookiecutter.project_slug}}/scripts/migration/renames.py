@@ -208,7 +208,7 @@ def follow(before: Catalog, after: Catalog, renames: list[Rename]) -> Iterator[R
         for name in sorted(want.keys() - have.keys()):
             item = want[name]
             for old, found in free.items():
-                if (found.kind, found.definition) == (item.kind, item.definition):
+                if (found.kind, found.meaning) == (item.kind, item.meaning):
                     kind = "index" if item.kind == "i" else "constraint"
                     yield Rename(kind, table, old, name)
                     del free[old]

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from scaffold.tools import Unfinished
+
 
 class Scratch:
     """Makes databases beside the one that a URL names, and takes them away again."""
@@ -45,14 +47,28 @@ def scratch() -> Iterator[Scratch]:
     """A server to work on, for as long as the block lasts."""
     given = os.environ.get("TEST_DATABASE_URL")
     if not given:
-        # Only here: with a server of one's own, this runs on Windows as well.
-        from scripts.postgres import EmbeddedPostgres
-
-        with EmbeddedPostgres() as server:
-            yield Scratch(server.url)
+        with _embedded() as url:
+            yield Scratch(url)
         return
     databases = Scratch(given)
     try:
         yield databases
     finally:
         databases.clear()
+
+
+@contextlib.contextmanager
+def _embedded() -> Iterator[str]:
+    # Only here: with a server of one's own, this runs on Windows as well.
+    from scripts.binaries import PostgresError
+    from scripts.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres()
+    try:
+        server.start()
+    except PostgresError as error:
+        raise Unfinished(str(error)) from None
+    try:
+        yield server.url
+    finally:
+        server.stop()

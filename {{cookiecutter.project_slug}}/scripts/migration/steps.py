@@ -15,10 +15,11 @@ WIDTH = 68  # of a piece of SQL within op.execute()
 
 
 class Statement(ops.MigrateOperation):
-    """Lines of a migration, as they are to stand there."""
+    """Lines of a migration, as they are to stand there; `about` is for its title."""
 
-    def __init__(self, *lines: str) -> None:
+    def __init__(self, *lines: str, about: str = "") -> None:
         self.lines = lines
+        self.about = about
 
 
 class Convert(ops.AlterColumnOp):
@@ -104,12 +105,14 @@ def unless(table: str, condition: str, sql: str) -> Statement:
 def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Operation]:
     """Hold a rule from now on; rows that were there and break it stay as they are."""
     arguments = f"op.f({name!r}), {table!r}, {_pieces(condition)}"
+    about = f"change rules of {table}"
     if not rows:
-        return [Statement(f"op.create_check_constraint({arguments})")]
+        return [Statement(f"op.create_check_constraint({arguments})", about=about)]
     message = f"{table}: older rows break {name}; they stay until they are changed"
     return [
         Statement(
-            f"op.create_check_constraint({arguments}, postgresql_not_valid=True)"
+            f"op.create_check_constraint({arguments}, postgresql_not_valid=True)",
+            about=about,
         ),
         block(
             f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
@@ -120,4 +123,7 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
 
 
 def drop_check(table: str, name: str) -> Statement:
-    return Statement(f"op.drop_constraint(op.f({name!r}), {table!r}, type_='check')")
+    arguments = f"op.f({name!r}), {table!r}, type_='check'"
+    return Statement(
+        f"op.drop_constraint({arguments})", about=f"change rules of {table}"
+    )

@@ -11,7 +11,6 @@ from tests.answers import JSON, places, problem, same, says, stored
 from tests.support import Body, Case, as_json
 from tests.tables import BY_NAME, each_case, each_unique
 
-SOME = 5
 BROKEN = (b"", b"{", b"[]", b"null", b"text", b"\xff", b"{" * 10_000, b"NaN")
 
 
