@@ -78,7 +78,7 @@ def test_every_option_makes_whole_files(
         if path.endswith(".py"):
             ast.parse(content)
     project = tomllib.loads(found["pyproject.toml"].decode())
-    slug = options.get("project_slug", "simple_task_api")
+    slug = options.get("project_slug", options.get("example", "simple_task_api"))
     assert project["project"]["name"] == slug.strip("_")
     assert ("poetry.toml" in found) == (options.get("package_manager") == "poetry")
     licence = found["LICENSE"].decode()
@@ -230,7 +230,8 @@ def test_nasty_answers_are_data_in_every_file_and_in_a_replay(
     generate: Generate, template: Path, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    typed = [NASTY, "nasty", NASTY, NASTY, "a{{b}}@example.com", "1", "", "1", "1", "1"]
+    answers = [NASTY, "nasty", NASTY, NASTY, "a{{b}}@example.com"]
+    typed = ["1", "", *answers, "1", "1", "1"]
     done = generate(template, "-o", str(first), typed="\n".join(typed) + "\n")
     assert done.returncode == 0, done.stdout
     project = only(first)

@@ -8,10 +8,9 @@ import pytest
 from tools.pages import Reader
 from tools.project import ROOT, Project
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = pytest.mark.live
 
 
-@pytest.mark.xdist_group("simple_task_api")
 def test_the_tutorial(tmp_path: Path) -> None:
     (tmp_path / "devmatrix").symlink_to(ROOT)
     reader = Reader(tmp_path)
@@ -22,10 +21,10 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert "merged  src/services/task.py" in said
 
 
-@pytest.mark.xdist_group("ecommerce_api")
-def test_the_first_day(bake: Callable[..., Project], tmp_path: Path) -> None:
+@pytest.mark.xdist_group("simple_task_api")
+def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
     """In a clone, as for somebody who joins the team."""
-    project = bake("shop", "example=ecommerce_api")
+    project = baked("simple_task_api")
     project.run("git", "clone", "--quiet", str(project.path), str(tmp_path / "clone"))
     reader = Reader(tmp_path / "clone")
     reader.follow((reader.folder / "docs" / "first-day.md").read_text())
