@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from src.api.openapi import operation_id, read_openapi
 from src.api.routes import ROUTERS, docs, health, metrics
 from src.core.config import Settings, get_settings
-from src.core.database import Base, async_session_maker, create_engine
+from src.core.database import TIMEOUT, Base, async_session_maker, create_engine
 from src.core.dispatch import dispatch_by_prefix
 from src.core.errors import register_error_handlers
 from src.core.logging import get_logger, setup_logging
@@ -95,7 +95,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """
     settings: Settings = app.state.settings
     engine = create_engine(settings)
-    async_session_maker.configure(bind=engine)
+    info = {TIMEOUT: settings.transaction_timeout}
+    async_session_maker.configure(bind=engine, info=info)
     app.state.engine = engine
     route_table(app)
     if settings.docs:

@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     pool_pre_ping: bool = True
     connect_timeout: float = Field(default=3, gt=0)
     command_timeout: float = Field(default=5, gt=0)
+    transaction_timeout: float = Field(default=5.5, gt=0)
     readiness_timeout: float = Field(default=1, gt=0)
     run_migrations: bool = True
     migration_wait: float = Field(default=60, ge=0)

@@ -1,11 +1,13 @@
 """The engine, the session factory, and the one place that commits."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
+import asyncpg
 import structlog
 from sqlalchemy import MetaData, Table
 from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
@@ -73,7 +75,9 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
-# Bound to the engine while the application runs: see `lifespan` in src/main.py.
+# Bound to the engine while the application runs: see `lifespan` in src/main.py, which
+# also notes under this key what a request's transaction may take.
+TIMEOUT = "transaction_timeout"
 async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
     expire_on_commit=False
 )
@@ -91,6 +95,25 @@ class Operation:
     resource_id: str
 
 
+class Connection(asyncpg.Connection):
+    """A connection that is cut off, once given up, without another word.
+
+    SQLAlchemy would say goodbye first, and wait two seconds for a server that may be
+    frozen. It gives a timeout only where it has given the connection up.
+    """
+
+    async def close(
+        self,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
+    ) -> None:
+        """Close in good order, or at once where there is a timeout."""
+        if timeout is None:
+            await super().close()
+        else:
+            self.terminate()
+
+
 def create_engine(settings: Settings) -> AsyncEngine:
     """Return an engine whose every wait is bounded.
 
@@ -106,6 +129,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_recycle=settings.pool_recycle,
         pool_pre_ping=settings.pool_pre_ping,
         connect_args={
+            "connection_class": Connection,
             "timeout": settings.connect_timeout,
             "command_timeout": settings.command_timeout,
             "server_settings": {
@@ -153,7 +177,9 @@ async def get_db() -> AsyncIterator[AsyncSession]:
 
     Depend on it with `scope="function"` (see `SessionDep`): FastAPI then leaves the
     block, and commits, before it sends the answer, so that a 201 means that the row
-    is on disk.
+    is on disk. All of it together, from the wait for a connection to the commit, ends
+    within `transaction_timeout`.
     """
-    async with transaction() as session:
+    limits = async_session_maker.kw.get("info", {})
+    async with asyncio.timeout(limits.get(TIMEOUT)), transaction() as session:
         yield session

@@ -5,6 +5,7 @@ Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 from functools import cache
 
+import asyncpg
 import structlog
 from sqlalchemy import MetaData
 from sqlalchemy.exc import DBAPIError
@@ -22,7 +23,8 @@ from src.core.errors import (
 
 logger = structlog.get_logger(__name__)
 
-UNIQUE_VIOLATION = "23505"
+# A duplicate, or a row that an EXCLUDE constraint keeps out.
+CONFLICTS = {"23505", "23P01"}
 # PostgreSQL 18 reports ON DELETE RESTRICT as 23001, older servers as 23503.
 FOREIGN_KEY_VIOLATIONS = {"23503", "23001"}
 # A value that a constraint, a type or an index cannot hold.
@@ -38,14 +40,27 @@ INVALID_VALUES = {
     "23514",  # CHECK
     "54000",  # index entry too large
 }
-SERVER_ERROR_CLASSES = ("XX", "42")
-NOT_MIGRATED = {"42P01", "42703"}
+# What may pass by itself. All else is a bug: a 500, and a stack trace in the log.
+PASSING = (
+    "08",  # connection lost
+    "25006",  # read-only: a standby, or about to become one
+    "25P03",  # idle in a transaction for too long
+    "25P04",  # a transaction that took too long
+    "28",  # refused: a password that is being changed
+    "40",  # deadlock, serialisation failure
+    "42P01",  # not migrated: no such table
+    "42703",  # not migrated: no such column
+    "53",  # disk full, out of memory, too many connections
+    "55P03",  # lock not to be had in time
+    "57",  # shutting down, starting, statement cancelled
+    "58",  # input or output failed
+)
 
 
 def translate(error: BaseException) -> ServiceError:
     """Return the service's error for what the database layer raised."""
     state, constraint, table = _details(error)
-    if state == UNIQUE_VIOLATION:
+    if state in CONFLICTS:
         return ConflictError(_resource(table), _columns(table, constraint))
     if state in FOREIGN_KEY_VIOLATIONS:
         if _is_delete(error):
@@ -53,17 +68,22 @@ def translate(error: BaseException) -> ServiceError:
         return ReferenceNotFoundError(_columns(table, constraint))
     if state in INVALID_VALUES:
         return _invalid(table, constraint, error)
-    if state is None and isinstance(error, DBAPIError) and not _lost(error):
-        logger.error("database_error", exc_info=error)
-        return ServiceError()
-    server_error = state is not None and state.startswith(SERVER_ERROR_CLASSES)
-    if server_error and state not in NOT_MIGRATED:
+    if not _passes(error, state):
         logger.error("database_error", sqlstate=state, exc_info=error)
         return ServiceError()
     logger.warning(
         "database_unavailable", sqlstate=state, exception_type=type(error).__name__
     )
     return UnavailableError("The database is unavailable for the moment")
+
+
+def _passes(error: BaseException, state: str | None) -> bool:
+    """Whether trying again later may help."""
+    if state is None:
+        return not isinstance(error, DBAPIError) or _lost(error)
+    # A migration has changed what a prepared statement answers; the next one is new.
+    stale = isinstance(_origin(error), asyncpg.InvalidCachedStatementError)
+    return stale or state.startswith(PASSING)
 
 
 def _lost(error: DBAPIError) -> bool:
@@ -78,12 +98,16 @@ def _lost(error: DBAPIError) -> bool:
 
 def _details(error: BaseException) -> tuple[str | None, str | None, str | None]:
     """SQLSTATE, constraint and table, as the server named them."""
-    # SQLAlchemy wraps asyncpg's error twice, except while it connects.
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    origin = getattr(driver, "__cause__", None) or driver
+    origin = _origin(error)
     state = getattr(origin, "sqlstate", None)
     constraint = getattr(origin, "constraint_name", None)
     return state, constraint, getattr(origin, "table_name", None)
+
+
+def _origin(error: BaseException) -> object:
+    """The driver's error: SQLAlchemy wraps it twice, except while it connects."""
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(driver, "__cause__", None) or driver
 
 
 def _is_delete(error: BaseException) -> bool:
@@ -94,8 +118,7 @@ def _is_delete(error: BaseException) -> bool:
 def _invalid(
     table: str | None, constraint: str | None, error: BaseException
 ) -> InvalidError:
-    driver = error.orig if isinstance(error, DBAPIError) else None
-    column = getattr(getattr(driver, "__cause__", None), "column_name", None)
+    column = getattr(_origin(error), "column_name", None)
     fields = [column] if column else _columns(table, constraint)
     return InvalidError(
         "The request is invalid: the database refuses a value",

@@ -1,11 +1,21 @@
 """Transactions: what is announced, and when."""
 
+from typing import Annotated
+
+import httpx2
 import pytest
 import sqlalchemy as sa
+from fastapi import Depends, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from structlog.testing import capture_logs
 
-from src.core.database import get_db, record, transaction
+from src.core.database import (
+    TIMEOUT,
+    async_session_maker,
+    get_db,
+    record,
+    transaction,
+)
 
 Maker = async_sessionmaker[AsyncSession]
 
@@ -40,6 +50,29 @@ async def test_a_request_has_a_session_of_its_own(engine: AsyncEngine) -> None:
     assert await session.scalar(sa.text("SELECT 1")) == 1
     with pytest.raises(StopAsyncIteration):
         await anext(sessions)
+
+
+async def test_a_request_has_a_time_limit_for_all_that_it_asks(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(async_session_maker.kw, "info", {TIMEOUT: 0.1})
+    app = FastAPI()
+
+    @app.get("/")
+    async def wait(
+        db: Annotated[AsyncSession, Depends(get_db, scope="function")],
+    ) -> None:
+        for _ in range(100):
+            await db.execute(sa.text("SELECT pg_sleep(0.05)"))
+
+    client = httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://t"
+    )
+    async with client:
+        with pytest.raises(TimeoutError):
+            await client.get("/")
+    async with engine.connect() as connection:
+        assert await connection.scalar(sa.text("SELECT 1")) == 1
 
 
 async def test_the_engine_waits_for_nothing_without_end(engine: AsyncEngine) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import asyncpg
 import pytest
 from fastapi import Request
 from sqlalchemy.exc import DBAPIError
@@ -53,7 +54,10 @@ def raised(cause: BaseException, statement: str = "INSERT INTO t") -> DBAPIError
         ("23001", " delete", InUseError),
         ("23514", "INSERT", InvalidError),
         ("22003", "UPDATE", InvalidError),
+        ("23P01", "INSERT", ConflictError),
         ("42601", "SELECT", ServiceError),
+        ("P0001", "INSERT", ServiceError),
+        ("40P01", "UPDATE", UnavailableError),
         ("XX000", "SELECT", ServiceError),
         ("42P01", "SELECT", UnavailableError),
         ("57014", "SELECT", UnavailableError),
@@ -73,6 +77,13 @@ def test_sqlstate_decides(
 def test_a_lost_connection_is_no_bug(cause: Exception) -> None:
     assert isinstance(translate(raised(cause)), UnavailableError)
     assert isinstance(translate(cause), UnavailableError)
+
+
+def test_a_statement_that_a_migration_made_stale_is_no_bug() -> None:
+    stale = asyncpg.InvalidCachedStatementError("cached plan must not change")
+    assert isinstance(translate(raised(stale)), UnavailableError)
+    unknown = asyncpg.FeatureNotSupportedError("no such feature")
+    assert type(translate(raised(unknown))) is ServiceError
 
 
 def test_what_the_driver_cannot_do_is_a_bug() -> None:
