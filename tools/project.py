@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -72,6 +73,17 @@ class Project:
             said = f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
             raise AssertionError(said)
         return done.stdout
+
+    def with_entities(self, spec: Path, path: Path) -> "Project":
+        """Make another project, of these entities and with this one's environment."""
+        project = Project(path)
+        ignored = shutil.ignore_patterns(".venv", ".git", "versions")
+        shutil.copytree(self.path, path, ignore=ignored)
+        (path / ".venv").symlink_to(self.path / ".venv")
+        (path / "alembic" / "versions").mkdir()
+        shutil.copy(spec, path / "entities.json")
+        project.run("make", "entities")
+        return project
 
     def start(
         self, *module: str, environment: Mapping[str, str] | None = None

@@ -1,6 +1,5 @@
 """Every good entities.json as a living service: its checks, its tests, its routes."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,13 +30,7 @@ def base(bake: Callable[..., Project]) -> Project:
     ids=lambda path: path.stem,
 )
 def test_it_lives(spec: Path, base: Project, tmp_path: Path) -> None:
-    project = Project(tmp_path / "service")
-    ignored = shutil.ignore_patterns(".venv", ".git", "versions")
-    shutil.copytree(base.path, project.path, ignore=ignored)
-    (project.path / ".venv").symlink_to(base.path / ".venv")
-    (project.path / "alembic" / "versions").mkdir()
-    shutil.copy(spec, project.path / "entities.json")
-    project.run("make", "entities")
+    project = base.with_entities(spec, tmp_path / "service")
     project.run("make", "check")
     output = project.run("make", "test")
     assert "failed" not in output

@@ -1,0 +1,116 @@
+"""One service and one PostgreSQL that go through everything together."""
+
+import contextlib
+import json
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tools.database import Server
+from tools.ledger import PATH, Ledger, Probe
+from tools.project import Project
+from tools.replica import LOST, Client, Replica, replica
+
+# The promises, three times each: other tests run beside these.
+ANSWERED = 3 * 6.0  # seconds to any answer
+RECOVERED = 3 * 5.0  # seconds from a fault's end to service
+ALIVE = 3 * 0.1  # seconds to the answer of /health/health
+POOL = 15  # connections of a process, its overflow included
+
+
+@dataclass
+class World:
+    """A service with its database; one process of it survives the whole file."""
+
+    project: Project
+    server: Server
+    service: Replica
+    folder: Path
+    database: str = "faults"
+
+    def stored(self, database: str = "") -> dict[str, list[str]]:
+        """Every description by title, as the table has them."""
+        query = "SELECT json_build_array(title, description) FROM tasks"
+        rows = defaultdict(list)
+        for line in self.server.ask(query, database or self.database).splitlines():
+            title, description = json.loads(line)
+            rows[title].append(description)
+        return rows
+
+    def wait_until_it_serves(self) -> float:
+        """Wait until it is ready and writes; return the seconds that took."""
+        began = time.monotonic()
+        self.service.wait("/health/ready")
+        with contextlib.closing(Client(self.service.port)) as client:
+            while time.monotonic() - began < 60:
+                answer = client.send("POST", PATH, {"title": "served"})
+                if answer.status == 201:
+                    return time.monotonic() - began
+        raise AssertionError(answer)
+
+    def check_ledger(self, ledger: Ledger, database: str = "") -> None:
+        """Nothing acknowledged is missing or doubled, and no error is a bug of ours."""
+        assert ledger.differences(self.stored(database)) == []
+        assert ledger.acknowledged > 20
+        assert set(ledger.statuses) <= {LOST, 200, 201, 204, 503}
+        assert ledger.slowest < ANSWERED
+        for answer in ledger.answers:
+            if answer.status == 503:
+                assert answer.json["error"] == "service_unavailable"
+                assert int(answer.headers["retry-after"]) >= 1
+
+    def check_probe(self, probe: Probe) -> None:
+        """The process was alive, and said so at once."""
+        assert probe.failures == []
+        assert probe.slowest < ALIVE
+
+    def check_log(self, replica: Replica | None = None) -> None:
+        """Whatever happened, no bug of ours did."""
+        for line in (replica or self.service).lines():
+            expected = line["event"] in ("readiness_check_failed", "deliberate")
+            assert line["level"] != "error" or expected, line
+
+    def check_idle(self) -> None:
+        """No connection of the service is left at work, or more of them than allowed."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            busy = self.server.connections(self.database, "%active%")
+            held = self.server.connections(self.database, "idle in transaction%")
+            if not busy and not held:
+                break
+            time.sleep(0.1)
+        assert (busy, held) == (0, 0)
+        assert self.server.connections(self.database) <= POOL
+
+
+@pytest.fixture(scope="session")
+def world(
+    baked: Callable[[str], Project], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The service on its database; `prepared` is a migrated one to copy."""
+    project = baked("simple_task_api")
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "postgres").mkdir()
+    server = Server(folder / "postgres", "max_connections=40")
+    server.start()
+    try:
+        prepared = {"DATABASE_URL": server.create("prepared")}
+        project.run(project.python, "-m", "src.migrate", environment=prepared)
+        settings = {"DATABASE_URL": server.create("faults", "prepared")}
+        with replica(project, folder / "service.log", settings) as service:
+            yield World(project, server, service, folder)
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database(world: World) -> Iterator[tuple[str, dict[str, str]]]:
+    """A migrated database of the test's own: its name, and settings that lead there."""
+    name = f"own_{uuid.uuid4().hex[:8]}"
+    yield name, {"DATABASE_URL": world.server.create(name, "prepared")}
+    world.server.ask(f"DROP DATABASE {name} WITH (FORCE)", "postgres")
