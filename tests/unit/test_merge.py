@@ -1,5 +1,6 @@
 """Merging: what a run does to each file, and that nobody's line is ever lost."""
 
+import itertools
 import json
 import os
 import shutil
@@ -9,14 +10,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scaffold import merge, threeway
-from scaffold.__main__ import MIGRATED, main, make_plan
+from scaffold.__main__ import main, make_plan
+from scaffold.moves import Move
 from scaffold.spec import load
+from scaffold.tools import Unfinished
+from scaffold.writer import Writer
 from tests.unit.evolution import Person, evolved, random_document
 
 LABEL = "entities.json"
@@ -237,7 +242,7 @@ def test_markers_of_an_earlier_conflict_block_the_run(
     write("a.py", open_conflict, "a = 1\n")
     write("b.py", "b = 1\n", open_conflict)
     before = files(tmp_path)
-    with pytest.raises(merge.Blocked) as blocked:
+    with pytest.raises(Unfinished) as blocked:
         merge.make_plan(tmp_path, {"a.py": "a = 3\n", "b.py": "b = 1\n"})
     first, second = str(blocked.value).split("\n")
     assert first.startswith("a.py: a conflict is still open in it; look for <<<<<<<")
@@ -245,40 +250,103 @@ def test_markers_of_an_earlier_conflict_block_the_run(
     assert files(tmp_path) == before
 
 
+STEPS = {name: vars(Writer)[name] for name in ("move", "put", "remove")}
+
+
+class Killed(BaseException):
+    """The end, without a chance to tidy up."""
+
+
+def kill_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run end after so many files; with 0 it goes on."""
+    count = itertools.count(1)
+
+    def stopping(real: Callable[..., None]) -> Callable[..., None]:
+        def step(*arguments: Any) -> None:
+            real(*arguments)
+            if next(count) == steps:
+                raise Killed
+
+        return step
+
+    for name, real in STEPS.items():
+        monkeypatch.setattr(Writer, name, stopping(real))
+
+
+@pytest.mark.parametrize("steps", range(1, 7))
 def test_a_failure_puts_back_what_was_there(
-    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     write("a.py", LINES, LINES)
     write("b.py", LINES, LINES)
     write("old.py", LINES, LINES)
     before = files(tmp_path)
     plan = merge.make_plan(tmp_path, {"a.py": NEW, "b.py": NEW, "new.py": NEW})
-    real = merge._replace
-
-    def fail_late(root: Path, change: merge.Change, text: Path | None) -> None:
-        real(root, change, text)
-        if change.outcome == merge.DELETED:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(merge, "_replace", fail_late)
-    with pytest.raises(KeyboardInterrupt):
+    kill_after(steps, monkeypatch)
+    with pytest.raises(Killed):
         merge.carry_out(plan)
     assert files(tmp_path) == before
 
 
-@pytest.mark.parametrize("killed_after", range(4))
-def test_a_run_that_was_killed_is_simply_done_again(
-    tmp_path: Path, write: Write, killed_after: int
+def test_what_cannot_be_written_is_named(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = {"a.py": NEW, "b.py": NEW, "c.py": NEW}
     write("a.py", LINES, LINES)
-    write("b.py", MINE, LINES)
-    for change in merge.make_plan(tmp_path, wanted).changes[:killed_after]:
-        assert change.after is not None
-        (tmp_path / change.path).write_bytes(change.after)
-    merge.carry_out(merge.make_plan(tmp_path, wanted))
-    assert (tmp_path / "b.py").read_text() == BOTH
-    assert merge.make_plan(tmp_path, wanted).is_idle
+    plan = merge.make_plan(tmp_path, {"a.py": NEW, "b/c.py": NEW})
+    write("b", "a file, since a moment ago", None)
+    before = files(tmp_path)
+    with pytest.raises(Unfinished, match=r"b/c.py: Not a directory; a file is to"):
+        merge.carry_out(plan)
+    assert files(tmp_path) == before
+
+
+def function(name: str) -> str:
+    return f"\n\ndef {name}():\n    return 1\n"
+
+
+def test_a_run_that_was_killed_is_simply_done_again(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was: no edit is lost, and none is there twice."""
+    before = "A = [\n    1,\n]\n" + function("old")
+    mine = before.replace("1,", "1,\n    2,") + function("mine")
+    new = before.replace("1,", "1,\n    0,") + function("new")
+    renamed = new.replace("old", "renamed")
+    write("edited.py", mine, before)
+    write("gone.py", before, before)
+    write("old.py", mine, before)
+    start = files(tmp_path)
+    wanted = {"created.py": new, "edited.py": new, "renamed.py": renamed}
+    moves = {"renamed.py": Move("old.py", "x = old\n", "x = renamed\n")}
+
+    def apply() -> None:
+        merge.carry_out(merge.make_plan(tmp_path, wanted, moves))
+
+    apply()
+    done = files(tmp_path)
+    assert done["renamed.py"].decode() == renamed.replace(
+        "0,", "0,\n    2,"
+    ) + function("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "__exit__", lambda *_: None)
+        for steps in itertools.count(1):
+            restore(tmp_path, start)
+            kill_after(steps, patch)
+            try:
+                apply()
+                break
+            except Killed:
+                kill_after(0, patch)
+            apply()
+            assert files(tmp_path) == done, steps
+    assert steps > 8
+
+
+def restore(root: Path, wanted: dict[str, bytes]) -> None:
+    shutil.rmtree(root)
+    for path, content in wanted.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
 
 
 def test_links_and_modes_stay(tmp_path: Path, write: Write) -> None:
@@ -294,7 +362,7 @@ def test_links_and_modes_stay(tmp_path: Path, write: Write) -> None:
 
 def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.py").mkdir()
-    with pytest.raises(merge.Blocked, match=r"a\.py: Is a directory"):
+    with pytest.raises(Unfinished, match=r"a\.py: Is a directory"):
         merge.make_plan(tmp_path, {"a.py": NEW})
 
 
@@ -443,7 +511,6 @@ def test_a_renamed_entitys_edits_go_along(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """To the new file and under the new names, whatever the path was called."""
-    shutil.copyfile(project / "entities.json", project / MIGRATED)
     method = (
         "    async def mine(self) -> list[entities.TaskEntity]:\n        return []\n"
     )
@@ -501,9 +568,7 @@ def later_is_the_same(workshop: Path, random: Random) -> None:
     later = evolved(document, random)
     changed, made = fresh(workshop), fresh(workshop)
     apply(changed, document)
-    shutil.copyfile(changed / "entities.json", changed / MIGRATED)
     apply(changed, later)
-    (changed / MIGRATED).unlink()
     apply(made, later)
     assert files(changed) == files(made)
 
@@ -513,7 +578,6 @@ def nothing_is_lost(workshop: Path, random: Random) -> None:
     root = fresh(workshop)
     document = random_document(random)
     plan = apply(root, document)
-    shutil.copyfile(root / "entities.json", root / MIGRATED)
     person = Person(root, random)
     person.work([change.path for change in plan.changes], edits=random.randint(1, 12))
     was_sound = is_sound(root)
@@ -525,7 +589,7 @@ def nothing_is_lost(workshop: Path, random: Random) -> None:
         assert not (root / path).exists()
     after = files(root)
     if plan.with_outcome(merge.CONFLICT):
-        with pytest.raises(merge.Blocked):
+        with pytest.raises(Unfinished):
             make_plan(root, load(root / "entities.json"))
     else:
         assert is_sound(root) or not was_sound

@@ -54,7 +54,8 @@ def test_a_folder_and_an_archive_have_no_commit(template: Path) -> None:
     inside = template / "inside"
     inside.mkdir()
     found = {"template": str(inside), "template_commit": ""}
-    assert origin(inside, str(inside)) == found
+    for typed in (str(inside), "./inside"):  # from wherever that was typed
+        assert origin(inside, typed) == found
     archive = {"template": "https://example.com/t.zip", "template_commit": ""}
     assert origin(inside, "https://example.com/t.zip") == archive
     assert origin(None, "https://example.com/t.zip") == archive
@@ -148,6 +149,7 @@ def test_a_template_that_is_gone_is_named(
     assert upgrade.main(["--root", str(project)]) == 1
     said = capsys.readouterr().err
     assert "nowhere" in said
+    assert "somewhere else now, name its repository: make upgrade ARGS='--from" in said
     assert said.endswith("Nothing was written.\n")
 
 
@@ -164,7 +166,21 @@ def test_a_project_that_knows_no_template_asks_for_it(
 ) -> None:
     (project / ".devmatrix" / "answers.json").write_text("{}")
     assert upgrade.main(["--root", str(project)]) == 1
-    assert "name it: make upgrade ARGS='--from" in capsys.readouterr().err
+    assert "name its repository: make upgrade ARGS" in capsys.readouterr().err
+
+
+def test_an_archive_has_no_next_version(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert upgrade.main(["--root", str(project), "--from", "../t.zip"]) == 1
+    said = capsys.readouterr().err
+    assert "came as ../t.zip; name its repository: make upgrade" in said
+
+
+def test_a_folder_is_found_from_the_project(template: Path, project: Path) -> None:
+    assert upgrade.locate("../template", project) == str(template)
+    for address in ("gh:me/t", "https://example.com/t.git", "git@example.com:t.git"):
+        assert upgrade.locate(address, project) == address
 
 
 def test_a_version_is_a_commit_of_the_template(template: Path, tmp_path: Path) -> None:
@@ -173,7 +189,10 @@ def test_a_version_is_a_commit_of_the_template(template: Path, tmp_path: Path) -
     git(template, "add", "--all")
     git(template, "commit", "--quiet", "--message", "Two")
     second = git(template, "rev-parse", "HEAD")
+    git(template, "tag", "v1", first)
+    git(template, "branch", "stable", first)
     assert upgrade.fetch(str(template), "", tmp_path / "newest") == second
-    assert upgrade.fetch(str(template), first, tmp_path / "older") == first
+    for version in (first, first[:10], "v1", "stable"):
+        assert upgrade.fetch(str(template), version, tmp_path / version) == first
     with pytest.raises(Unfinished, match="checkout"):
         upgrade.fetch(str(template), "v9", tmp_path / "missing")

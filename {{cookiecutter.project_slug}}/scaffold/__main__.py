@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scaffold import agreement, merge
@@ -13,7 +14,8 @@ from scaffold.tools import Unfinished
 from scaffold.worktree import uncommitted
 
 ROOT = Path(__file__).resolve().parent.parent
-MIGRATED = Path(".devmatrix") / "entities.json"  # what the newest migration stands for
+GENERATED = Path(".devmatrix") / "entities.json"  # what the code stands for
+MIGRATED = Path(".devmatrix") / "migrated.json"  # what the newest migration stands for
 WOULD_CHANGE = 2
 ALWAYS_TOLD = {merge.CREATED, merge.MERGED, merge.UPDATED, merge.UNCHANGED}
 DIRTY = """\
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return apply(plan, allow_dirty=options.allow_dirty)
     except SpecError as error:
         print(report(error), file=sys.stderr)
-    except (merge.Blocked, Unfinished) as error:
+    except Unfinished as error:
         print(f"{error}\nNothing was written.", file=sys.stderr)
     return 1
 
@@ -60,12 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_plan(root: Path, spec: Spec) -> merge.Plan:
     """What it takes to bring the generated code in line with a spec."""
     files = generate_modular_app(spec).files
-    return merge.make_plan(root, files, _moves(root, spec))
+    plan = merge.make_plan(root, files, _moves(root, spec))
+    records = {GENERATED: (root / "entities.json").read_bytes()}
+    return replace(plan, records=records)
 
 
 def _moves(root: Path, spec: Spec) -> Mapping[str, Move]:
     try:
-        return find_moves(load(root / MIGRATED), spec)
+        return find_moves(load(root / GENERATED), spec)
     except SpecError:  # there is none yet, or it follows older rules
         return {}
 

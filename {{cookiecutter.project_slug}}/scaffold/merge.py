@@ -4,17 +4,16 @@ Three texts decide about each path: the base (what the last run wrote, kept in
 .devmatrix/base), the new rendering, and what stands in the working tree.
 """
 
-import contextlib
 import difflib
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold import pysource, threeway
 from scaffold.moves import Move
 from scaffold.threeway import decoded, encoded
+from scaffold.tools import Unfinished
+from scaffold.writer import Writer, read
 
 BASE = Path(".devmatrix") / "base"
 
@@ -28,10 +27,6 @@ REMOVED = "removed by you"  # generated, and a person does not want it
 CONFLICT = "conflict"
 OUTCOMES = (CREATED, MERGED, UPDATED, UNCHANGED, KEPT, DELETED, REMOVED, CONFLICT)
 WRITTEN = (CREATED, MERGED, UPDATED, DELETED, CONFLICT)
-
-
-class Blocked(Exception):
-    """The run cannot begin; the message says what is in the way and what to do."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +52,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do, and the base that it would leave."""
+    """What a run would do, and the base and other records that it would leave."""
 
     root: Path
     base: Path
     changes: Sequence[Change]
     new_base: Mapping[str, bytes]
+    records: Mapping[Path, bytes] = field(default_factory=dict)
 
     def with_outcome(self, *outcomes: str) -> list[Change]:
         return [change for change in self.changes if change.outcome in outcomes]
@@ -95,8 +91,8 @@ class Plan:
         ]
 
     def _is_ours(self, path: str) -> bool:
-        current = _read(self.root / path)
-        return current is None or _lf(current) == _read(self.root / self.base / path)
+        current = read(self.root / path)
+        return current is None or _lf(current) == read(self.root / self.base / path)
 
 
 def make_plan(
@@ -115,12 +111,13 @@ def make_plan(
         move = (moves or {}).get(path)
         if move and move.path != path:
             arrives = move.path in known and path not in known
-            move = move if arrives and not (root / path).exists() else None
+            both = (root / path).exists() and (root / move.path).exists()
+            move = move if arrives and not both else None
         changes.append(judge.generated(path, text, move))
         known -= {path, changes[-1].moved_from or path}
     changes += filter(None, map(judge.no_longer_generated, sorted(known)))
     if judge.blocked:
-        raise Blocked("\n".join(judge.blocked))
+        raise Unfinished("\n".join(judge.blocked))
     new_base = {path: encoded(text) for path, text in files.items()}
     return Plan(root, base, changes, new_base)
 
@@ -134,24 +131,24 @@ class _Judge:
 
     def generated(self, path: str, text: str, move: Move | None) -> Change:
         source = move.path if move else path
-        before = _read(self.base / source)
-        current = _read(self.root / source)
+        before = read(self.base / source)
+        place = path if (self.root / path).exists() else source  # moved by hand
+        current = read(self.root / place)
         new = encoded(text)
-        moved_from = source if source != path and current is not None else None
-        words = move.words if move else {}
+        moved_from = place if place != path and current is not None else None
 
         def change(outcome: str, after: bytes | None) -> Change:
             return Change(path, outcome, current, after, moved_from)
 
         if current is None:
             return change(CREATED, new) if before is None else change(REMOVED, None)
-        self._refuse_markers(source, current, before)
+        self._refuse_markers(place, current, before)
         if _lf(current) == before:
             same = before == new and not moved_from
             return change(UNCHANGED, current) if same else change(UPDATED, new)
         if new in (before, _lf(current)) and not moved_from:
             return change(UNCHANGED, current)
-        merged = self._merge(path, words, current, before, text)
+        merged = self._merge(path, move, current, before, text)
         after = encoded(merged.text)
         if merged.conflicts:
             return change(CONFLICT, after)
@@ -161,22 +158,19 @@ class _Judge:
     def _merge(
         self,
         path: str,
-        words: Mapping[str, str],
+        move: Move | None,
         current: bytes,
         before: bytes | None,
         new: str,
     ) -> threeway.Merged:
         yours, old = decoded(_lf(current)), decoded(before or b"")
-        if words:
-            yours, old = (
-                pysource.translate(yours, words),
-                pysource.translate(old, words),
-            )
+        if move and move.words:
+            yours, old = (pysource.translate(one, move.words) for one in (yours, old))
         return threeway.merge(path, yours, old, new, self.label)
 
     def no_longer_generated(self, path: str) -> Change | None:
-        current = _read(self.root / path)
-        before = _read(self.base / path)
+        current = read(self.root / path)
+        before = read(self.base / path)
         if current is None:
             return None
         self._refuse_markers(path, current, before)
@@ -197,75 +191,37 @@ class _Judge:
 def carry_out(plan: Plan) -> None:
     """Do what the plan says, and keep the rendering as the next run's base.
 
-    Every text is on disk before the first file is replaced. A failure, or a Ctrl-C,
-    puts back what was there; the base comes last, so that a run that was killed is
-    simply done again.
+    Every text is on disk before the first file is replaced, and a file's base follows
+    at once: a run that was killed is simply done again.
     """
-    folder = plan.root / plan.base.parent / "new"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    undo: list[tuple[Path, bytes | None]] = []
-    try:
-        staged = [_stage(folder / str(n), one) for n, one in enumerate(plan.written)]
+    with Writer(plan.root / plan.base.parent / "new") as writer:
+        staged = [
+            None if change.after is None else writer.stage(change.after)
+            for change in plan.written
+        ]
         for change, text in zip(plan.written, staged, strict=True):
-            undo += _touched(plan.root, change)
-            _replace(plan.root, change, text)
-    except BaseException:
-        for path, content in reversed(undo):
-            with contextlib.suppress(OSError):
-                _restore(path, content)
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    _keep_base(plan)
+            target = plan.root / change.path
+            if change.moved_from:
+                writer.move(plan.root / change.moved_from, target)
+            if text is None:
+                writer.remove(target)
+            else:
+                writer.put(target, text)
+            _keep_base(plan, change.path, writer)
+        for path in sorted({*plan.new_base, *_paths(plan.root / plan.base)}):
+            _keep_base(plan, path, writer)
+        for place, content in plan.records.items():
+            writer.put(plan.root / place, writer.stage(content))
 
 
-def _stage(path: Path, change: Change) -> Path | None:
-    if change.after is None:
-        return None
-    path.write_bytes(change.after)
-    return path
-
-
-def _touched(root: Path, change: Change) -> Iterator[tuple[Path, bytes | None]]:
-    """The files behind a change, and what they hold."""
-    for path in filter(None, (change.path, change.moved_from)):
-        yield root / path, _read(root / path)
-
-
-def _replace(root: Path, change: Change, text: Path | None) -> None:
-    target = Path(os.path.realpath(root / change.path))  # a link stays one
-    if text is None:
-        target.unlink(missing_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(root / (change.moved_from or change.path), text)
-        try:
-            text.replace(target)
-        except OSError:  # another file system
-            shutil.copy(text, target)
-    if change.moved_from:
-        (root / change.moved_from).unlink()
-
-
-def _restore(path: Path, content: bytes | None) -> None:
-    if content is None:
-        path.unlink(missing_ok=True)
-    elif not path.exists() or path.read_bytes() != content:
-        path.write_bytes(content)
-
-
-def _keep_base(plan: Plan) -> None:
+def _keep_base(plan: Plan, path: str, writer: Writer) -> None:
     folder = plan.root / plan.base
-    for path, content in plan.new_base.items():
-        if _read(folder / path) != content:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-    for path in list(_paths(folder)):
-        if path not in plan.new_base:
-            (folder / path).unlink()
-            _remove_empty(folder / path, folder)
+    content = plan.new_base.get(path)
+    if content is None:
+        writer.remove(folder / path)
+        _remove_empty(folder / path, folder)
+    elif read(folder / path) != content:
+        writer.put(folder / path, writer.stage(content))
 
 
 def _remove_empty(path: Path, top: Path) -> None:
@@ -278,15 +234,6 @@ def _remove_empty(path: Path, top: Path) -> None:
 def _paths(folder: Path) -> Iterator[str]:
     found = (path for path in folder.rglob("*") if path.is_file())
     yield from sorted(path.relative_to(folder).as_posix() for path in found)
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except (IsADirectoryError, NotADirectoryError) as error:
-        raise Blocked(f"{path}: {error.strerror}; a file is to stand here") from None
 
 
 def _lf(data: bytes) -> bytes:

@@ -4,7 +4,8 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from scaffold.model import Entity, Link, Spec
 from scaffold.render import entity_paths, generate_modular_app
@@ -12,10 +13,16 @@ from scaffold.render import entity_paths, generate_modular_app
 
 @dataclass(frozen=True)
 class Move:
-    """Where a file's text is today, and the words in it that are others now."""
+    """Where a file's text is today, and how the old spec renders: before, and renamed."""
 
     path: str
-    words: Mapping[str, str] = field(default_factory=dict)
+    before: str = ""
+    after: str = ""
+
+    @cached_property
+    def words(self) -> Mapping[str, str]:
+        """The words in it that are others now."""
+        return _words(self.before, self.after)
 
 
 def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
@@ -39,7 +46,7 @@ def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
         former = old.entity(former_name)
         paths |= dict(zip(entity_paths(entity), entity_paths(former), strict=True))
     return {
-        path: Move(source, _words(before[source], after[path]))
+        path: Move(source, before[source], after[path])
         for path, source in paths.items()
         if path in after and source in before
     }

@@ -20,8 +20,8 @@ def origin(folder: Path | None, typed: str) -> dict[str, str]:
             raise Unfinished("a folder within somebody's repository")
         commit = run([git, "rev-parse", "HEAD"], folder, minutes=1).strip()
     except Unfinished:
-        local = Path(typed).expanduser().is_dir()
-        return {"template": str(folder) if local else typed, "template_commit": ""}
+        archive = typed.lower().endswith(".zip")
+        return {"template": typed if archive else str(folder), "template_commit": ""}
     try:
         url = run([git, "remote", "get-url", "origin"], folder, minutes=1).strip()
     except Unfinished:

@@ -1,6 +1,7 @@
 """A specification as files: a pure function, the same bytes for the same input."""
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -78,6 +79,7 @@ def _by_module(entities: list[EntityView], attribute: str) -> list[EntityView]:
     return sorted(entities, key=lambda entity: natural_key(getattr(entity, attribute)))
 
 
+@functools.cache  # to learn what a renamed entity changes, much is rendered thrice
 def _finish(path: str, text: str) -> str:
     if not path.endswith(".py"):
         return text

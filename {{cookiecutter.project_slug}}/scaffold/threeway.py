@@ -74,7 +74,7 @@ def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
     for n, part in enumerate(parts):
         if not isinstance(part, Hunk) or _settled(part) is None:
             continue
-        if part.before:
+        if part.before or texts[n] == part.yours:
             parts[n] = texts[n]
         elif pysource.may_stand_side_by_side(texts, n, part.yours, part.new):
             parts[n] = pysource.in_import_order(texts, n)
@@ -85,9 +85,12 @@ def _settled(hunk: Hunk) -> str | None:
     """What becomes of a hunk where the two sides only meet, as far as lines tell.
 
     Git calls it a conflict when one side changes a line and the other adds some right
-    beside it. Where both add some, what is generated comes first.
+    beside it. Where both add some, what is generated comes first, unless it stands
+    there already.
     """
     before = hunk.before
+    if hunk.new and (hunk.yours.startswith(hunk.new) or hunk.yours.endswith(hunk.new)):
+        return hunk.yours
     if not before:
         return pysource.union(hunk.new, hunk.yours)
     for adds, changes in ((hunk.yours, hunk.new), (hunk.new, hunk.yours)):

@@ -30,10 +30,10 @@ DIRTY = (
     "the project has changes that are not committed; commit or stash them first, so "
     "that git can take the upgrade back, or add --allow-dirty"
 )
-UNKNOWN = (
-    "the project does not say which template it came from; name it: "
-    "make upgrade ARGS='--from https://…'"
-)
+NAME_IT = "name its repository: make upgrade ARGS='--from https://…'"
+UNKNOWN = f"the project does not say which template it came from; {NAME_IT}"
+ARCHIVE = f"an archive has one version, and the template came as {{}}; {NAME_IT}"
+ELSEWHERE = f"If the template is somewhere else now, {NAME_IT}"
 NEXT = """\
 The template's part is in. `make install entities` does the rest: the environment, the
 generated code, the migration. `make upgrade` types it for you, once no conflict is open.
@@ -52,14 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root: Path = options.root.resolve()
     try:
         answers = read_answers(root)
-        source = options.source or answers.get("template") or ""
-        if not source:
-            raise Unfinished(UNKNOWN)
+        source = locate(options.source or answers.get("template") or "", root)
         if not options.allow_dirty and is_dirty(root):
             raise Unfinished(DIRTY)
         with tempfile.TemporaryDirectory() as folder:
             return upgrade(root, Path(folder), answers, source, options.to)
-    except (merge.Blocked, Unfinished) as error:
+    except Unfinished as error:
         print(f"upgrade: {error}\nNothing was written.", file=sys.stderr)
     return 1
 
@@ -101,6 +99,16 @@ def is_dirty(root: Path) -> bool:
         return False
 
 
+def locate(source: str, root: Path) -> str:
+    """The address of a template's repository; a folder's is the whole path."""
+    if not source:
+        raise Unfinished(UNKNOWN)
+    if source.lower().endswith(".zip"):
+        raise Unfinished(ARCHIVE.format(source))
+    folder = root / Path(source).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else source
+
+
 def fetch(source: str, to: str, folder: Path) -> str:
     """Clone the template; return the commit that is checked out."""
     git = find("git")
@@ -108,9 +116,12 @@ def fetch(source: str, to: str, folder: Path) -> str:
     address = ABBREVIATIONS.get(host, "{}").format(
         path if host in ABBREVIATIONS else source
     )
-    run([git, "clone", "--quiet", "--", address, folder], folder.parent)
+    try:
+        run([git, "clone", "--quiet", "--", address, folder], folder.parent)
+    except Unfinished as error:
+        raise Unfinished(f"{error}\n{ELSEWHERE}") from None
     if to:
-        run([git, "checkout", "--quiet", "--detach", to, "--"], folder)
+        run([git, "checkout", "--quiet", to, "--"], folder)
     return run([git, "rev-parse", "HEAD"], folder).strip()
 
 

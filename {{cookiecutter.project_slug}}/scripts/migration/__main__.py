@@ -9,7 +9,6 @@ from pathlib import Path
 from alembic.util import CommandError
 
 from scaffold.__main__ import MIGRATED, make_plan
-from scaffold.merge import Blocked
 from scaffold.spec import Spec, SpecError, load, report
 from scaffold.tools import Unfinished
 from scripts.migration.scratch import scratch
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _judge(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)
-    except (Blocked, CommandError, Unfinished) as error:
+    except (CommandError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
     return 1
 

@@ -1,6 +1,6 @@
 """Renames that entities.json speaks of, as long as the database has the old names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from scaffold import naming
@@ -91,6 +91,8 @@ class Renamer:
     def _table(self, label: str, was: str, name: str) -> Table | None:
         """Note that a table has a new name; return what it holds so far."""
         if was == name or was not in self.catalog or was in self.models:
+            if was != name and self.catalog and name in self.models:
+                self._check_known(label, "table", self.catalog, was, name)
             return self.catalog.get(name)
         if name in self.catalog:
             self.problems.append(
@@ -107,6 +109,7 @@ class Renamer:
         columns = self.models.get(table, frozenset())
         if today is None or name not in columns or was in columns or was == name:
             return
+        self._check_known(label, f"column of {table}", today.columns, was, name)
         if was in today.columns and name not in today.columns:
             self.found.append(Rename("column", table, was, name))
         elif (
@@ -115,6 +118,16 @@ class Renamer:
             self.problems.append(
                 f"{label}: a column {name} is kept in {table} from before; drop it "
                 f"with --allow-drop, or give {was} another name"
+            )
+
+    def _check_known(
+        self, label: str, kind: str, known: Container[str], was: str, name: str
+    ) -> None:
+        """A rename on top of one that no migration was made for would lose the rows."""
+        if was not in known and name not in known:
+            self.problems.append(
+                f"{label}: no migration knows a {kind} called {was} or {name}; let "
+                f'"renamed_from" say what they call it, or leave it out'
             )
 
     def _columns(
@@ -147,19 +160,16 @@ class Renamer:
         return None
 
     def _link(self, entity: Entity, former: Entity | None, link: Link) -> None:
+        label = f"{entity.name}.{link.name}"
         was = self._former_link(entity, former, link)
         if was is None:
+            if link.renamed_from and self.catalog:
+                names = link.renamed_from, link.table
+                self._check_known(label, "many_to_many", self.catalog, *names)
             return
-        today = self._table(f"{entity.name}.{link.name}", was.table, link.table)
-        columns = (
-            (was.left_column, link.left_column),
-            (
-                was.right_column,
-                link.right_column,
-            ),
-        )
-        for old, new in columns:
-            self._column(f"{entity.name}.{link.name}", link.table, today, old, new)
+        today = self._table(label, was.table, link.table)
+        self._column(label, link.table, today, was.left_column, link.left_column)
+        self._column(label, link.table, today, was.right_column, link.right_column)
 
     def _former_link(
         self, entity: Entity, former: Entity | None, link: Link
