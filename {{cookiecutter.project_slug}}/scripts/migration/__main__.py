@@ -3,10 +3,12 @@
 import argparse
 import shutil
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
 from scaffold.__main__ import MIGRATED, make_plan
 from scaffold.spec import Spec, SpecError, load, report
@@ -52,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _judge(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)
-    except (CommandError, Unfinished) as error:
+    except DBAPIError as error:
+        print(
+            f"migration: {_place(error)}{error.orig}\n{error.statement}",
+            file=sys.stderr,
+        )
+    except (CommandError, OSError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
     return 1
 
@@ -63,6 +70,15 @@ def _migrated() -> Spec | None:
         return load(ROOT / MIGRATED)
     except SpecError:
         return None
+
+
+def _place(error: DBAPIError) -> str:
+    """The line of somebody's migration that a statement stands in."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.parent.name == "versions":
+            return f"{path.name}:{frame.lineno}: "
+    return ""
 
 
 def _judge(outcome: Outcome) -> int:

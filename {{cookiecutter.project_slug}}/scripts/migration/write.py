@@ -31,6 +31,10 @@ from src.core.config import get_settings
 from src.core.database import Base
 
 TITLE = 66
+HEADS = (
+    "{} are both the newest migration, as two branches have it; join them: "
+    ".venv/bin/alembic merge heads --message 'join two branches'"
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,9 @@ class Writer:
     def run(self, *, write: bool) -> Outcome:
         """Find the difference; write the migration if that is wanted and possible."""
         self._on(self.url)
+        heads = ScriptDirectory.from_config(self.config).get_heads()
+        if len(heads) > 1:
+            raise Unfinished(HEADS.format(" and ".join(sorted(heads))))
         command.upgrade(self.config, "head")  # env.py also imports the models
         trial = self.databases.create(self.url) if write else ""
         outcome, context = self._compare(self.url)
