@@ -14,6 +14,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from scaffold.spec import load
 from scripts.migration import catalog
@@ -53,10 +54,20 @@ def shape(url: str) -> dict[str, object]:
     }
 
 
+def stop(config: Config) -> None:
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        print(error.orig)
+    else:
+        raise AssertionError("it did not stop")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("rows", type=Path)
     parser.add_argument("--then", default="", help="SQL of the new service")
+    parser.add_argument("--stops", action="store_true", help="it is to fail")
     options = parser.parse_args()
     config = Config("alembic.ini", cmd_opts=argparse.Namespace(quiet=True))
     head = ScriptDirectory.from_config(config).get_revision("head")
@@ -67,6 +78,11 @@ def main() -> None:
         asyncio.run(execute(url, options.rows.read_text()))
         states = {"before": asyncio.run(read(url))}
         before = shape(url)
+        if options.stops:
+            stop(config)
+            assert shape(url) == before
+            assert asyncio.run(read(url)) == states["before"]
+            return
         command.upgrade(config, "head")
         command.check(config)
         states["after"] = asyncio.run(read(url))
@@ -80,8 +96,8 @@ def main() -> None:
         command.check(config)
         states["again"] = asyncio.run(read(url))
         # CHECKs too: Alembic compares none of them.
-        spec = load(Path("entities.json"))
-        outcome = Writer(databases, Wish(spec, spec)).run(write=False)
+        wish = Wish(load(Path("entities.json")))
+        outcome = Writer(databases, wish).run(write=False)
         assert not outcome.changes, outcome.changes
     print(json.dumps(states))
 

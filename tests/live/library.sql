@@ -14,6 +14,11 @@ SELECT md5('book' || n)::uuid, 'Book: ' || n, n * 100, CASE WHEN n < 5 THEN n + 
     md5('author' || (1 + n % 3))::uuid, CASE WHEN n < 3 THEN md5('author' || n)::uuid END
 FROM generate_series(1, 6) n;
 
+UPDATE books SET sequel_of_id = md5('book1')::uuid WHERE pages = 200;
+
+INSERT INTO authors_friends (author_id, friend_id)
+SELECT md5('author' || n)::uuid, md5('author3')::uuid FROM generate_series(1, 2) n;
+
 INSERT INTO genres (id, label) SELECT md5('genre' || n)::uuid, 'Genre ' || n FROM generate_series(1, 3) n;
 
 INSERT INTO books_genres (book_id, genre_id)

@@ -36,7 +36,7 @@ QUERY = '''
         return (await self.db.execute(statement)).scalar_one_or_none()
 '''
 RULE = """\
-        if data.stars == 1 and not data.body:
+        if data.rating == 1 and not data.body:
             raise TooTerse()
 """
 ERROR = '''
@@ -79,7 +79,7 @@ async def test_the_report_greets(client: httpx2.AsyncClient) -> None:
 '''
 OWN_MIGRATION = """\
     op.execute("CREATE INDEX idx_products_lower ON products (lower(name))")
-    op.create_check_constraint("ck_mine", "coupons", "discount < 0.9")
+    op.create_check_constraint("ck_mine", "coupons", "discount < 1.5")
 """
 
 
@@ -216,6 +216,7 @@ def edited(team: Project) -> Project:
         "pool_size: int = Field(default=7",
     )
     edit(team, ".env.example", "POOL_SIZE=5", "POOL_SIZE=7")
+    edit(team, "tests/unit/test_config.py", "== (5, 10)", "== (7, 10)")
     (team.path / "docs" / "first-day.md").unlink()
     # a migration
     alembic = [team.python, "-m", "alembic", "revision", "--message", "our own"]
@@ -248,6 +249,7 @@ EDITS = {
     "src/services/coupon.py": ("What marketing wants",),
     "tests/integration/test_reports.py": (OWN_TEST,),
     ".env.example": ("POOL_SIZE=7",),
+    "tests/unit/test_config.py": ("== (7, 10)",),
 }
 
 

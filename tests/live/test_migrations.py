@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -159,6 +160,8 @@ INSERT INTO books (title, pages, author_id) SELECT 'New', 1, id FROM authors LIM
 """
 NEW_REVIEW = "INSERT INTO reviews (stars, book_id) SELECT 3, id FROM books LIMIT 1;"
 DROP = ("--allow-drop",)
+WORDY = "VolumesOfACollectionThatSomebodyOnceLeftUs"
+LONG = "volumes_of_a_collection_that_somebody_once_left_us"
 RENAMED_BOOK = {
     "tables": {"books": "volumes", "books_genres": "volumes_genres"},
     "columns": {("books_genres", "book_id"): "volume_id"},
@@ -192,6 +195,62 @@ KINDS = [
         "rename a many-to-many",
         rename("Book.genres", "kinds"),
         tables={"books_genres": "books_kinds"},
+    ),
+    Kind(
+        "rename relations of an entity with itself",
+        all_of(
+            rename_entity("Author", "Writer"),
+            rename("Writer.friends", "peers"),
+            rename("Book.sequel_of", "follows"),
+        ),
+        tables={"authors": "writers", "authors_friends": "writers_peers"},
+        columns={
+            ("books", "sequel_of_id"): "follows_id",
+            ("authors_friends", "author_id"): "writer_id",
+            ("authors_friends", "friend_id"): "peer_id",
+        },
+    ),
+    Kind(
+        "rename to words that SQL reserves",
+        all_of(
+            rename_entity("Genre", "User"),
+            lambda spec: entity(spec, "User").update(plural="user"),
+            rename("User.label", "order"),
+            rename("Book.title", "select"),
+            rename("Review.book", "table"),
+        ),
+        tables={"genres": "user"},
+        columns={
+            ("genres", "label"): "order",
+            ("books", "title"): "select",
+            ("books_genres", "genre_id"): "user_id",
+            ("reviews", "book_id"): "table_id",
+        },
+    ),
+    Kind(
+        "rename to names that leave no room for constraints' own",
+        all_of(
+            rename_entity("Book", WORDY),
+            lambda spec: entity(spec, WORDY).update(plural=LONG),
+            rename(f"{WORDY}.title", f"{LONG}_title"),
+            rename(f"{WORDY}.pages", f"{LONG}_pages"),
+            set_keys(f"{WORDY}.price", ge=1),
+        ),
+        tables={"books": LONG, "books_genres": f"{LONG}_genres"},
+        columns={
+            ("books", "title"): f"{LONG}_title",
+            ("books", "pages"): f"{LONG}_pages",
+            ("books_genres", "book_id"): f"{LONG}_id",
+        },
+    ),
+    Kind(
+        "rename a field and change its type",
+        all_of(
+            rename("Book.pages", "length"),
+            lambda spec: set_keys("Book.length", type="decimal")(spec),
+        ),
+        columns={("books", "pages"): "length"},
+        values={("books", "pages"): decimal},
     ),
     Kind("add an optional field", add_field("Book", "isbn", "string", unique=True)),
     Kind(
@@ -343,7 +402,14 @@ KINDS = [
     Kind(
         "drop an entity that others name",
         remove_entity("Author"),
-        dropped=frozenset({"authors", ("books", "author_id"), ("books", "editor_id")}),
+        dropped=frozenset(
+            {
+                "authors",
+                "authors_friends",
+                ("books", "author_id"),
+                ("books", "editor_id"),
+            }
+        ),
         arguments=DROP,
         says="DESTRUCTIVE",
     ),
@@ -433,6 +499,21 @@ REFUSED = {
         "Book.shelf: nothing says what its values of type string would be as integer; add "
         "a field under another name",
     ),
+    "an entity's new name for a name that no migration knows": (
+        all_of(
+            rename_entity("Genre", "Kind"),
+            lambda s: entity(s, "Kind").update(renamed_from="Sort"),
+        ),
+        "Kind: no migration knows a table called sorts or kinds; let "
+        '"renamed_from" say what they call it, or leave it out',
+    ),
+    "a field's new name for a name that no migration knows": (
+        all_of(
+            rename("Book.title", "name"),
+            lambda s: member(s, "Book.name").update(renamed_from="caption"),
+        ),
+        "Book.name: no migration knows a column of books called caption or name",
+    ),
     "another target": (
         set_keys("Book.editor", target="Genre"),
         "Book.editor: it holds ids of authors, and now names genres; give the new relation "
@@ -466,7 +547,8 @@ def server(library: Project) -> Iterator[dict[str, str]]:
 
 def change(library: Project, changes: Callable[[Spec], object]) -> None:
     library.run("git", "reset", "--hard", "--quiet")
-    library.run("git", "clean", "--force", "--quiet", "-d", "alembic", "src", "tests")
+    folders = (".devmatrix", "alembic", "src", "tests")
+    library.run("git", "clean", "--force", "--quiet", "-d", *folders)
     spec = copy.deepcopy(LIBRARY)
     changes(spec)
     (library.path / "entities.json").write_text(json.dumps(spec, indent=2))
@@ -541,8 +623,111 @@ def test_what_cannot_be_done_says_what_to_do(
     changes, message = REFUSED[name]
     change(library, changes)
     before = sorted((library.path / "alembic" / "versions").iterdir())
+    said = refused(library, server)
+    assert message in said
+    assert "No migration was written" in said
+    assert sorted((library.path / "alembic" / "versions").iterdir()) == before
+
+
+UNFIT = "{}: rows hold values that {} does not; change them first"
+STOPS = {
+    "a text that has become too long": (
+        set_keys("Book.title", max_length=6),
+        UNFIT.format("books.title", "VARCHAR(6)"),
+    ),
+    "a decimal that has become too large": (
+        set_keys("Book.price", precision=2, scale=2, ge=None),
+        UNFIT.format("books.price", "NUMERIC(2, 2)"),
+    ),
+    "half an integer": (
+        set_keys("Book.rating", type="integer"),
+        UNFIT.format("books.rating", "BIGINT"),
+    ),
+    "a relation that some rows lack": (
+        set_keys("Book.editor", required=True),
+        'column "editor_id" of relation "books" contains null values',
+    ),
+    "values that are there twice": (
+        set_keys("Book.status", unique=True),
+        'could not create unique index "uq_books_status"',
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STOPS)
+def test_a_migration_stops_before_it_loses_anything(
+    library: Project, server: dict[str, str], name: str
+) -> None:
+    changes, message = STOPS[name]
+    change(library, changes)
+    library.run(library.python, "-m", "scripts.migration", environment=server)
+    arguments = [str(HERE / "cycle_filled.py"), str(HERE / "library.sql"), "--stops"]
+    assert message in library.run(library.python, *arguments, environment=server)
+
+
+def refused(library: Project, server: dict[str, str]) -> str:
     with pytest.raises(AssertionError) as failed:
         library.run(library.python, "-m", "scripts.migration", environment=server)
-    assert message in str(failed.value)
-    assert "No migration was written" in str(failed.value)
-    assert sorted((library.path / "alembic" / "versions").iterdir()) == before
+    return str(failed.value).partition(":\n")[2]
+
+
+def own_migration(library: Project, message: str, step: str = "pass") -> Path:
+    """A migration on top of the first one, as a person makes it."""
+    versions = library.path / "alembic" / "versions"
+    text = next(versions.glob("*_initial_schema.py")).read_text()
+    first = re.search('^revision: str = "(.+)"', text, re.MULTILINE)
+    assert first
+    alembic = [library.python, "-m", "alembic", "revision", "--message", message]
+    alembic += ["--head", first[1], "--splice"]
+    library.run(*alembic, environment={"DATABASE_URL": "postgresql+asyncpg://h/d"})
+    path = next(versions.glob(f"*_{message}.py"))
+    text = path.read_text().replace("    pass\n", f"    {step}\n", 1)
+    path.write_text(
+        text.replace("\nrevision", "\nfrom alembic import op\n\nrevision", 1)
+    )
+    return path
+
+
+def test_a_migration_that_was_deleted_is_written_anew(
+    library: Project, server: dict[str, str]
+) -> None:
+    """Whoever does not like one takes it away and runs again: a rename stays one."""
+    change(library, rename_entity("Book", "Volume"))
+    texts = []
+    for _ in range(2):
+        said = library.run(
+            library.python, "-m", "scripts.migration", environment=server
+        )
+        path = library.path / said.split()[1].rstrip(";")
+        texts.append(path.read_text().partition("def upgrade")[2])
+        path.unlink()
+    assert 'op.rename_table("books", "volumes")' in texts[0]
+    assert texts[0] == texts[1]
+
+
+def test_two_branches_migrations_have_to_be_joined(
+    library: Project, server: dict[str, str]
+) -> None:
+    change(library, add_field("Book", "isbn", "string"))
+    own_migration(library, "one")
+    own_migration(library, "two")
+    said = refused(library, server)
+    assert "are both the newest migration, as two branches have it" in said
+    assert "Traceback" not in said
+    join = re.search("join them: (.*)", said)
+    assert join
+    library.run("sh", "-c", join[1])
+    library.run(library.python, "-m", "scripts.migration", environment=server)
+
+
+def test_a_migration_that_fails_is_named(
+    library: Project, server: dict[str, str]
+) -> None:
+    change(library, add_field("Book", "isbn", "string"))
+    path = own_migration(library, "bad", 'op.execute("SELECT x FROM nowhere")')
+    assert re.fullmatch(
+        rf'migration: {path.name}:\d+: relation "nowhere" does not exist\n'
+        "SELECT x FROM nowhere\n",
+        refused(library, server),
+    )

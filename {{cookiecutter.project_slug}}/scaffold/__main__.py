@@ -15,7 +15,6 @@ from scaffold.worktree import uncommitted
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = Path(".devmatrix") / "entities.json"  # what the code stands for
-MIGRATED = Path(".devmatrix") / "migrated.json"  # what the newest migration stands for
 WOULD_CHANGE = 2
 ALWAYS_TOLD = {merge.CREATED, merge.MERGED, merge.UPDATED, merge.UNCHANGED}
 DIRTY = """\

@@ -1,7 +1,6 @@
 """Writes the migration that the models lack, or says what is in its way."""
 
 import argparse
-import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,14 +9,14 @@ from pathlib import Path
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from scaffold.__main__ import MIGRATED, make_plan
-from scaffold.spec import Spec, SpecError, load, report
+from scaffold.__main__ import make_plan
+from scaffold.spec import SpecError, load, report
 from scaffold.tools import Unfinished
+from scripts.migration.record import SPEC
 from scripts.migration.scratch import scratch
 from scripts.migration.write import Outcome, Wish, Writer
 
 ROOT = Path()
-SPEC = ROOT / "entities.json"
 LEFT = """\
 Left out of the migration, so the database keeps it, unused: {what}.
 To drop it for good: make entities ARGS=--allow-drop
@@ -27,6 +26,26 @@ REFUSED = "No migration was written; mend entities.json and run `make entities` 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0, or 1 where help is needed (with --check: where one is missing)."""
+    options = _parser().parse_args(arguments)
+    message = " ".join(options.message).strip()
+    try:
+        wish = Wish(load(SPEC), message, options.allow_drop)
+        if not make_plan(ROOT, wish.new).is_idle:
+            raise Unfinished("the code is not what entities.json says: make entities")
+        with scratch() as databases:
+            outcome = Writer(databases, wish).run(write=not options.check)
+        return _judge(outcome) if options.check else _tell(outcome)
+    except SpecError as error:
+        print(report(error), file=sys.stderr)
+    except DBAPIError as error:
+        place = f"migration: {_place(error)}"
+        print(f"{place}{error.orig}\n{error.statement}", file=sys.stderr)
+    except (CommandError, OSError, Unfinished) as error:
+        print(f"migration: {error}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.migration", description=__doc__
     )
@@ -39,37 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="drop what entities.json has no longer",
     )
-    options = parser.parse_args(arguments)
-    try:
-        wish = Wish(
-            load(SPEC),
-            _migrated(),
-            " ".join(options.message).strip(),
-            options.allow_drop,
-        )
-        if not make_plan(ROOT, wish.new).is_idle:
-            raise Unfinished("the code is not what entities.json says: make entities")
-        with scratch() as databases:
-            outcome = Writer(databases, wish).run(write=not options.check)
-        return _judge(outcome) if options.check else _tell(outcome)
-    except SpecError as error:
-        print(report(error), file=sys.stderr)
-    except DBAPIError as error:
-        print(
-            f"migration: {_place(error)}{error.orig}\n{error.statement}",
-            file=sys.stderr,
-        )
-    except (CommandError, OSError, Unfinished) as error:
-        print(f"migration: {error}", file=sys.stderr)
-    return 1
-
-
-def _migrated() -> Spec | None:
-    """The spec that the newest migration stands for, if it can still be read."""
-    try:
-        return load(ROOT / MIGRATED)
-    except SpecError:
-        return None
+    return parser
 
 
 def _place(error: DBAPIError) -> str:
@@ -96,7 +85,6 @@ def _tell(outcome: Outcome) -> int:
     if refusals:
         print(*refusals, REFUSED, sep="\n", file=sys.stderr)
         return 1
-    shutil.copyfile(SPEC, ROOT / MIGRATED)
     for what in outcome.draft.destroyed:
         print(f"DESTRUCTIVE: the migration drops {what}")
     if outcome.draft.left:

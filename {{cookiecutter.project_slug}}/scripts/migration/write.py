@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 
 from scaffold.model import Spec
 from scaffold.tools import Unfinished
-from scripts.migration import catalog
+from scripts.migration import catalog, record
 from scripts.migration.arrange import Arranger, Draft
 from scripts.migration.catalog import Catalog
 from scripts.migration.checks import Checks
@@ -39,10 +39,9 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for; the two specs say what was renamed."""
+    """What is asked for."""
 
     new: Spec
-    old: Spec | None
     message: str = ""
     allow_drop: bool = False
 
@@ -86,6 +85,7 @@ class Writer:
         outcome, context = self._compare(self.url)
         if write and not outcome.problems and not outcome.draft.refusals:
             self._write(context, outcome, trial)
+            record.keep(self.config)
         return outcome
 
     def _on(self, url: str) -> None:
@@ -94,7 +94,7 @@ class Writer:
 
     def _compare(self, url: str) -> tuple[Outcome, RevisionContext]:
         before = catalog.run(url, catalog.read)
-        renamer = Renamer(self.wish.new, self.wish.old, before, _columns(Base.metadata))
+        renamer = Renamer(self.wish.new, self.old, before, _columns(Base.metadata))
         renames = renamer.run()
         after: Catalog = {}
         if before:
@@ -110,6 +110,10 @@ class Writer:
         return outcome, context
 
     @cached_property
+    def old(self) -> Spec | None:
+        return record.recall(self.config)
+
+    @cached_property
     def _models(self) -> Catalog:
         """What the models make of an empty database."""
         url = self.databases.create()
@@ -123,7 +127,7 @@ class Writer:
 
         def arrange(_: Any, __: Any, scripts: list[ops.MigrationScript]) -> None:
             script = scripts[0]
-            labels, known = _labels(self.wish.new), _tables(self.wish.old)
+            labels, known = _labels(self.wish.new), _tables(self.old)
             allow_drop = self.wish.allow_drop
             arranger = Arranger(Base.metadata, labels, known, allow_drop=allow_drop)
             up, down = script.upgrade_ops, script.downgrade_ops
