@@ -122,10 +122,16 @@ class Sampler:
     def _bound(
         schema: Schema, inclusive: str, exclusive: str
     ) -> tuple[Decimal | None, bool]:
-        if exclusive in schema:
-            return Decimal(str(schema[exclusive])), True
-        found = schema.get(inclusive)
-        return None if found is None else Decimal(str(found)), False
+        bounds = [
+            (Decimal(str(schema[key])), key == exclusive)
+            for key in (inclusive, exclusive)
+            if key in schema
+        ]
+        if not bounds:
+            return None, False
+        # With both, the narrower one counts, and of two equal ones the exclusive.
+        sign = 1 if inclusive == "minimum" else -1
+        return max(bounds, key=lambda bound: (sign * bound[0], bound[1]))
 
     def _string(self, schema: Schema) -> str:
         number = self.random.getrandbits(32)

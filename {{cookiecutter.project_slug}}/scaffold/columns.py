@@ -14,11 +14,7 @@ PYTHON = {
     "text": ("str", "str", "sa.Text"),
     "integer": ("int", "types.Integer", "sa.BigInteger"),
     "float": ("float", "float", "sa.Double"),
-    "decimal": (
-        "decimal.Decimal",
-        "decimal.Decimal",
-        "sa.Numeric({precision}, {scale})",
-    ),
+    "decimal": ("decimal.Decimal", "types.Decimal", "sa.Numeric({precision}, {scale})"),
     "boolean": ("bool", "bool", "sa.Boolean"),
     "date": ("dt.date", "types.Date", "sa.Date"),
     "time": ("dt.time", "types.Time", "sa.Time"),

@@ -1,12 +1,14 @@
 """The wire types: what JSON may hold where Python's own types say too little."""
 
 import datetime as dt
+import decimal
 import math
 import re
 import uuid
 from typing import Annotated, Any, TypeAlias
 
 import pydantic
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError
 
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
@@ -92,6 +94,14 @@ def _check_url(value: str) -> str:
     return value
 
 
+def _check_email(value: str) -> str:
+    """Refuse what is no address.
+
+    Not EmailStr, which looks for its library in each field of each schema anew.
+    """
+    return pydantic.validate_email(value)[1]
+
+
 def _check_json(value: Any) -> Any:
     """Refuse what PostgreSQL's jsonb or a JSON document cannot hold."""
     pending = [(value, 1)]
@@ -128,9 +138,32 @@ def _check_ids(value: list[uuid.UUID]) -> list[uuid.UUID]:
     return value
 
 
+class _Digits:
+    """Says in OpenAPI how many digits a decimal may have, as text and as number."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: Any, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        described = handler(schema)
+        if "anyOf" not in described:  # in answers it is text, and never refused
+            return described
+        number, text = described["anyOf"]
+        while schema["type"] != "decimal":  # within validators
+            schema = schema["schema"]
+        most = float(10 ** min(schema["max_digits"] - schema["decimal_places"], 308))
+        if not {"minimum", "exclusiveMinimum"} & number.keys():
+            number["exclusiveMinimum"] = -most
+        if not {"maximum", "exclusiveMaximum"} & number.keys():
+            number["exclusiveMaximum"] = most
+        text["pattern"] = GenerateJsonSchema().build_decimal_pattern(schema)
+        return described
+
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Integer: TypeAlias = Annotated[int, pydantic.Field(ge=BIGINT_MIN, le=BIGINT_MAX)]
+Decimal: TypeAlias = Annotated[decimal.Decimal, _Digits]
 Date: TypeAlias = Annotated[dt.date, pydantic.BeforeValidator(_read_date)]
 Time: TypeAlias = Annotated[dt.time, pydantic.BeforeValidator(_read_time)]
 DateTime: TypeAlias = Annotated[
@@ -138,7 +171,11 @@ DateTime: TypeAlias = Annotated[
     pydantic.BeforeValidator(_read_datetime),
     pydantic.AfterValidator(_to_utc),
 ]
-Email: TypeAlias = Annotated[pydantic.EmailStr, pydantic.Field(max_length=320)]
+Email: TypeAlias = Annotated[
+    str,
+    pydantic.AfterValidator(_check_email),
+    pydantic.Field(max_length=320, json_schema_extra={"format": "email"}),
+]
 URL: TypeAlias = Annotated[
     str,
     pydantic.AfterValidator(_check_url),

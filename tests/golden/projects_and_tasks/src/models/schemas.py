@@ -22,7 +22,7 @@ class ProjectBase(base.Schema):
     )
 
     name: str = pydantic.Field(max_length=100)
-    budget: decimal.Decimal = pydantic.Field(
+    budget: types.Decimal = pydantic.Field(
         default=decimal.Decimal("0.00"), ge=0, max_digits=12, decimal_places=2
     )
     state: ProjectStateChoice = "open"
@@ -37,7 +37,7 @@ class ProjectUpdate(base.Changes):
     """Changes of a project; what is left out stays as it is."""
 
     name: str = pydantic.Field(default=base.UNSET, max_length=100)
-    budget: decimal.Decimal = pydantic.Field(
+    budget: types.Decimal = pydantic.Field(
         default=base.UNSET, ge=0, max_digits=12, decimal_places=2
     )
     state: ProjectStateChoice = base.UNSET
