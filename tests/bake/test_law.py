@@ -22,7 +22,7 @@ SPECS = [
     *sorted((ROOT / "tests" / "specs" / "good").glob("*.json")),
 ]
 # What needs the project's environment; the code is complete without it.
-STEPS = "environment,migration,openapi,format,bytecode,git"
+STEPS = "environment,migration,openapi,format,git"
 
 # One worker renders them all, once.
 pytestmark = [pytest.mark.bake, pytest.mark.xdist_group("law")]

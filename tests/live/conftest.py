@@ -11,7 +11,7 @@ import pytest
 from tools.project import Project, clean_environment, cookiecutter
 
 NEWEST = os.environ.get("DEVMATRIX_NEWEST") == "1"
-STEPS = ("environment", "migration", "openapi", "format", "bytecode", "git")
+STEPS = ("environment", "migration", "openapi", "format", "git")
 
 
 @pytest.fixture(scope="session")

@@ -115,7 +115,7 @@ def test_one_command_finishes_what_generation_could_not(tmp_path: Path) -> None:
     project = Project(tmp_path / "out" / "simple_task_api")
     command = [*line.replace("-C ", "-C ../").split(), f"PYTHON={sys.executable}"]
     said = project.run(*command)
-    for step in ("environment", "migration", "format", "bytecode", "git"):
+    for step in ("environment", "migration", "openapi", "format", "git"):
         assert f"  done  {step}" in said
     assert project.run("git", "status", "--porcelain") == ""
     assert project.run("git", "rev-list", "--count", "HEAD") == "1\n"

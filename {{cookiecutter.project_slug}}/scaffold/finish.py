@@ -1,9 +1,10 @@
-"""Finishes a generated project: environment, migration, format, bytecode, git.
+"""Finishes a generated project: environment, migration, openapi, format, git.
 
 `make setup` does every step that is still open; the hook does the same ones.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ READY_LEGACY = """
   .venv/bin/uvicorn main:app --reload      start it: http://127.0.0.1:8000/docs
   .venv/bin/python -m pytest               run its tests
 """
+OPEN_STEP = "  open  "
 OPEN = """
 {name} is generated; its code is complete. For what is still open, mend the reason above
 and type this one command:
@@ -54,7 +57,11 @@ def migrate(root: Path) -> str:
 
 
 def describe(root: Path) -> str:
-    """Write openapi.json, which the service serves as it is."""
+    """Write openapi.json, which the service serves as it is.
+
+    It takes an import of the whole service, which leaves its bytecode: the first
+    start is as fast as the second.
+    """
     said = run([project_python(root), "-m", "scripts.openapi"], root)
     return "written" if said else "is current"
 
@@ -67,16 +74,6 @@ def tidy(root: Path) -> str:
     run([*ruff, "check", "--fix", "--exit-zero", "--quiet", "."], root)
     run([*ruff, "format", "--quiet", "."], root)
     return "ruff"
-
-
-def compile_bytecode(root: Path) -> str:
-    """Compile what is installed, so that the first start is as fast as the second."""
-    python = project_python(root)
-    library = run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], root
-    )
-    run([python, "-m", "compileall", "-qq", "-j", "0", library.strip(), "src"], root)
-    return "compiled"
 
 
 def commit(root: Path) -> str:
@@ -135,31 +132,40 @@ STEPS: dict[str, Callable[[Path], str]] = {
     "migration": migrate,
     "openapi": describe,
     "format": tidy,
-    "bytecode": compile_bytecode,
     "git": commit,
 }
 
 
+# Processes of their own that do not need each other.
+TOGETHER = {"migration", "openapi"}
+
+
 def finish(root: Path, names: Sequence[str]) -> bool:
-    """Do the steps in order, with a line for each; the first open one ends it.
+    """Do the steps in order, with a line for each; an open one ends it.
 
     What comes later needs what comes before: a commit without the migration and the
     lock file would be no good first commit.
     """
     skipped = os.environ.get(SKIPPED, "").split(",")
-    for name in names:
-        if name in skipped or "all" in skipped:
-            continue
-        started = time.monotonic()
-        try:
-            with _spinning(name):
-                result = STEPS[name](root)
-        except Unfinished as reason:
-            print(f"  open  {name}: {reason}", flush=True)
+    chosen = [n for n in names if n not in skipped and "all" not in skipped]
+    for _, group in itertools.groupby(chosen, lambda name: name in TOGETHER or name):
+        steps = list(group)
+        with _spinning(", ".join(steps)), ThreadPoolExecutor() as pool:
+            told = list(pool.map(lambda name: _step(root, name), steps))
+        print(*told, sep="\n", flush=True)
+        if any(line.startswith(OPEN_STEP) for line in told):
             return False
-        seconds = time.monotonic() - started
-        print(f"  done  {name:<12} {result} ({seconds:.1f} s)", flush=True)
     return True
+
+
+def _step(root: Path, name: str) -> str:
+    """Do a step, and return the line that says how it went."""
+    started = time.monotonic()
+    try:
+        result = STEPS[name](root)
+    except Unfinished as reason:
+        return f"{OPEN_STEP}{name}: {reason}"
+    return f"  done  {name:<12} {result} ({time.monotonic() - started:.1f} s)"
 
 
 @contextlib.contextmanager

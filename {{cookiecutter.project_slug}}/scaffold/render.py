@@ -1,7 +1,8 @@
 """A specification as files: a pure function, the same bytes for the same input."""
 
-import ast
 import functools
+import re
+import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from scaffold.model import Entity, Spec
 from scaffold.view import EntityView
 
 TEMPLATES = Path(__file__).parent / "templates"
+_IMPORT = re.compile(r"(from \S+ )?import ")
 
 
 @dataclass(frozen=True)
@@ -87,26 +89,34 @@ def _finish(path: str, text: str) -> str:
 
 
 def _prune_imports(source: str) -> str:
-    """Drop the imports that nothing uses, so that templates can list them all."""
-    tree = ast.parse(source)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    unused: set[int] = set()
-    header = 0
-    for node in tree.body:
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        header = node.end_lineno or node.lineno
-        names = {alias.asname or alias.name.split(".")[0] for alias in node.names}
-        if not names & used:
-            unused.update(range(node.lineno, header + 1))
+    """Drop the imports that nothing uses, so that templates can list them all.
+
+    Templates write an import on a line of its own.
+    """
+    used = _used_names(symtable.symtable(source, "<rendered>", "exec"))
     lines = source.split("\n")
+    imports = {n: line for n, line in enumerate(lines) if _IMPORT.match(line)}
+    header = max(imports, default=-1) + 1
     kept: list[str] = []
-    for number, line in enumerate(lines[:header], start=1):
-        if number in unused or (not line and kept and not kept[-1]):
+    for number, line in enumerate(lines[:header]):
+        if number in imports and not _imported(line) & used:
             continue
-        kept.append(line)
+        if line or (kept and kept[-1]):
+            kept.append(line)
     while kept and not kept[-1]:
         kept.pop()
     rest = "\n".join(lines[header:]).lstrip("\n")
     gap = 3 if rest.startswith(("class ", "def ", "async ", "@")) else 2
     return "\n".join(kept) + "\n" * gap + rest
+
+
+def _used_names(table: symtable.SymbolTable) -> set[str]:
+    """The names that are read in a scope or in one within it."""
+    used = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
+    return used.union(*map(_used_names, table.get_children()))
+
+
+def _imported(line: str) -> set[str]:
+    """The names that an import binds."""
+    names = line.rpartition("import ")[2].split(", ")
+    return {name.rpartition(" as ")[2].partition(".")[0] for name in names}

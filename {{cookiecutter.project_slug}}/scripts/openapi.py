@@ -1,6 +1,7 @@
 """Writes openapi.json, the committed document of the API: `make openapi`."""
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="only compare it")
     options = parser.parse_args(arguments)
+    gc.disable()  # with hundreds of entities, a sixth of the time: nothing is garbage
     text = render()
     current = DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else ""
     if options.check:
