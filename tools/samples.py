@@ -144,7 +144,7 @@ class Sampler:
             "date": moment.date().isoformat(),
             "date-time": moment.isoformat(),
             "email": f"sample.{number:x}@example.com",
-            "time": moment.time().isoformat(),
+            "time-local": moment.time().isoformat(),
             "uri": f"https://example.com/{number:x}",
             "uuid": str(uuid.UUID(int=self.random.getrandbits(128), version=4)),
         }

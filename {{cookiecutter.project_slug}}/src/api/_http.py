@@ -1,5 +1,6 @@
 """What every route shares: strict JSON bodies, paging, and documented errors."""
 
+import re
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
@@ -7,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import fastapi
 import pydantic
 from fastapi.routing import APIRoute
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +18,8 @@ from src.repositories._paging import CURSOR_PATTERN, Cursor
 from src.services._base import Paging
 
 SchemaT = TypeVar("SchemaT", bound=pydantic.BaseModel)
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class _FromJSON:
@@ -103,7 +106,22 @@ def _paging(
 
 
 PageQuery = Annotated[Paging, fastapi.Depends(_paging)]
-Id = Annotated[uuid.UUID, fastapi.Path(description="The id of the resource.")]
+
+
+def _check_id(value: Any) -> Any:
+    """Refuse the other ways to write a UUID: a resource has one URL."""
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise PydanticCustomError(
+            "uuid_parsing", "Write the id as 0190d1e2-3f4a-7b5c-8d6e-7f8091a2b3c4"
+        )
+    return value
+
+
+Id = Annotated[
+    uuid.UUID,
+    pydantic.BeforeValidator(_check_id),
+    fastapi.Path(description="The id of the resource."),
+]
 
 DESCRIPTIONS = {
     404: "There is no such resource",

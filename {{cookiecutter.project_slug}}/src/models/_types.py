@@ -16,6 +16,7 @@ MAX_JSON_DEPTH = 64
 
 DATE = r"\d{4}-\d{2}-\d{2}"
 TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 OFFSET = r"([Zz]|[+-]\d{2}:?\d{2})"
 # PostgreSQL's timestamptz is wider, but a client in any offset must be able to
 # write the instant down: the first and the last year are left out.
@@ -165,7 +166,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 Integer: TypeAlias = Annotated[int, pydantic.Field(ge=BIGINT_MIN, le=BIGINT_MAX)]
 Decimal: TypeAlias = Annotated[decimal.Decimal, _Digits]
 Date: TypeAlias = Annotated[dt.date, pydantic.BeforeValidator(_read_date)]
-Time: TypeAlias = Annotated[dt.time, pydantic.BeforeValidator(_read_time)]
+# JSON Schema's own format "time" wants an offset, which a time of ours has not.
+Time: TypeAlias = Annotated[
+    dt.time,
+    pydantic.BeforeValidator(_read_time),
+    pydantic.WithJsonSchema(
+        {"type": "string", "format": "time-local", "pattern": LOCAL_TIME}
+    ),
+]
 DateTime: TypeAlias = Annotated[
     dt.datetime,
     pydantic.BeforeValidator(_read_datetime),

@@ -35,7 +35,10 @@ async def get_health(request: Request) -> HealthStatus:
 
 @router.get("/ready", responses={503: {"model": ReadinessStatus}})
 async def get_readiness(request: Request, response: Response) -> ReadinessStatus:
-    """Check the database, its schema, and Redis where it is configured."""
+    """Check the database, its schema, and Redis where it is configured.
+
+    Redis is shown and does not count: requests are served without it.
+    """
     readiness: Readiness = request.app.state.readiness
     ready, checks = await readiness.check()
     response.status_code = 200 if ready else 503
