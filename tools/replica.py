@@ -110,13 +110,14 @@ class Replica:
                 start_new_session=True,
             )
 
-    def wait(self, path: str = "/health/health", status: int = 200) -> float:
-        """Wait until this path answers with this status; return how long it took."""
+    def wait(self, path: str = "/health/health", status: int | None = 200) -> float:
+        """Wait for this status, or for any answer; return how long it took."""
         began = time.monotonic()
         while time.monotonic() - began < PATIENCE:
             if self.process.poll() is not None:
                 raise Ended(f"it ended with {self.process.returncode}:\n{self.said()}")
-            if ask(self.port, path).status == status:
+            found = ask(self.port, path).status
+            if found == status or (status is None and found != LOST):
                 return time.monotonic() - began
             time.sleep(0.05)
         raise Ended(f"{path} does not become {status}:\n{self.said()}")

@@ -4,12 +4,15 @@ import functools
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tools.database import Server
 from tools.project import Project, clean_environment, cookiecutter
 
+HERE = Path(__file__).parent
 NEWEST = os.environ.get("DEVMATRIX_NEWEST") == "1"
 STEPS = ("environment", "migration", "openapi", "format", "git")
 
@@ -55,6 +58,24 @@ def take_newest(project: Project) -> None:
 def baked(bake: Callable[..., Project]) -> Callable[[str], Project]:
     """An example, baked when the first test asks for it, and kept for all others."""
     return functools.cache(lambda name: bake(name, f"example={name}"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL that tests do to what they like, as long as it runs afterwards."""
+    server = Server(tmp_path_factory.mktemp("postgres"), "max_connections=60")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def things(
+    baked: Callable[[str], Project], tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """A project with every type of field and every kind of relation."""
+    path = tmp_path_factory.mktemp("things") / "things"
+    return baked("simple_task_api").with_entities(HERE / "things.json", path)
 
 
 @pytest.fixture(

@@ -90,22 +90,18 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(
-    baked: Callable[[str], Project], tmp_path_factory: pytest.TempPathFactory
+    baked: Callable[[str], Project],
+    server: Server,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """The service on its database; `prepared` is a migrated one to copy."""
     project = baked("simple_task_api")
     folder = tmp_path_factory.mktemp("faults")
-    (folder / "postgres").mkdir()
-    server = Server(folder / "postgres", "max_connections=40")
-    server.start()
-    try:
-        prepared = {"DATABASE_URL": server.create("prepared")}
-        project.run(project.python, "-m", "src.migrate", environment=prepared)
-        settings = {"DATABASE_URL": server.create("faults", "prepared")}
-        with replica(project, folder / "service.log", settings) as service:
-            yield World(project, server, service, folder)
-    finally:
-        server.stop()
+    prepared = {"DATABASE_URL": server.create("prepared")}
+    project.run(project.python, "-m", "src.migrate", environment=prepared)
+    settings = {"DATABASE_URL": server.create("faults", "prepared")}
+    with replica(project, folder / "service.log", settings) as service:
+        yield World(project, server, service, folder)
 
 
 @pytest.fixture
