@@ -1,11 +1,17 @@
 """Programs of Debian's packages: found, installed where that is asked, or missed."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 ASKED = "INSTALL_ENGINE"
+LOCK = Path(tempfile.gettempdir()) / "devmatrix-apt.lock"
 
 
 class Missing(Exception):
@@ -29,8 +35,17 @@ def install(*packages: str, why: str) -> None:
         raise Missing(f"{why} is not installed; {ASKED}=1 installs it, as root")
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise Missing(f"{why} is not installed, and only root can do so, on Debian")
-    _update()
-    _apt("install", "--no-install-recommends", *packages)
+    with _alone():
+        _update()
+        _apt("install", "--no-install-recommends", *packages)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Several workers may miss something; apt gives up where another one is at it."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @cache
@@ -39,7 +54,8 @@ def _update() -> None:
 
 
 def _apt(*words: str) -> None:
-    command = ["apt-get", "--yes", "--quiet", *words]
+    patience = "DPkg::Lock::Timeout=120"  # somebody else's apt
+    command = ["apt-get", "--yes", "--quiet", "--option", patience, *words]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command,

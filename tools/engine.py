@@ -1,6 +1,7 @@
 """A container engine for the tests: the machine's own, or one that we start and end."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from tools.project import MINUTE, clean_environment, end
 
 PATIENCE = 30.0
 PACKAGES = ("docker.io", "mmdebstrap")
+GIVEN = "CONTAINER_ENGINE"
 COMPOSE = Path(sys.executable).with_name("docker-compose")
 # No bridge of its own and no firewall rules: nothing outside of the folder changes.
 OPTIONS = (
@@ -34,8 +36,15 @@ class CommandFailed(Exception):
 class Engine:
     """Where `docker` and `docker compose` work."""
 
-    environment: Mapping[str, str]
+    settings: Mapping[str, str]  # what finds it, on top of the usual environment
     ours: bool  # then it has neither a registry nor a network for builds
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**clean_environment(), **self.settings}
+
+    def to_text(self) -> str:
+        return json.dumps({"settings": self.settings, "ours": self.ours})
 
     def docker(self, *words: str, minutes: float = 10, data: bytes = b"") -> str:
         return self.run("docker", *words, minutes=minutes, data=data)
@@ -65,46 +74,56 @@ class Engine:
         return output
 
 
+def given() -> Engine:
+    """The engine that `python -m tools.containers` has found or started."""
+    text = os.environ.get(GIVEN)
+    if text is None:
+        raise debian.Missing("no engine is given: make test-containers finds one")
+    return Engine(**json.loads(text))
+
+
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Engine]:
     """The machine's engine if there is one, else our own for as long as this lasts."""
-    environment = {**clean_environment(), "DOCKER_CONFIG": str(folder / "config")}
-    environment.update(DOCKER_BUILDKIT="0", COMPOSE_ANSI="never")
     plugin = folder / "config" / "cli-plugins" / "docker-compose"
     plugin.parent.mkdir(parents=True)
     plugin.symlink_to(COMPOSE)
-    if _answers(environment):
-        del environment["DOCKER_BUILDKIT"]
-        yield Engine(environment, ours=False)
+    settings = {"DOCKER_CONFIG": str(folder / "config"), "COMPOSE_ANSI": "never"}
+    machines = Engine(settings, ours=False)
+    if _answers(machines):
+        yield machines
         return
-    with _own(folder, environment) as engine:
-        yield engine
+    if not (shutil.which("dockerd") and shutil.which("mmdebstrap")):
+        debian.install(*PACKAGES, why="a container engine")
+    settings.update(
+        DOCKER_BUILDKIT="0",
+        DOCKER_HOST=f"unix://{folder}/docker.sock",
+        # Debian's client, which builds without a plugin, before any other.
+        PATH=f"/usr/bin{os.pathsep}{os.environ['PATH']}",
+    )
+    ours = Engine(settings, ours=True)
+    with _daemon(folder, ours):
+        yield ours
+        _remove_all(ours)
 
 
 @contextlib.contextmanager
-def _own(folder: Path, environment: dict[str, str]) -> Iterator[Engine]:
-    if not (shutil.which("dockerd") and shutil.which("mmdebstrap")):
-        debian.install(*PACKAGES, why="a container engine")
-    environment["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
-    # Debian's client, which builds without a plugin, before any other.
-    environment["PATH"] = f"/usr/bin{os.pathsep}{environment['PATH']}"
+def _daemon(folder: Path, engine: Engine) -> Iterator[None]:
     options = [f"{option}={folder / name}" for option, name in PLACES.items()]
     log = folder / "dockerd.log"
     with log.open("ab") as output:
         daemon = subprocess.Popen(
-            ["dockerd", *OPTIONS, *options, "--host", environment["DOCKER_HOST"]],
+            ["dockerd", *OPTIONS, *options, "--host", engine.settings["DOCKER_HOST"]],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        if not _comes_up(daemon, environment):
+        if not _comes_up(daemon, engine):
             last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
             raise debian.Missing(f"dockerd does not start on this machine:\n{last}")
-        engine = Engine(environment, ours=True)
-        yield engine
-        _remove_all(engine)
+        yield
     finally:
         end(daemon)
         subprocess.run(
@@ -112,28 +131,26 @@ def _own(folder: Path, environment: dict[str, str]) -> Iterator[Engine]:
         )
 
 
-def _comes_up(daemon: subprocess.Popen[bytes], environment: Mapping[str, str]) -> bool:
+def _comes_up(daemon: subprocess.Popen[bytes], engine: Engine) -> bool:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and daemon.poll() is None:
-        if _answers(environment):
+        if _answers(engine):
             return True
         time.sleep(0.2)
     return False
 
 
-def _answers(environment: Mapping[str, str]) -> bool:
-    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+def _answers(engine: Engine) -> bool:
     try:
-        done = subprocess.run(
-            command, env=dict(environment), capture_output=True, timeout=MINUTE
-        )
-    except OSError:
+        engine.docker("version", "--format", "{{.Server.Version}}", minutes=1)
+    except (OSError, CommandFailed):
         return False
-    return done.returncode == 0
+    return True
 
 
 def _remove_all(engine: Engine) -> None:
-    """A daemon that ends leaves its containers running."""
+    """A daemon that ends leaves its containers running, and its bridges up."""
     left = engine.docker("ps", "--all", "--quiet").split()
     if left:
         engine.docker("rm", "--force", "--volumes", *left)
+    engine.docker("network", "prune", "--force")

@@ -13,6 +13,7 @@ from typing import Any
 from tools.project import HOST, clean_environment, end, free_port, wait_until_healthy
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DEV = re.compile(r"^make dev(?: +# .*)?\n", re.MULTILINE)
 NAMED_FILE = re.compile(r"`([\w/.]+\.\w+)`")
 MINUTE = 60.0
 
@@ -66,15 +67,15 @@ class Reader:
 
     def _type(self, text: str) -> None:
         commands = text.replace(f"{HOST}:8000", f"{HOST}:{self.port}")
-        before, dev, after = commands.partition("make dev\n")
+        before, *after = DEV.split(commands, maxsplit=1)
         if before and not before.startswith("curl "):
             self._stop()
         if before:
             self._run(before)
-        if dev:
-            self._serve()
         if after:
-            self._run(after)
+            self._serve()
+        if any(after):
+            self._run(after[0])
 
     def _run(self, commands: str, text: str = "") -> None:
         """Run them in bash, which says where it ended."""

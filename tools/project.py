@@ -20,7 +20,10 @@ HOST = "127.0.0.1"
 PATIENCE = 90.0  # seconds for a busy machine; an idle one needs two or three
 MINUTE = 60.0
 # What is set for our own tools would change how a project's behave.
-FOREIGN = ("COV_", "DATABASE_URL", "MAKE", "MFLAGS", "PYTEST", "PYTHON", "VIRTUAL_ENV")
+FOREIGN = (
+    *("ARGS", "COV_", "DATABASE_URL", "MAKE", "MFLAGS", "PYTEST", "PYTHON"),
+    "VIRTUAL_ENV",
+)
 
 
 class Ended(Exception):

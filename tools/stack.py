@@ -20,8 +20,11 @@ TEST = "docker/docker-compose.test.yml"
 PORTS = ("APP_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 NOT_TO_BE_HAD = ("grafana",)  # no package carries its server
 DOCKER = ROOT / "{{cookiecutter.project_slug}}" / "docker"
-# Our own engine has no network for builds but the machine's.
-BUILDS = "services: {{{service}: {{build: {{network: host}}}}}}\n"
+# Our own engine has no network for builds but the machine's, and lacks an image.
+ADAPTED = {
+    "app": "services: {app: {build: {network: host}}, grafana: !reset null}\n",
+    "test": "services: {test: {build: {network: host}}}\n",
+}
 
 
 def published_images() -> set[str]:
@@ -48,13 +51,20 @@ class Stack:
     @property
     def services(self) -> list[str]:
         """Those that can run here."""
-        every = self.compose("config", "--services").split()
-        missing = NOT_TO_BE_HAD if self.engine.ours else ()
-        return [name for name in every if not name.startswith(missing)]
+        return self.compose("config", "--services").split()
+
+    @property
+    def command(self) -> list[str]:
+        """`docker compose` with the stack's files."""
+        named = [word for file in self.files for word in ("--file", file)]
+        return ["docker", "compose", *named]
 
     def compose(self, *words: str, minutes: float = 10) -> str:
-        named = [word for file in self.files for word in ("--file", file)]
-        return self.shell("docker", "compose", *named, *words, minutes=minutes)
+        return self.shell(*self.command, *words, minutes=minutes)
+
+    def make(self, target: str) -> str:
+        """Run a target of the project's Makefile on this stack."""
+        return self.shell("make", target, f"COMPOSE={' '.join(self.command)}")
 
     def shell(self, *command: str, minutes: float = 10) -> str:
         """Run a command in the project's folder."""
@@ -65,7 +75,7 @@ class Stack:
     def up(self, *services: str) -> None:
         """Start the services, or all of them, and wait until they are healthy."""
         options = ["--detach", "--wait", "--wait-timeout", "180", "--no-build"]
-        self.compose("up", *options, *(services or self.services))
+        self.compose("up", *options, *services)
 
     def down(self, *options: str) -> None:
         self.compose("down", *options)
@@ -111,7 +121,7 @@ def of(engine: Engine, pack: Pack, files: Iterable[str], service: str = "app") -
     names = [*files]
     if engine.ours:
         override: Path = pack.path.with_name(f"builds-{service}.yml")
-        override.write_text(BUILDS.format(service=service), encoding="utf-8")
+        override.write_text(ADAPTED[service], encoding="utf-8")
         names.append(str(override))
     settings = {name: str(free_port()) for name in PORTS}
     return Stack(engine, pack, tuple(names), settings)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tools import debian, poetry
-from tools.engine import Engine
+from tools.engine import CommandFailed, Engine
 from tools.project import ROOT
 
 IMAGES = ROOT / "tests" / "containers" / "images"
@@ -34,6 +34,10 @@ def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
     """Make a stand-in for each of these images, under its own name."""
     system = make_system(folder / "debian")
     _import(engine, system, SYSTEM, {})
+    try:
+        engine.docker("run", "--rm", "--network=none", SYSTEM, "true")
+    except CommandFailed as reason:
+        raise debian.Missing(f"this machine runs no containers: {reason}") from None
     for image in sorted(images):
         name, _, tag = image.partition(":")
         if name == "python":

@@ -4,26 +4,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools import debian, engine, packs, stack, standins
+from tools import debian, engine, packs, stack
 from tools.engine import Engine
 from tools.packs import Pack
 from tools.stack import Stack
 
+# A worker for each of them, where there are several.
+PACKS = [
+    pytest.param(manager, marks=pytest.mark.xdist_group(f"containers-{manager}"))
+    for manager in packs.MANAGERS
+]
+
 
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The machine's engine, or our own with stand-ins for published images."""
+def docker() -> Engine:
+    """The engine that `make test-containers` has found or started."""
     try:
-        with engine.running(tmp_path_factory.mktemp("engine")) as found:
-            if found.ours:
-                folder = tmp_path_factory.mktemp("images")
-                standins.make(found, stack.published_images(), folder)
-            yield found
+        return engine.given()
     except debian.Missing as reason:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session", params=packs.MANAGERS)
+@pytest.fixture(scope="session", params=PACKS)
 def pack(
     request: pytest.FixtureRequest,
     docker: Engine,

@@ -23,7 +23,7 @@ from tools.stack import Stack
 # Once will do: the service and the files are the same for both package managers.
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("containers"),
+    pytest.mark.xdist_group("containers-uv"),
     pytest.mark.parametrize("pack", ["uv"], indirect=True, scope="session"),
 ]
 
@@ -117,10 +117,9 @@ def test_a_release_loses_no_request(scaled: Stack) -> None:
     _, _, section = page.partition("## A release without a failed request")
     release = next(block.text for block in blocks(section) if block.language == "sh")
     if scaled.engine.ours:  # its builds need one more file
-        named = " ".join(f"--file {file}" for file in scaled.files)
         head, _, rest = release.partition("\n")
         assert head.startswith("stack=")
-        release = f'stack="docker compose {named}"\n{rest}'
+        release = f'stack="{" ".join(scaled.command)}"\n{rest}'
     path = scaled.pack.path / "src" / "main.py"
     path.write_text(path.read_text() + "\n# A release.\n")
     before = set(scaled.containers("app"))

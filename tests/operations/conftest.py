@@ -7,8 +7,14 @@ import pytest
 from tools import debian, packs
 from tools.packs import Pack
 
+# A worker for each of them, where there are several.
+PACKS = [
+    pytest.param(manager, marks=pytest.mark.xdist_group(f"operations-{manager}"))
+    for manager in packs.MANAGERS
+]
 
-@pytest.fixture(scope="session", params=packs.MANAGERS)
+
+@pytest.fixture(scope="session", params=PACKS)
 def pack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Pack:
