@@ -1,25 +1,18 @@
 """The files around the service, judged by those who know their kind."""
 
-import json
-import os
 import re
-import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tools import dashboards
+from tools.linters import BIN, compose, tool
 from tools.packs import Pack
 from tools.project import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
+pytestmark = pytest.mark.slow
 
-BIN = Path(sys.executable).parent
 COMPOSE = ("docker-compose.yml", "docker-compose.scale.yml", "docker-compose.test.yml")
 LINE_LENGTH = 140  # a query stays on its line
 YAMLLINT = f"""
@@ -31,38 +24,12 @@ rules:
   line-length: {{max: {LINE_LENGTH}, allow-non-breakable-words: true}}
   truthy: {{check-keys: false}}
 """
-GRAFANA_MODEL = """\
-import type { Dashboard } from '@grafana/schema';
-// JSON has an enum's value where TypeScript wants its member.
-type Plain<T> = T extends string ? `${T}`
-  : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
-"""
-
-
-def tool(pack: Pack, name: str, *words: str) -> str:
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # actionlint looks for shellcheck
-    return pack.project.run(str(BIN / name), *words, environment={"PATH": path})
-
-
-def compose(pack: Pack, *files: str) -> dict[str, Any]:
-    """The configuration as Compose understands it, with every variable in place."""
-    named = [word for file in files for word in ("--file", f"docker/{file}")]
-    text = tool(pack, "docker-compose", *named, "config", "--format", "json")
-    configuration: dict[str, Any] = json.loads(text)
-    return configuration
 
 
 def yaml_files(pack: Pack) -> list[str]:
     tracked = pack.run("git", "ls-files", "*.yml", "*.yaml").split()
     assert len(tracked) > 8
     return tracked
-
-
-def rules(pack: Pack) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = []
-    for path in sorted((pack.path / "docker/prometheus/rules").glob("*.yml")):
-        groups += yaml.safe_load(path.read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
 
 
 def test_the_dockerfile_is_clean(pack: Pack) -> None:
@@ -104,8 +71,10 @@ def test_passwords_are_the_projects_own(pack: Pack) -> None:
     assert len(chosen) == len(set(chosen)) == 3
     assert path.stat().st_mode & 0o77 == 0
     assert pack.run("git", "ls-files", "docker/.env", ".env") == ""
-    for file in pack.run("git", "ls-files").splitlines():
-        text = (pack.path / file).read_bytes()
+    tracked = [pack.path / file for file in pack.run("git", "ls-files").splitlines()]
+    answers = (Path.home() / ".cookiecutter_replay").glob("*.json")
+    for file in [*tracked, *answers]:
+        text = file.read_bytes()
         assert not any(password.encode() in text for password in chosen), file
 
 
@@ -173,103 +142,3 @@ def test_every_commit_would_pass_its_hooks(pack: Pack) -> None:
 def test_shell_scripts_are_clean() -> None:
     scripts = [ROOT / ".ci" / "run", *ROOT.glob("tests/containers/images/*/start")]
     subprocess.run([BIN / "shellcheck", *scripts], check=True)
-
-
-def test_prometheus_takes_its_files(pack: Pack, program: Callable[..., str]) -> None:
-    promtool = program("promtool", "prometheus")
-    folder = pack.path / "docker"
-    pack.run(promtool, "check", "config", str(folder / "prometheus.yml"))
-    tests = sorted(map(str, (folder / "prometheus/tests").glob("*.yml")))
-    assert tests
-    pack.run(promtool, "test", "rules", *tests)
-
-
-def test_every_alert_has_a_test_and_a_runbook(pack: Pack) -> None:
-    tests = "".join(
-        path.read_text() for path in (pack.path / "docker/prometheus/tests").iterdir()
-    )
-    page = (pack.path / "docs" / "operations.md").read_text()
-    alerts = [rule for rule in rules(pack) if "alert" in rule]
-    assert len(alerts) > 5
-    for rule in alerts:
-        name = rule["alert"]
-        assert f"alertname: {name}\n" in tests, name
-        assert f"\n### {name}\n" in page, name
-        assert f"| [{name}](#{name.lower()}) |" in page, name
-        anchor = f"docs/operations.md#{name.lower()}"
-        assert rule["annotations"]["runbook"] == anchor
-        assert rule["labels"]["severity"] in ("page", "ticket")
-
-
-def test_dashboards_are_laid_out(pack: Pack) -> None:
-    folder = pack.path / "docker" / "grafana"
-    sources = yaml.safe_load((folder / "datasources/prometheus.yml").read_text())
-    uids = {source["uid"] for source in sources["datasources"]}
-    page = (pack.path / "docs" / "operations.md").read_text()
-    boards = dashboards.load(folder / "dashboards")
-    assert len({board["uid"] for board in boards.values()}) == len(boards) > 1
-    for board in boards.values():
-        ids = [panel["id"] for panel in board["panels"]]
-        assert len(ids) == len(set(ids))
-        cells = [cell for panel in board["panels"] for cell in _cells(panel)]
-        assert len(cells) == len(set(cells)), "panels overlap"
-        assert max(x for x, _ in cells) < 24
-        for panel in dashboards.panels(board):
-            assert f"| {panel['title']} |" in page
-            assert panel["description"] in page
-            for part in (panel, *panel["targets"]):
-                assert part["datasource"]["uid"] in uids
-
-
-def _cells(panel: dict[str, Any]) -> list[tuple[int, int]]:
-    box = panel["gridPos"]
-    return [
-        (x, y)
-        for x in range(box["x"], box["x"] + box["w"])
-        for y in range(box["y"], box["y"] + box["h"])
-    ]
-
-
-def test_dashboards_are_of_grafanas_types(
-    pack: Pack, program: Callable[..., str], tmp_path: Path
-) -> None:
-    """The model of the very Grafana that docker-compose.yml names."""
-    npm = program("npm")
-    grafana = compose(pack, *COMPOSE[:1])["services"]["grafana"]["image"]
-    schema = f"@grafana/schema@{grafana.partition(':')[2]}"
-    install = [npm, "install", "--no-audit", "--no-fund", "--no-save"]
-    done = subprocess.run(
-        [*install, schema, "typescript@5.9.3"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.skip(f"npm cannot install {schema}: {done.stderr[-300:]}")
-    boards = dashboards.load(pack.path / "docker/grafana/dashboards")
-    for name, board in boards.items():
-        text = f"export const board: Plain<Dashboard> = {json.dumps(board, indent=1)};"
-        (tmp_path / f"{name}.ts").write_text(f"{GRAFANA_MODEL}{text}\n")
-    _compile(tmp_path)
-    broken = text.replace('"refresh": 2', '"refresh": "sometimes"')
-    (tmp_path / "broken.ts").write_text(f"{GRAFANA_MODEL}{broken}\n")
-    with pytest.raises(AssertionError, match="VariableRefresh"):
-        _compile(tmp_path)
-
-
-def _compile(folder: Path) -> None:
-    options = "--noEmit --strict --skipLibCheck --target es2022 --module nodenext"
-    node = shutil.which("node")
-    assert node
-    done = subprocess.run(
-        [
-            node,
-            "node_modules/typescript/bin/tsc",
-            *options.split(),
-            *(path.name for path in folder.glob("*.ts")),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout

@@ -9,7 +9,7 @@ from tools import workflow
 from tools.packs import Pack
 from tools.project import HOST
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
+pytestmark = pytest.mark.slow
 
 
 def test_the_test_job_passes(pack: Pack, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The service, PostgreSQL, Redis and Prometheus on loopback, with the shipped files."""
 
 import contextlib
+import json
 import re
 import subprocess
 import time
@@ -18,10 +19,10 @@ from scripts.postgres import EmbeddedPostgres
 from tools import dashboards
 from tools.dashboards import Prometheus
 from tools.packs import Pack
-from tools.project import HOST, PATIENCE, end, free_port, wait_until_healthy
+from tools.project import HOST, PATIENCE, Ended, end, free_port, wait_until_healthy
 from tools.smoke import smoke
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
+pytestmark = pytest.mark.slow
 
 TRAFFIC = 12.0  # seconds
 
@@ -36,25 +37,41 @@ class Stack:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Servers:
+    """The programs that stand beside the service."""
+
+    redis: str
+    prometheus: str
+
+
+@pytest.fixture(scope="session")
+def servers(program: Callable[..., str]) -> Servers:
+    return Servers(program("redis-server"), program("prometheus"))
+
+
 @pytest.fixture(scope="module")
 def stack(
-    pack: Pack,
-    program: Callable[..., str],
-    tmp_path_factory: pytest.TempPathFactory,
+    pack: Pack, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """All of it, after a little traffic."""
-    redis, server = program("redis-server"), program("prometheus")
-    folder = tmp_path_factory.mktemp("stack")
-    with contextlib.ExitStack() as running, (folder / "log").open("ab") as log:
+    with running(pack, servers, tmp_path_factory.mktemp("stack")) as started:
+        make_traffic(started.service)
+        yield started
 
-        def run(*command: str) -> subprocess.Popen[bytes]:
+
+@contextlib.contextmanager
+def running(pack: Pack, servers: Servers, folder: Path) -> Iterator[Stack]:
+    """The service on a new PostgreSQL, a Redis, and a Prometheus that scrapes it."""
+    with contextlib.ExitStack() as started, (folder / "log").open("ab") as log:
+
+        def run(*command: str) -> None:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-            running.callback(end, process)
-            return process
+            started.callback(end, process)
 
-        database = running.enter_context(EmbeddedPostgres())
+        database = started.enter_context(EmbeddedPostgres())
         ports = [free_port() for _ in range(3)]
-        run(redis, "--port", str(ports[0]), "--bind", HOST, "--save", "")
+        run(servers.redis, "--port", str(ports[0]), "--bind", HOST, "--save", "")
         environment = {
             "DATABASE_URL": database.url,
             "REDIS_URL": f"redis://{HOST}:{ports[0]}/0",
@@ -66,21 +83,31 @@ def stack(
         service = pack.project.start(
             "src.migrate", "--then-serve", environment=environment
         )
-        running.callback(end, service)
+        started.callback(end, service)
         url = f"http://{HOST}:{ports[1]}"
         wait_until_healthy(service, url)
         settings = folder / "prometheus.yml"
         settings.write_text(yaml.safe_dump(configuration(pack, ports[1])))
         run(
-            server,
+            servers.prometheus,
             f"--config.file={settings}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={HOST}:{ports[2]}",
         )
         prometheus = Prometheus(f"http://{HOST}:{ports[2]}")
-        started = time.time()
-        make_traffic(url)
-        yield Stack(url, prometheus, started, folder)
+        wait_until_scraped(prometheus)
+        yield Stack(url, prometheus, time.time(), folder)
+
+
+def wait_until_scraped(prometheus: Prometheus) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):  # it is starting
+            (target,) = prometheus.get("targets")["activeTargets"]
+            if target["health"] != "unknown":
+                return
+        time.sleep(0.1)
+    raise Ended("Prometheus scrapes nothing")
 
 
 def configuration(pack: Pack, port: int) -> dict[str, Any]:
@@ -145,3 +172,29 @@ def test_every_rule_is_loaded_and_evaluated(stack: Stack) -> None:
         assert has_points(stack, name), name
     firing = stack.prometheus.get("alerts")["alerts"]
     assert firing == []
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [pytest.param("uv", marks=pytest.mark.xdist_group("operations-uv"))],
+    indirect=True,
+    scope="session",
+)
+def test_a_new_entity_is_on_the_dashboards(
+    pack: Pack, servers: Servers, tmp_path: Path
+) -> None:
+    """Before anything happens to it, and without a change of the dashboards."""
+    path = pack.path / "entities.json"
+    spec = json.loads(path.read_text())
+    fields = [{"name": "label", "type": "string", "required": True}]
+    spec["entities"].append({"name": "Drone", "fields": fields})
+    path.write_text(json.dumps(spec))
+    pack.run("make", "entities", "ARGS=--allow-dirty")
+    boards = dashboards.load(pack.path / "docker/grafana/dashboards")
+    with running(pack, servers, tmp_path) as started:
+        board = boards["entities.json"]
+        shown = dict(dashboards.queries(board, started.prometheus))
+        assert has_points(started, shown["drones"])
+    assert pack.run("git", "status", "--porcelain", "docker") == ""
+    pack.run("git", "stash", "--include-untracked", "--quiet")
+    pack.run("git", "stash", "drop", "--quiet")

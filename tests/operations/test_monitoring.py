@@ -1,0 +1,186 @@
+"""Prometheus' and Grafana's files: rules, dashboards, and the page that explains them."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tools import dashboards
+from tools.linters import compose
+from tools.packs import Pack
+
+pytestmark = pytest.mark.slow
+
+STACK = "docker-compose.yml"
+GRAFANA_MODEL = """\
+import type { Dashboard } from '@grafana/schema';
+// JSON has an enum's value where TypeScript wants its member.
+type Plain<T> = T extends string ? `${T}`
+  : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
+"""
+
+
+def rules(pack: Pack) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    for path in sorted((pack.path / "docker/prometheus/rules").glob("*.yml")):
+        groups += yaml.safe_load(path.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_prometheus_takes_its_files(pack: Pack, program: Callable[..., str]) -> None:
+    promtool = program("promtool", "prometheus")
+    folder = pack.path / "docker"
+    pack.run(promtool, "check", "config", str(folder / "prometheus.yml"))
+    tests = sorted(map(str, (folder / "prometheus/tests").glob("*.yml")))
+    assert tests
+    pack.run(promtool, "test", "rules", *tests)
+
+
+def page_rows(pack: Pack, heading: str) -> dict[str, list[str]]:
+    """The rows of the table under a heading of docs/operations.md, by first cell."""
+    text = (pack.path / "docs" / "operations.md").read_text()
+    section = text.partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    lines = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
+    rows = [line.split(" | ") for line in lines[1:]]
+    assert all(len(row) == len(lines[0].split(" | ")) for row in rows), heading
+    assert all(cell.strip() for row in rows for cell in row), heading
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_every_alert_has_a_test_and_a_runbook(pack: Pack) -> None:
+    tests = "".join(
+        path.read_text() for path in (pack.path / "docker/prometheus/tests").iterdir()
+    )
+    page = (pack.path / "docs" / "operations.md").read_text()
+    listed = page_rows(pack, "## Alerts")
+    alerts = [rule for rule in rules(pack) if "alert" in rule]
+    assert len(listed) == len(alerts) > 5
+    for rule in alerts:
+        name, severity = rule["alert"], rule["labels"]["severity"]
+        assert f"alertname: {name}\n" in tests, name
+        assert f"\n### {name}\n" in page, name
+        _, query, *_, told = listed[f"[{name}](#{name.lower()})"]
+        named = re.findall(r"`([a-z_:0-9]+)`", query)
+        assert named, name
+        assert all(metric in rule["expr"] for metric in named), name
+        assert told == severity in ("page", "ticket")
+        anchor = f"docs/operations.md#{name.lower()}"
+        assert rule["annotations"]["runbook"] == anchor
+
+
+def test_every_panel_is_explained(pack: Pack) -> None:
+    for board in dashboards.load(pack.path / "docker/grafana/dashboards").values():
+        listed = page_rows(pack, f"### {board['title']}")
+        panels = list(dashboards.panels(board))
+        assert list(listed) == [panel["title"] for panel in panels]
+        for panel in panels:
+            question, query, *_ = listed[panel["title"]]
+            assert question == panel["description"]
+            asked = " ".join(target["expr"] for target in panel["targets"])
+            for metric in re.findall(r"`([a-z_:0-9]+)`", query):
+                assert metric in asked, panel["title"]
+
+
+def test_grafana_finds_its_files(pack: Pack) -> None:
+    """Its provisioning has no validator: the paths, and the keys that it knows."""
+    grafana = compose(pack, STACK)["services"]["grafana"]
+    mounted = {
+        volume["target"]: Path(volume["source"])
+        for volume in grafana["volumes"]
+        if volume["type"] == "bind"
+    }
+    provisioning = "/etc/grafana/provisioning"
+    settings = [
+        yaml.safe_load(path.read_text())
+        for kind in ("datasources", "dashboards")
+        for path in mounted[f"{provisioning}/{kind}"].glob("*.yml")
+    ]
+    assert [sorted(each) for each in settings] == [
+        ["apiVersion", "datasources"],
+        ["apiVersion", "providers"],
+    ]
+    (source,), (provider,) = settings[0]["datasources"], settings[1]["providers"]
+    assert source["url"] == "http://prometheus:9090"
+    assert provider["type"] == "file"
+    folder = mounted[provider["options"]["path"]]
+    variable = "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"
+    home = Path(grafana["environment"][variable])
+    assert home.parent == Path(provider["options"]["path"])
+    assert (folder / home.name).exists()
+
+
+def test_dashboards_are_laid_out(pack: Pack) -> None:
+    folder = pack.path / "docker" / "grafana"
+    sources = yaml.safe_load((folder / "datasources/prometheus.yml").read_text())
+    uids = {source["uid"] for source in sources["datasources"]}
+    boards = dashboards.load(folder / "dashboards")
+    assert len({board["uid"] for board in boards.values()}) == len(boards) > 1
+    for board in boards.values():
+        ids = [panel["id"] for panel in board["panels"]]
+        assert len(ids) == len(set(ids))
+        cells = [cell for panel in board["panels"] for cell in _cells(panel)]
+        assert len(cells) == len(set(cells)), "panels overlap"
+        assert max(x for x, _ in cells) < 24
+        for panel in dashboards.panels(board):
+            for part in (panel, *panel["targets"]):
+                assert part["datasource"]["uid"] in uids
+
+
+def _cells(panel: dict[str, Any]) -> list[tuple[int, int]]:
+    box = panel["gridPos"]
+    return [
+        (x, y)
+        for x in range(box["x"], box["x"] + box["w"])
+        for y in range(box["y"], box["y"] + box["h"])
+    ]
+
+
+def test_dashboards_are_of_grafanas_types(
+    pack: Pack, program: Callable[..., str], tmp_path: Path
+) -> None:
+    """The model of the very Grafana that docker-compose.yml names."""
+    npm = program("npm")
+    grafana = compose(pack, STACK)["services"]["grafana"]["image"]
+    schema = f"@grafana/schema@{grafana.partition(':')[2]}"
+    install = [npm, "install", "--no-audit", "--no-fund", "--no-save"]
+    done = subprocess.run(
+        [*install, schema, "typescript@5.9.3"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.skip(f"npm cannot install {schema}: {done.stderr[-300:]}")
+    boards = dashboards.load(pack.path / "docker/grafana/dashboards")
+    for name, board in boards.items():
+        text = f"export const board: Plain<Dashboard> = {json.dumps(board, indent=1)};"
+        (tmp_path / f"{name}.ts").write_text(f"{GRAFANA_MODEL}{text}\n")
+    _compile(tmp_path)
+    broken = text.replace('"refresh": 2', '"refresh": "sometimes"')
+    (tmp_path / "broken.ts").write_text(f"{GRAFANA_MODEL}{broken}\n")
+    with pytest.raises(AssertionError, match="VariableRefresh"):
+        _compile(tmp_path)
+
+
+def _compile(folder: Path) -> None:
+    options = "--noEmit --strict --skipLibCheck --target es2022 --module nodenext"
+    node = shutil.which("node")
+    assert node
+    done = subprocess.run(
+        [
+            node,
+            "node_modules/typescript/bin/tsc",
+            *options.split(),
+            *(path.name for path in folder.glob("*.ts")),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,73 @@
+"""The project's README: what it says to type works."""
+
+import re
+import shutil
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from scripts.postgres import EmbeddedPostgres
+from tools.packs import Pack
+from tools.pages import Reader, blocks
+from tools.project import HOST, Project, end, free_port, wait_until_healthy
+
+pytestmark = pytest.mark.slow
+
+ELSEWHERE = {
+    "make docker-up": "tests/containers/test_containers.py",
+    "make docker-down": "tests/containers/test_containers.py",
+    "make check": "tests/live/test_service.py",
+    "make test": "tests/live/test_service.py",
+    "make upgrade": "tests/live/test_entities.py",
+}
+SHIPPED = ("alembic", "alembic.ini", "openapi.json", "src")
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [pytest.param("uv", marks=pytest.mark.xdist_group("operations-uv"))],
+    indirect=True,
+    scope="session",
+)
+def test_every_command_works(pack: Pack, tmp_path: Path) -> None:
+    """In a clone, as for somebody who has just come."""
+    pack.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    page = blocks((pack.path / "README.md").read_text())
+    typed = [one.text.splitlines() for one in page if one.language == "sh"]
+    lines = [re.sub(" +# .*", "", line) for block in typed for line in block]
+    assert set(ELSEWHERE) < set(lines)
+    script = "\n".join(line for line in lines if line not in ELSEWHERE)
+    reader = Reader(tmp_path / "clone")
+    reader.follow(f"```sh\n{script}\n```\n")
+    assert '"status":"ready"' in "".join(reader.said)
+
+
+def test_it_is_deployed_without_containers(pack: Pack, tmp_path: Path) -> None:
+    """With what the README names, and nothing else of the project."""
+    page = (pack.path / "README.md").read_text()
+    (install,) = re.findall(rf"`({pack.manager} sync .*?)`", page)
+    for name in (*SHIPPED, "pyproject.toml", f"{pack.manager}.lock", "poetry.toml"):
+        source = pack.path / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name)
+        elif source.exists():
+            shutil.copy(source, tmp_path)
+    deployed = Pack(Project(tmp_path), pack.manager, pack.environment)
+    deployed.run(*install.split())
+    programs = {path.name for path in (tmp_path / ".venv" / "bin").iterdir()}
+    assert "alembic" in programs
+    assert "pytest" not in programs
+    port = free_port()
+    with EmbeddedPostgres() as server:
+        settings = {"DATABASE_URL": server.url, "HOST": HOST, "PORT": str(port)}
+        deployed.project.run(
+            ".venv/bin/alembic", "upgrade", "head", environment=settings
+        )
+        service = deployed.project.start("src", environment=settings)
+        try:
+            url = f"http://{HOST}:{port}"
+            wait_until_healthy(service, url)
+            assert urllib.request.urlopen(f"{url}/health/ready").status == 200
+        finally:
+            assert end(service) == 0
