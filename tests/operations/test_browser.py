@@ -1,0 +1,72 @@
+"""The API's own pages in a real browser, which alone knows what a policy forbids."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools import packs
+from tools.packs import Pack
+from tools.project import PATIENCE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# One of the two projects is enough: their pages are the same.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group(f"operations-{packs.MANAGERS[0]}"),
+    pytest.mark.parametrize("pack", [packs.MANAGERS[0]], indirect=True),
+]
+
+# Root has no sandbox; and the browser shall talk to nobody of its own accord.
+OPTIONS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
+OPTIONS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
+
+
+@pytest.fixture(scope="module")
+def site(
+    pack: Pack, program: Callable[..., str]
+) -> Iterator[tuple[str, "Page", list[str]]]:
+    """The service's address, a browser's page, and all that the browser objects to."""
+    browser = program("chromium")
+    from playwright.sync_api import (
+        sync_playwright,
+    )  # only `make test-operations` has it
+
+    objections: list[str] = []
+    with pack.project.serving() as url, sync_playwright() as play:
+        window = play.chromium.launch(executable_path=browser, args=OPTIONS)
+        page = window.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        page.on("console", lambda line: objections.append(line.text))
+        page.on("pageerror", lambda error: objections.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((url, "data:", "blob:"))
+                else objections.append(f"asks {asked.url}")
+            ),
+        )
+        yield url, page, objections
+        window.close()
+
+
+def test_swagger_tries_a_route(site: tuple[str, "Page", list[str]]) -> None:
+    url, page, objections = site
+    page.goto(f"{url}/docs")
+    page.locator("#operations-orders-orders_list_orders").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    answer = page.locator(".live-responses-table .response-col_status").last
+    assert answer.inner_text().strip() == "200"
+    assert objections == []
+
+
+def test_redoc_shows_every_resource(site: tuple[str, "Page", list[str]]) -> None:
+    url, page, objections = site
+    page.goto(f"{url}/redoc")
+    page.locator('[data-section-id="tag/orders"]').first.wait_for()
+    assert page.locator('[data-section-id^="tag/"] h2').count() >= 13
+    assert objections == []
