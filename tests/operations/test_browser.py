@@ -30,9 +30,8 @@ def site(
 ) -> Iterator[tuple[str, "Page", list[str]]]:
     """The service's address, a browser's page, and all that the browser objects to."""
     browser = program("chromium")
-    from playwright.sync_api import (
-        sync_playwright,
-    )  # only `make test-operations` has it
+    # Here, since only `make test-operations` installs it.
+    from playwright.sync_api import sync_playwright
 
     objections: list[str] = []
     with pack.project.serving() as url, sync_playwright() as play:
