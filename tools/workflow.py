@@ -63,7 +63,7 @@ def _run(script: str, folder: Path, environment: Mapping[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=10 * MINUTE,
+        timeout=20 * MINUTE,
     )
     if done.returncode:
         said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)[-4000:]
