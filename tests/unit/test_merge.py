@@ -618,7 +618,7 @@ def is_sound(root: Path) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-test_later_is_the_same = judged(later_is_the_same, 25)
-test_nothing_is_lost = judged(nothing_is_lost, 40)
+test_later_is_the_same = judged(later_is_the_same, 15)
+test_nothing_is_lost = judged(nothing_is_lost, 25)
 test_later_is_the_same_at_length = pytest.mark.slow(judged(later_is_the_same, 400))
 test_nothing_is_lost_at_length = pytest.mark.slow(judged(nothing_is_lost, 600))
