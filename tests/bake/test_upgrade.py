@@ -1,0 +1,95 @@
+"""A newer template meets a project that somebody works in."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bake.conftest import Generate
+
+TREE = "{{cookiecutter.project_slug}}"
+MINE, THEIRS = "dev: ## Mine\n", "dev: ## Theirs\n"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Me", "-c", "user.email=me@example.com"]
+    return subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Work")
+
+
+def change_target(makefile: Path, line: str) -> None:
+    lines = makefile.read_text().splitlines(keepends=True)
+    lines = [line if one.startswith("dev: ") else one for one in lines]
+    makefile.write_text("".join(lines))
+
+
+@pytest.fixture
+def newer(tmp_path: Path, git_url: str) -> Path:
+    git(tmp_path, "clone", "--quiet", git_url, "newer")
+    return tmp_path / "newer"
+
+
+@pytest.fixture
+def project(tmp_path: Path, newer: Path, generate: Generate) -> Path:
+    arguments = ["--no-input", "--output-dir", str(tmp_path), "project_slug=shop"]
+    done = generate(newer, *arguments, steps=("git",))
+    assert done.returncode == 0, done.stdout
+    return tmp_path / "shop"
+
+
+def upgrade(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", "-m", "scaffold.upgrade", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_conflict_stops_an_upgrade_until_it_is_resolved(
+    project: Path, newer: Path, git_url: str
+) -> None:
+    answers = project / ".devmatrix" / "answers.json"
+    assert json.loads(answers.read_text())["template"] == git_url
+    change_target(project / "Makefile", MINE)
+    commit(project)
+    change_target(newer / TREE / "Makefile", THEIRS)
+    (newer / TREE / "docs" / "news.md").write_text("# News\n")
+    commit(newer)
+
+    done = upgrade(project, "--from", "../newer")
+    assert done.returncode == 1
+    assert " conflict  Makefile\n" in done.stdout
+    assert "`make install entities` does the rest" in done.stderr
+    assert (project / "docs" / "news.md").exists()
+    text = (project / "Makefile").read_text()
+    assert MINE in text
+    assert THEIRS in text
+    recorded = json.loads(answers.read_text())
+    assert recorded["template"] == str(newer)
+    assert recorded["template_commit"] == git(newer, "rev-parse", "HEAD").strip()
+
+    again = upgrade(project, "--allow-dirty")
+    assert again.returncode == 1
+    assert "Makefile: a conflict is still open in it" in again.stderr
+    assert (project / "Makefile").read_text() == text
+
+    before, _, rest = text.partition("<<<<<<< ")
+    (project / "Makefile").write_text(before + MINE + rest.partition("template\n")[2])
+    commit(project)
+    last = upgrade(project)
+    assert last.returncode == 0, last.stderr
+    assert "which is what the template has" in last.stdout
+    assert git(project, "status", "--porcelain") == ""
