@@ -519,6 +519,10 @@ REFUSED = {
         "Book.editor: it holds ids of authors, and now names genres; give the new relation "
         "a name of its own",
     ),
+    "another target of a many-to-many": (
+        set_keys("Author.friends", target="Genre"),
+        "Author.friends: it holds ids of authors, and now names genres",
+    ),
 }
 
 

@@ -212,11 +212,17 @@ def _columns(models: sa.MetaData) -> Mapping[str, frozenset[str]]:
 def _labels(spec: Spec) -> dict[tuple[str, str], str]:
     """What entities.json calls a column."""
     return {
-        (entity.table, column): f"{entity.name}.{name}"
+        (table, column): f"{entity.name}.{name}"
         for entity in spec.entities
-        for column, name in [
-            *((field.name, field.name) for field in entity.fields),
-            *((one.column, one.name) for one in entity.references),
+        for table, column, name in [
+            *((entity.table, field.name, field.name) for field in entity.fields),
+            *((entity.table, one.column, one.name) for one in entity.references),
+            *(
+                (link.table, column, link.name)
+                for link in entity.links
+                if link.owner
+                for column in (link.left_column, link.right_column)
+            ),
         ]
     }
 
