@@ -211,7 +211,8 @@ def carry_out(plan: Plan) -> None:
         for path in sorted({*plan.new_base, *_paths(plan.root / plan.base)}):
             _keep_base(plan, path, writer)
         for place, content in plan.records.items():
-            writer.put(plan.root / place, writer.stage(content))
+            if read(plan.root / place) != content:
+                writer.put(plan.root / place, writer.stage(content))
 
 
 def _keep_base(plan: Plan, path: str, writer: Writer) -> None:
