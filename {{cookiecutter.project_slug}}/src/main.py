@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from src.api._direct import direct_route
 from src.api.openapi import operation_id, read_openapi
 from src.api.routes import ROUTERS, docs, health, metrics
 from src.core.config import Settings, get_settings
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     if settings.docs:
         app.include_router(docs.router)
-    dispatch_by_prefix(app)
+    dispatch_by_prefix(app, direct_route)
     _register_entities()
     return app
 

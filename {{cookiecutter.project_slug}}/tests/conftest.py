@@ -120,6 +120,7 @@ def settings(database_url: str) -> Settings:
         environment="test",
         rate_limit_enabled=False,
         command_timeout=60,
+        pool_ping_after=60,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import pydantic_core
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.models._base import Changes, Entity, LinkedIds, Resource, Schema, new_id
@@ -31,6 +32,16 @@ def start_over() -> None:
 def pick(n: int, *choices: Any) -> Any:
     """Return one of the choices in turn."""
     return choices[n % len(choices)]
+
+
+def contents(entity: Entity | None) -> Body:
+    """Return all that a row holds: rows themselves equal nothing but themselves."""
+    assert entity is not None
+    linked = [
+        name for name, a in vars(type(entity)).items() if isinstance(a, LinkedIds)
+    ]
+    columns = sa.inspect(type(entity)).column_attrs.keys()
+    return {name: getattr(entity, name) for name in (*columns, *linked)}
 
 
 class Factory(Generic[EntityT]):

@@ -61,14 +61,14 @@ class JSONRoute(APIRoute):
             return handle
 
         async def handle_json(request: Request) -> Response:
-            if not _is_json(request.headers.get("content-type", "")):
+            if not is_json(request.headers.get("content-type", "")):
                 raise UnsupportedMediaTypeError()
             return await handle(_RawBodyRequest(request.scope, request.receive))
 
         return handle_json
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -82,7 +82,7 @@ def router(path: str, tag: str) -> fastapi.APIRouter:
     )
 
 
-def _paging(
+async def _paging(
     skip: Annotated[
         int, fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out.")
     ] = 0,

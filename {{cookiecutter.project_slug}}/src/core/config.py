@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     pool_timeout: float = Field(default=3, gt=0)
     pool_recycle: int = Field(default=1800, ge=-1)
     pool_pre_ping: bool = True
+    pool_ping_after: float = Field(default=0, ge=0)
     connect_timeout: float = Field(default=3, gt=0)
     command_timeout: float = Field(default=5, gt=0)
     transaction_timeout: float = Field(default=5.5, gt=0)

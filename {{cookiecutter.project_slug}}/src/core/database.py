@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from src.core import metrics
 from src.core.config import Settings
+from src.core.pool import ping_idle_connections
 
 logger = structlog.get_logger(__name__)
 
@@ -121,13 +122,13 @@ def create_engine(settings: Settings) -> AsyncEngine:
     would wait for ever.
     """
     statement_timeout = int(settings.command_timeout * 900)
-    return create_async_engine(
+    engine = create_async_engine(
         settings.database_url,
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout,
         pool_recycle=settings.pool_recycle,
-        pool_pre_ping=settings.pool_pre_ping,
+        pool_pre_ping=settings.pool_pre_ping and not settings.pool_ping_after,
         connect_args={
             "connection_class": Connection,
             "timeout": settings.connect_timeout,
@@ -142,15 +143,29 @@ def create_engine(settings: Settings) -> AsyncEngine:
             },
         },
     )
+    if settings.pool_pre_ping and settings.pool_ping_after:
+        ping_idle_connections(engine, settings.pool_ping_after)
+    return engine
 
 
 @asynccontextmanager
 async def transaction(
     session_maker: async_sessionmaker[AsyncSession] = async_session_maker,
 ) -> AsyncIterator[AsyncSession]:
-    """One unit of work: committed when the block ends, rolled back on any error."""
-    async with session_maker.begin() as session:
+    """One unit of work: committed when the block ends, rolled back on any error.
+
+    The transaction begins with the first statement that needs one (see
+    src/core/query.py), so that a request that reads one row sends one statement.
+    """
+    session = session_maker()
+    try:
         yield session
+        if session.in_transaction():
+            await session.commit()
+    finally:
+        if session.in_transaction():  # something failed: closing rolls back
+            async with session:
+                pass
     _announce(session.info)
 
 

@@ -84,6 +84,8 @@ def setup_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     _setup_stdlib(common, rendering, level)
+    statements = logging.INFO if settings.debug else logging.NOTSET
+    logging.getLogger("sqlalchemy.engine").setLevel(statements)
 
 
 def get_logger() -> FilteringBoundLogger:

@@ -3,7 +3,9 @@
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
+from functools import cache
+from operator import attrgetter
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 import pydantic
 import sqlalchemy as sa
@@ -139,8 +141,22 @@ class Resource(Schema):
         The database has judged it already: a rule that came later, such as a new
         pattern, must not make old rows unreadable.
         """
-        values = {name: getattr(entity, name) for name in cls.model_fields}
-        return cast(Self, cls.model_construct(**values))
+        names, read = cls._reader()
+        resource = cls.__new__(cls)
+        # What model_construct does, but for defaults: all is there.
+        object.__setattr__(
+            resource, "__dict__", dict(zip(names, read(entity), strict=True))
+        )
+        object.__setattr__(resource, "__pydantic_fields_set__", set(names))
+        object.__setattr__(resource, "__pydantic_extra__", None)
+        object.__setattr__(resource, "__pydantic_private__", None)
+        return resource
+
+    @classmethod
+    @cache
+    def _reader(cls) -> tuple[Sequence[str], Callable[[Entity], Sequence[Any]]]:
+        names = tuple(cls.model_fields)
+        return names, attrgetter(*names)
 
 
 ResourceT = TypeVar("ResourceT", bound=Resource)

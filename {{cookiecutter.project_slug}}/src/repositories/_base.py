@@ -5,18 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
-import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.database import Verb, record
 from src.core.database_errors import translate
+from src.core.query import Row
 from src.models._base import Changes, Entity, Schema
+from src.repositories import _statements as names
 from src.repositories._links import Link as Link
 from src.repositories._paging import Cursor
+from src.repositories._statements import Statements
 
 EntityT = TypeVar("EntityT", bound=Entity)
-SelectT = TypeVar("SelectT", bound="sa.Select[Any]")
 # What a list is narrowed to, such as {"project_id": …}; None leaves a key out.
 Filters = Mapping[str, object]
 
@@ -31,12 +32,22 @@ def translated_errors() -> Iterator[None]:
 
 
 class Repository(Generic[EntityT]):
-    """Stores and finds the rows of one entity; knows neither HTTP nor commits."""
+    """Stores and finds the rows of one entity; knows neither HTTP nor commits.
+
+    The rows that it returns are values, which belong to no session: to change what is
+    stored, call `update`. `self.db` gives those that SQLAlchemy tracks.
+    """
 
     entity: type[EntityT]
     # Many-to-many relations by name, and those of others that lead here.
     links: ClassVar[Mapping[str, Link]] = {}
     memberships: ClassVar[Mapping[str, Link]] = {}
+    statements: ClassVar[Statements[Any]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if hasattr(cls, "entity"):
+            cls.statements = Statements(cls.entity, cls.memberships)
 
     def __init__(self, db: AsyncSession) -> None:
         self.db = db
@@ -44,9 +55,9 @@ class Repository(Generic[EntityT]):
     async def create(self, data: Schema) -> EntityT:
         """Insert one row and return it as stored: 0.5 of two decimals is 0.50."""
         columns, linked = self._split(data.model_dump())
-        statement = sa.insert(self.entity).values(columns).returning(self.entity)
         with translated_errors():
-            entity = (await self.db.scalars(statement)).one()
+            result = await self.db.execute(self.statements.insert, columns)
+            entity: EntityT = self.statements.entity(result.one())
             for link, other_ids in linked.items():
                 await link.add(self.db, entity.id, other_ids)
         await self._load_links([entity])
@@ -55,18 +66,14 @@ class Repository(Generic[EntityT]):
 
     async def get(self, entity_id: uuid.UUID) -> EntityT | None:
         """Return the row with this id, if there is one."""
-        entity = await self.db.get(self.entity, entity_id)
-        if entity is not None:
-            await self._load_links([entity])
-        return entity
+        rows = await self.statements.get.fetch(self.db, {"id": entity_id})
+        return await self._only(rows)
 
     async def find(self, where: Filters) -> EntityT | None:
         """Return the only row with these values, if there is one."""
-        statement = self._narrow(sa.select(self.entity), where)
-        entity = (await self.db.scalars(statement)).one_or_none()
-        if entity is not None:
-            await self._load_links([entity])
-        return entity
+        where = _given(where)
+        query = self.statements.find(tuple(where))
+        return await self._only(await query.fetch(self.db, where))
 
     async def list(
         self,
@@ -77,20 +84,21 @@ class Repository(Generic[EntityT]):
         where: Filters | None = None,
     ) -> Sequence[EntityT]:
         """Return a page in the order of creation; `after` starts behind a row."""
-        key = sa.tuple_(self.entity.created_at, self.entity.id)
-        statement = self._narrow(sa.select(self.entity), where)
+        where = _given(where)
+        values = {names.SKIP: skip, names.LIMIT: limit, **where}
         if after is not None:
-            statement = statement.where(key > (after.created_at, after.id))
-        statement = statement.order_by(self.entity.created_at, self.entity.id)
-        found = await self.db.scalars(statement.offset(skip or None).limit(limit))
-        entities = found.all()
+            values |= {names.AFTER_TIME: after.created_at, names.AFTER_ID: after.id}
+        query = self.statements.page(tuple(where), after is not None)
+        rows = await query.fetch(self.db, values)
+        entities = [self.statements.entity(row) for row in rows]
         await self._load_links(entities)
         return entities
 
     async def count(self, where: Filters | None = None) -> int:
         """Return how many rows a list without paging would have."""
-        statement = sa.select(sa.func.count()).select_from(self.entity)
-        return (await self.db.scalars(self._narrow(statement, where))).one()
+        where = _given(where)
+        rows = await self.statements.count(tuple(where)).fetch(self.db, where)
+        return int(rows[0][0])
 
     async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
         """Set every field; what was not sent falls back to its default or null."""
@@ -105,14 +113,11 @@ class Repository(Generic[EntityT]):
 
     async def delete(self, entity_id: uuid.UUID) -> bool:
         """Delete the row; False if there was none."""
-        statement = (
-            sa.delete(self.entity)
-            .where(self.entity.id == entity_id)
-            .returning(self.entity.id)
-        )
         with translated_errors():
-            deleted = await self.db.scalar(statement)
-        if deleted is None:
+            deleted = await self.db.execute(
+                self.statements.delete, {names.ROW_ID: entity_id}
+            )
+        if deleted.one_or_none() is None:
             return False
         self._record("deleted", entity_id)
         return True
@@ -129,54 +134,52 @@ class Repository(Generic[EntityT]):
     async def _write(
         self, entity_id: uuid.UUID, changes: dict[str, Any]
     ) -> EntityT | None:
-        """One UPDATE of these columns only: parallel changes of others survive."""
+        """One UPDATE of these columns only: parallel changes of others survive.
+
+        The time of the change is written even where only links change.
+        """
         columns, linked = self._split(changes)
-        # The time of the change is written even where only links change.
-        columns.setdefault(self.entity.updated_at, sa.func.now())
-        statement = (
-            sa.update(self.entity)
-            .where(self.entity.id == entity_id)
-            .values(columns)
-            .returning(self.entity)
-            .execution_options(populate_existing=True)
-        )
+        values = {**columns, names.ROW_ID: entity_id}
         with translated_errors():
-            entity = (await self.db.scalars(statement)).one_or_none()
-            if entity is None:
+            result = await self.db.execute(self.statements.update, values)
+            row = result.one_or_none()
+            if row is None:
                 return None
             for link, other_ids in linked.items():
                 await link.replace(self.db, entity_id, other_ids)
+        entity: EntityT = self.statements.entity(row)
         await self._load_links([entity])
         self._record("updated", entity_id)
         return entity
 
     def _split(
         self, values: dict[str, Any]
-    ) -> tuple[dict[Any, Any], dict[Link, Sequence[uuid.UUID]]]:
-        """Part the columns from the lists of linked ids."""
+    ) -> tuple[dict[str, Any], dict[Link, Sequence[uuid.UUID]]]:
+        """Part the columns, by their own names, from the lists of linked ids."""
         linked = {
             link: values.pop(link.field)
             for link in self.links.values()
             if link.field is not None and link.field in values
         }
-        columns = {getattr(self.entity, name): values[name] for name in values}
-        return columns, linked
+        columns = self.statements.columns
+        return {columns[name]: value for name, value in values.items()}, linked
+
+    async def _only(self, rows: Sequence[Row]) -> EntityT | None:
+        if not rows:
+            return None
+        (row,) = rows
+        entity: EntityT = self.statements.entity(row)
+        await self._load_links([entity])
+        return entity
 
     async def _load_links(self, entities: Sequence[EntityT]) -> None:
         for link in self.links.values():
             await link.load(self.db, entities)
 
-    def _narrow(self, statement: SelectT, where: Filters | None) -> SelectT:
-        for name, value in (where or {}).items():
-            if value is None:
-                continue
-            if name in self.memberships:
-                member = self.entity.id.in_(self.memberships[name].members(value))
-                statement = statement.where(member)
-            else:
-                statement = statement.where(getattr(self.entity, name) == value)
-        return statement
-
     def _record(self, verb: Verb, entity_id: uuid.UUID) -> None:
         entity = self.entity
         record(self.db, entity.__resource__, entity.__tablename__, verb, entity_id)
+
+
+def _given(where: Filters | None) -> dict[str, Any]:
+    return {name: value for name, value in (where or {}).items() if value is not None}

@@ -3,11 +3,13 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from src.core.query import Query
 from src.models._base import Entity
 
 
@@ -24,9 +26,10 @@ class Link:
     other: str
     field: str | None = None
 
-    def members(self, other_id: object) -> sa.Select[tuple[uuid.UUID]]:
-        """Select this side's ids that are linked with one row of the far side."""
+    def members(self, name: str) -> sa.Select[tuple[uuid.UUID]]:
+        """Select this side's ids that are linked with the far side's row `:name`."""
         columns = self.table.c
+        other_id = sa.bindparam(name, type_=sa.Uuid)
         return sa.select(columns[self.own]).where(columns[self.other] == other_id)
 
     async def add(
@@ -58,11 +61,14 @@ class Link:
         """Fill the list of ids of these rows, in one query."""
         if self.field is None or not rows:
             return
-        columns = self.table.c
-        own, other = columns[self.own], columns[self.other]
         found: dict[uuid.UUID, list[uuid.UUID]] = {row.id: [] for row in rows}
-        pairs = await db.execute(sa.select(own, other).where(own.in_(found)))
-        for own_id, other_id in pairs:
+        for own_id, other_id in await self._pairs.fetch(db, {"ids": list(found)}):
             found[own_id].append(other_id)
         for row in rows:
             setattr(row, self.field, found[row.id])
+
+    @cached_property
+    def _pairs(self) -> Query:
+        own, other = self.table.c[self.own], self.table.c[self.other]
+        ids = sa.bindparam("ids", type_=ARRAY(sa.Uuid))
+        return Query(sa.select(own, other).where(own == sa.any_(ids)))

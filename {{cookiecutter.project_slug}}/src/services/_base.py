@@ -64,7 +64,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         )
         page = rows[: paging.limit]
         more = len(rows) > paging.limit
-        return Page(
+        return Page[self.resource](  # type: ignore[name-defined]
             items=[self.resource.from_entity(entity) for entity in page],
             total=await self.repository.count(where) if paging.total else None,
             skip=paging.skip,

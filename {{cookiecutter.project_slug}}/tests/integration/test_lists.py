@@ -64,20 +64,3 @@ async def test_list_refuses_other_queries(
         for value in values:
             response = await client.get(case.url, params={name: value})
             assert places(response) == {f"/{name}"}, value
-
-
-@each_case
-async def test_list_takes_two_statements_for_any_number_of_rows(
-    case: Case,
-    client: httpx2.AsyncClient,
-    db_session: AsyncSession,
-    statements: list[str],
-) -> None:
-    await case.factory.store_batch(db_session, case.rows(SOME))
-    statements.clear()
-    says(await client.get(case.url), 200)
-    links = [link for link in case.links if link.key]  # one more for each of these
-    assert len(statements) == 2 + len(links)
-    statements.clear()
-    says(await client.get(case.url, params={"total": "false"}), 200)
-    assert len(statements) == 1 + len(links)

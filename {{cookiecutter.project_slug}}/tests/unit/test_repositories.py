@@ -10,7 +10,7 @@ from src.core.errors import ConflictError, InUseError, ReferenceNotFoundError
 from src.repositories._base import Repository
 from src.repositories._paging import Cursor
 from tests.fakes import InMemoryRepository
-from tests.support import START, Case, Reference, alias, as_json, read
+from tests.support import START, Case, Reference, alias, as_json, contents, read
 from tests.tables import BY_NAME, each_case, each_reference, each_unique
 
 SOME = 5
@@ -59,6 +59,11 @@ def says(case: Case, entity: Any) -> dict[str, Any]:
     return {alias(case.create, name): as_json(getattr(entity, name)) for name in names}
 
 
+def ids(rows: Any) -> list[uuid.UUID]:
+    """Return the ids of rows."""
+    return [row.id for row in rows]
+
+
 @each_case
 async def test_create_stores_a_row(case: Case, shelf: Shelf) -> None:
     body = await shelf.body()
@@ -66,8 +71,11 @@ async def test_create_stores_a_row(case: Case, shelf: Shelf) -> None:
     assert {key: says(case, entity)[key] for key in body} == body
     assert entity.created_at is not None
     assert entity.updated_at is not None
-    assert await shelf.repository.get(entity.id) == entity
-    assert await shelf.repository.find({"id": entity.id}) == entity
+    for found in (
+        await shelf.repository.get(entity.id),
+        await shelf.repository.find({"id": entity.id}),
+    ):
+        assert contents(found) == contents(entity)
     assert await shelf.repository.count() == 1
 
 
@@ -86,14 +94,15 @@ async def test_list_is_in_order_of_creation(case: Case, shelf: Shelf) -> None:
         await shelf.store(created_at=START) for _ in range(case.rows(SOME + 2) - 5)
     ]
     expected = sorted(rows, key=lambda row: (row.created_at, row.id))
-    assert list(await shelf.repository.list()) == expected
+    assert ids(await shelf.repository.list()) == ids(expected)
     assert await shelf.repository.count() == len(rows)
 
 
 @each_case
 async def test_list_leaves_out_and_stops(case: Case, shelf: Shelf) -> None:
     rows = [await shelf.store() for _ in range(case.rows(SOME))]
-    assert list(await shelf.repository.list(1, 2)) == rows[1:3]
+    page = await shelf.repository.list(1, 2)
+    assert list(map(contents, page)) == list(map(contents, rows[1:3]))
     assert list(await shelf.repository.list(len(rows), 2)) == []
 
 
@@ -107,7 +116,7 @@ async def test_list_goes_on_behind_a_cursor(case: Case, shelf: Shelf) -> None:
     while len(found) < len(expected):
         page = await shelf.repository.list(limit=2, after=Cursor.of(found[-1]))
         found += page
-    assert found == expected
+    assert ids(found) == ids(expected)
     assert list(await shelf.repository.list(after=Cursor.of(expected[-1]))) == []
 
 
@@ -120,7 +129,7 @@ async def test_update_sets_what_was_sent(case: Case, shelf: Shelf) -> None:
     assert changed is not None
     assert {key: says(case, changed)[key] for key in body} == body
     assert changed.updated_at > before or not body
-    assert await shelf.repository.get(row.id) == changed
+    assert contents(await shelf.repository.get(row.id)) == contents(changed)
 
 
 @each_case
@@ -136,9 +145,9 @@ async def test_update_of_one_key_leaves_the_others(case: Case, shelf: Shelf) -> 
 @each_case
 async def test_update_of_nothing_changes_nothing(case: Case, shelf: Shelf) -> None:
     row: Any = await shelf.store()
-    before = row.updated_at
-    assert await shelf.repository.update(row.id, read(case.update, {})) == row
-    assert row.updated_at == before
+    before = contents(row)
+    unchanged = await shelf.repository.update(row.id, read(case.update, {}))
+    assert contents(unchanged) == before
 
 
 @each_case
@@ -223,7 +232,7 @@ async def test_list_is_narrowed_to_a_parent(
     if case.rows(3) > 2:
         await case.factory.store(db_session)
     where = {attribute: parent.id}
-    assert list(await repository.list(where=where)) == rows
+    assert ids(await repository.list(where=where)) == ids(rows)
     assert await repository.count(where) == 1
     everything: dict[str, Any] = {attribute: None}
     assert await repository.count(everything) == await repository.count()

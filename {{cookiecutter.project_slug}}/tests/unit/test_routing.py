@@ -1,6 +1,7 @@
 """Routers found by prefix: as FastAPI would find them, only sooner."""
 
 from collections.abc import Callable, Coroutine
+from operator import attrgetter
 from typing import Any
 
 import httpx2
@@ -72,7 +73,7 @@ async def test_the_same_route_answers_with_and_without_the_dispatcher(
 
 
 def test_only_routers_that_no_earlier_route_could_shadow_are_looked_up() -> None:
-    dispatcher = Dispatcher(application().router.routes)
+    dispatcher = Dispatcher(application().router.routes, attrgetter("app"))
     scope = {"type": "http", "method": "GET", "root_path": ""}
     assert dispatcher.matches({**scope, "path": "/v1/a/tasks"})[0] is Match.FULL
     assert dispatcher.matches({**scope, "path": "/v1/a/later"})[0] is Match.NONE
