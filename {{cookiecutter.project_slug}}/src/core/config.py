@@ -16,6 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+# Of .env.example and docker/.env.example, and of other people's.
+EXAMPLE_PASSWORDS = {"change-me", "changeme", "password", "postgres", "redis"}
+
 
 def _split(value: object) -> object:
     """Accept `a,b` beside a list: JSON is a nuisance in an environment variable."""
@@ -135,11 +138,21 @@ class Settings(BaseSettings):
                 "CORS_ORIGINS: * together with CORS_ALLOW_CREDENTIALS lets every "
                 "website act for your users; name the origins"
             )
-        if self.environment == "production" and self.debug:
+        if self.environment == "production":
+            self._refuse_what_is_for_home()
+        return self
+
+    def _refuse_what_is_for_home(self) -> None:
+        if self.debug:
             raise ValueError(
                 "DEBUG: must be off in production; set ENVIRONMENT=development"
             )
-        return self
+        for name, url in (("DATABASE", self.database_url), ("REDIS", self.redis_url)):
+            if url and make_url(url).password in EXAMPLE_PASSWORDS:
+                raise ValueError(
+                    f"{name}_URL: has a password that everybody knows; choose one, or "
+                    "set ENVIRONMENT=development"
+                )
 
     @property
     def docs(self) -> bool:

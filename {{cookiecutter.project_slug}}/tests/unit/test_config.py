@@ -76,12 +76,31 @@ def test_bad_values_are_refused(name: str, value: str, says: str) -> None:
     [
         ({"cors_origins": "*", "cors_allow_credentials": True}, "CORS_ORIGINS"),
         ({"environment": "production", "debug": True}, "DEBUG"),
+        (
+            {
+                "environment": "production",
+                "database_url": URL.replace("secret", "password"),
+            },
+            "DATABASE_URL",
+        ),
+        (
+            {
+                "environment": "production",
+                "redis_url": "redis://:change-me@localhost/0",
+            },
+            "REDIS_URL",
+        ),
     ],
 )
 def test_unsafe_combinations_are_refused(given: dict[str, Any], says: str) -> None:
     with pytest.raises(pydantic.ValidationError) as caught:
         made(**given)
     assert explain(caught.value)[0].startswith(f"settings: {says}: ")
+
+
+def test_passwords_of_examples_are_good_enough_at_home() -> None:
+    url = URL.replace("secret", "postgres")
+    assert made(environment="development", database_url=url).database_url == url
 
 
 def test_open_cors_without_credentials_is_ones_own_choice() -> None:
