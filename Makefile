@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-all test-newest test-operations test-containers \
-	check format golden lock pins clean
+	fuzz check format golden lock pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-fast: $(READY) ## Run the tests that need no bake: seconds
 
 test-all: $(LINTERS) ## Run every test but those in containers, the slowest too
 	$(RUN) pytest -n auto --dist loadgroup $(ARGS)
+
+fuzz: $(READY) ## Let schemathesis try the examples for long; FUZZ=seconds for each (600)
+	FUZZ=$(or $(FUZZ),600) $(RUN) pytest -n auto --dist loadgroup tests/live/contract $(ARGS)
 
 test-newest: $(READY) ## Run the live tests against the newest releases of everything
 	DEVMATRIX_NEWEST=1 $(RUN) pytest tests/live $(ARGS)

@@ -267,3 +267,22 @@ def test_the_lock_file_names_no_index() -> None:
     assert "://" not in text
     assert "--index" not in text
     assert text.count("==") < text.count("--hash=sha256:")
+
+
+# Proofs
+
+SECURITY = TREE / "docs" / "security.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
+
+
+def test_every_proof_that_a_project_leaves_to_the_template_is_here() -> None:
+    named = re.findall(r"`template/([\w/]+\.py)::(\w+)`", SECURITY.read_text())
+    assert len(named) > 10
+    for path, test in named:
+        source = (ROOT / "tests" / path).read_text()
+        assert re.search(rf"^def {test}\(", source, re.MULTILINE), test
+
+
+def test_every_place_of_a_proof_is_there() -> None:
+    for path in re.findall(r"`(t(?:ests|ools)/[\w/.]+)`", RELIABILITY.read_text()):
+        assert (ROOT / path).exists(), path

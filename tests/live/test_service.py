@@ -62,6 +62,15 @@ def test_its_own_tests_pass_in_parallel(project: Project) -> None:
     assert re.search(r"\d+ passed", output)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("project", [TASKS], indirect=True)
+def test_its_sanitiser_holds_for_tens_of_thousands_of_texts(project: Project) -> None:
+    """Four properties, judged by an HTML5 parser."""
+    arguments = "ARGS=tests/unit/test_security.py"
+    output = project.run("make", "test", arguments, environment={"EXAMPLES": "10000"})
+    assert re.search(r"\d+ passed", output)
+
+
 def test_importing_it_warns_of_nothing(project: Project) -> None:
     url = {"DATABASE_URL": "postgresql+asyncpg://nobody@localhost/nothing"}
     script = "import src.main; src.main.app; import src.__main__"

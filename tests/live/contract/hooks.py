@@ -19,6 +19,8 @@ DECIMAL = {
 # Collections by the parameter that names one of their members, and ids that exist.
 OWNERS: dict[str, str] = {}
 CREATED: dict[str, list[str]] = defaultdict(list)
+# Rows that others refer to, by the key that does: `passport_id`.
+REFERRED: dict[str, list[str]] = defaultdict(list)
 
 
 @schemathesis.hook
@@ -32,9 +34,12 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Note what was created."""
+    """Note what was created, and what refers to what."""
     if response.status_code == 201:
         CREATED[case.operation.path].append(response.json()["id"])
+        for name, value in response.json().items():
+            if name.endswith("_id") and value is not None:
+                REFERRED[name].append(value)
 
 
 @schemathesis.hook
@@ -42,6 +47,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Let valid requests name rows that exist, as clients do, where one has to."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
+    if len(case.path_parameters or {}) == 1 and not case.operation.path.endswith("}"):
+        (name,) = case.path_parameters
+        if REFERRED[name]:
+            case.path_parameters[name] = random.choice(REFERRED[name])
     if len(case.path_parameters or {}) > 1:
         owner = OWNERS.get(next(iter(case.path_parameters)))
         for name in case.path_parameters:

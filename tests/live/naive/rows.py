@@ -85,6 +85,7 @@ def errors_have_one_format(api: Api) -> None:
         ("GET", "/nothing", 404),
         ("GET", f"{THINGS}/{uuid.uuid4()}", 404),
         ("DELETE", "/health/health", 405),
+        ("TRACE", f"{THINGS}/", 405),
         ("POST", f"{THINGS}/", 415),
         ("GET", f"{THINGS}/?limit=x", 422),
     ):

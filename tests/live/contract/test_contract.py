@@ -1,0 +1,94 @@
+"""OpenAPI and the service agree: schemathesis tries, over a real server."""
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.database import Server
+from tools.project import HOST, Project, clean_environment
+from tools.replica import replica
+
+HERE = Path(__file__).parent
+CASES = 2_000
+# `make fuzz` gives each service so many seconds, and another seed every time.
+SECONDS = os.environ.get("FUZZ")
+
+pytestmark = [pytest.mark.live]
+
+
+@pytest.mark.xdist_group("simple_task_api")
+def test_the_first_tries(
+    baked: Callable[[str], Project], server: Server, tmp_path: Path
+) -> None:
+    judge(baked("simple_task_api"), server, tmp_path, examples=20, cases=200)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("simple_task_api")
+def test_one_entity(
+    baked: Callable[[str], Project], server: Server, tmp_path: Path
+) -> None:
+    judge(baked("simple_task_api"), server, tmp_path, examples=400)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ecommerce_api")
+def test_a_shop(
+    baked: Callable[[str], Project], server: Server, tmp_path: Path
+) -> None:
+    judge(baked("ecommerce_api"), server, tmp_path, examples=10)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("simple_task_api")
+def test_every_type_and_every_relation(
+    things: Project, server: Server, tmp_path: Path
+) -> None:
+    judge(things, server, tmp_path, examples=20)
+
+
+def judge(
+    project: Project, server: Server, folder: Path, *, examples: int, cases: int = CASES
+) -> None:
+    """Let schemathesis try everything, with all checks, and find nothing."""
+    url = server.create(f"contract_{uuid.uuid4().hex[:8]}")
+    settings = {"DATABASE_URL": url, "DOCS_ENABLED": "true"}
+    project.run(project.python, "-m", "src.migrate", environment=settings)
+    with replica(project, folder / "service.log", settings) as service:
+        service.wait("/health/ready")
+        said = schemathesis(service.port, folder, examples)
+        assert [line for line in service.lines() if line["level"] == "error"] == []
+    tried = re.search(r"(\d+) generated", said)
+    assert tried, said
+    assert int(tried[1]) >= cases, said
+
+
+def schemathesis(port: int, folder: Path, examples: int) -> str:
+    limits = ["--max-time", SECONDS] if SECONDS else ["--seed", "1"]
+    program = Path(sys.executable).with_name("schemathesis")
+    options = ["--checks", "all", "--max-examples", str(examples), "--no-color"]
+    done = subprocess.run(
+        [
+            *(program, "--config-file", HERE / "schemathesis.toml", "run"),
+            f"http://{HOST}:{port}/openapi.json",
+            *(*options, *limits),
+        ],
+        cwd=folder,
+        env={
+            **clean_environment(),
+            "PYTHONPATH": str(HERE),
+            "SCHEMATHESIS_HOOKS": "hooks",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    return done.stdout
