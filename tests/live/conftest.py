@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +41,31 @@ def bake(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
         project = Project(output / name)
         if NEWEST:
             take_newest(project)
+        return project
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def base(bake: Callable[..., Project]) -> Project:
+    """A project whose environment and caches others share."""
+    project = bake("base")
+    project.run("make", "check")
+    return project
+
+
+@pytest.fixture
+def sibling(base: Project, tmp_path: Path) -> Callable[[bytes], Project]:
+    """Make a project of other entities, with the environment that is there."""
+
+    def made(entities: bytes) -> Project:
+        project = Project(tmp_path / "service")
+        ignored = shutil.ignore_patterns(".venv", ".git", "versions")
+        shutil.copytree(base.path, project.path, ignore=ignored)
+        (project.path / ".venv").symlink_to(base.path / ".venv")
+        (project.path / "alembic" / "versions").mkdir()
+        (project.path / "entities.json").write_bytes(entities)
+        project.run("make", "entities")
         return project
 
     return made

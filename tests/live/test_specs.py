@@ -1,6 +1,5 @@
 """Every good entities.json as a living service: its checks, its tests, its routes."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ INDEPENDENT = [
 ]
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="session")
-def base(bake: Callable[..., Project]) -> Project:
-    """A project whose environment, and whose caches, all of them share."""
-    project = bake("base")
-    project.run("make", "check")
-    return project
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _ASSIGNED = re.compile(r"( *(?:return|[\w.]+(?:: [^=]+)? =)) (.+)")
 _OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ([|+] .+)""")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
+_QUOTES = re.compile('"{3,}')
 
 
 def literal(value: str) -> str:
@@ -46,17 +47,26 @@ def import_key(name: str) -> tuple[int, object, str]:
 def docstring(text: str, indent: int) -> str:
     """Return a docstring of the text's words, on as few lines as fit."""
     words = " ".join(_visible(text).split())
-    words = words.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    words = words + " " if words.endswith('"') else words
+    words = _QUOTES.sub(_part_quotes, words.replace("\\", "\\\\"))
+    # A quote beside the three would read as one of them: formatters put a space there.
+    words = f" {words}" if words.startswith('"') else words
+    words = f"{words} " if words.endswith('"') else words
     return _fill(words, indent)
 
 
+def _part_quotes(run: re.Match[str]) -> str:
+    """Escape every other quote, but not the last: formatters differ on that one."""
+    quotes = len(run[0])
+    return '"' * (quotes % 2) + '\\""' * (quotes // 2)
+
+
 def _fill(words: str, indent: int) -> str:
-    if indent + width(words) + 6 <= WIDTH:
+    if indent + len(words) + 6 <= WIDTH:  # formatters count characters here
         return f'"""{words}"""'
     pad = " " * indent
     # At least two lines: a formatter puts the quotes of a single line behind it.
-    lines = textwrap.wrap(words, WIDTH - indent - 6, break_on_hyphens=False)
+    room = WIDTH - indent - 6 - words.endswith(" ")
+    lines = textwrap.wrap(words, room, break_on_hyphens=False)
     body = [lines[0], *textwrap.wrap(" ".join(lines[1:]), WIDTH - indent)]
     return '"""' + f"\n{pad}".join(body) + f'\n{pad}"""'
 

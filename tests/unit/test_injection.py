@@ -1,0 +1,113 @@
+"""Text from entities.json is data: in names it is refused, elsewhere it stays text."""
+
+import ast
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scaffold.render import generate_modular_app
+from scaffold.spec import SpecError, parse, report
+from tests.payloads import PAYLOADS, strings
+
+LINE = re.compile(r"entities\.json:[1-9][0-9]*:[1-9][0-9]*: \S[^\n\r]*")
+HARMLESS = [f"harmless {number}" for number in range(len(PAYLOADS))]
+
+
+def entities(**changes: Any) -> dict[str, Any]:
+    """A file with a field and a relation, and one thing changed."""
+    field = {"name": "title", "type": "string"}
+    relation = {"name": "project", "type": "many_to_one", "target": "Project"}
+    task = {"name": "Task", "fields": [field], "relations": [relation]}
+    places = {"field": field, "relation": relation, "entity": task}
+    for place, (key, value) in changes.items():
+        places[place][key] = value
+    return {"entities": [task, {"name": "Project"}]}
+
+
+NAMES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "entity.name": lambda text: entities(entity=("name", text)),
+    "entity.plural": lambda text: entities(entity=("plural", text)),
+    "entity.renamed_from": lambda text: entities(entity=("renamed_from", text)),
+    "entity.unique": lambda text: entities(entity=("unique", [[text, "title"]])),
+    "entity.indexes": lambda text: entities(entity=("indexes", [["title", text]])),
+    "entity key": lambda text: entities(entity=(text, 1)),
+    "field.name": lambda text: entities(field=("name", text)),
+    "field.type": lambda text: entities(field=("type", text)),
+    "field.renamed_from": lambda text: entities(field=("renamed_from", text)),
+    "field.required": lambda text: entities(field=("required", text)),
+    "field.max_length": lambda text: entities(field=("max_length", text)),
+    "field key": lambda text: entities(field=(text, 1)),
+    "relation.name": lambda text: entities(relation=("name", text)),
+    "relation.type": lambda text: entities(relation=("type", text)),
+    "relation.target": lambda text: entities(relation=("target", text)),
+    "relation.on_delete": lambda text: entities(relation=("on_delete", text)),
+    "relation.back_populates": lambda text: entities(relation=("back_populates", text)),
+    "relation.renamed_from": lambda text: entities(relation=("renamed_from", text)),
+    "relation key": lambda text: entities(relation=(text, 1)),
+    "key": lambda text: {**entities(), text: 1},
+}
+
+
+@pytest.mark.parametrize("slot", NAMES)
+def test_no_name_takes_them(slot: str) -> None:
+    for text in PAYLOADS:
+        with pytest.raises(SpecError) as caught:
+            parse(json.dumps(NAMES[slot](text)).encode())
+        *lines, _ = report(caught.value).split("\n")
+        assert lines
+        for line in lines:
+            assert LINE.fullmatch(line), line
+            assert line.isprintable(), line
+
+
+def document(texts: list[str]) -> bytes:
+    """These texts wherever any text is allowed."""
+    described = [
+        {
+            "name": f"Thing{n}",
+            "description": text,
+            "relations": [
+                {
+                    "name": "line",
+                    "type": "many_to_one",
+                    "target": "Line",
+                    "description": text,
+                }
+            ],
+        }
+        for n, text in enumerate(texts)
+    ]
+    return json.dumps({"entities": [*strings(texts), *described]}).encode()
+
+
+class Masked(ast.NodeTransformer):
+    """A tree without its texts: what is left is code."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, str):
+            self.texts.append(node.value)
+            return ast.Constant("")
+        return node
+
+
+def masked(source: str) -> tuple[str, list[str]]:
+    mask = Masked()
+    return ast.dump(mask.visit(ast.parse(source))), mask.texts
+
+
+def test_all_other_text_changes_no_code() -> None:
+    """Whatever the texts are, the code around them is the same, and so are they."""
+    hostile = generate_modular_app(parse(document(PAYLOADS))).files
+    harmless = generate_modular_app(parse(document(HARMLESS))).files
+    assert hostile.keys() == harmless.keys()
+    for path, source in hostile.items():
+        if path.endswith(".py") and not path.startswith("tests/"):
+            assert masked(source)[0] == masked(harmless[path])[0], path
+    written = masked(hostile["src/models/schemas.py"])[1]
+    assert {*written} >= {*PAYLOADS}
