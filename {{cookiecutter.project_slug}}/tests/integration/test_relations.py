@@ -77,6 +77,48 @@ async def test_rows_of_a_parent(
     problem(await client.get(unknown), 404, "resource_not_found")
 
 
+def cost(case: Case) -> int:
+    """How many statements it takes to read rows: one, and one for each list of ids."""
+    return 1 + len([link for link in case.links if link.key])
+
+
+@each_reverse
+async def test_rows_of_a_parent_take_the_same_statements_for_any_number(
+    case: Case,
+    reference: Reference,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    statements: list[str],
+) -> None:
+    target = BY_NAME[reference.target]
+    parent = await target.factory.store(db_session)
+    given = {case.attribute(reference.name): parent.id}
+    for _ in range(1 if reference.single else max(case.rows(SOME) - 3, 1)):
+        await case.factory.store(db_session, **given)
+    url = f"{target.url}/{parent.id}/{reference.reverse}"
+    statements.clear()
+    says(await client.get(url), 200)
+    counted = 0 if reference.single else cost(target) + 1
+    assert len(statements) == cost(case) + counted
+
+
+@each_link
+async def test_linked_rows_take_the_same_statements_for_any_number(
+    case: Case,
+    link: Link,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    statements: list[str],
+) -> None:
+    target = BY_NAME[link.target]
+    url = f"{await stored(case, db_session)}/{link.path}"
+    for other in await linked(case, link, db_session, SOME):
+        says(await client.put(f"{url}/{other}"), 204)
+    statements.clear()
+    says(await client.get(url), 200)
+    assert len(statements) == cost(case) + cost(target) + 1
+
+
 async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[str]:
     """Store rows for the far side of a link."""
     target = BY_NAME[link.target]
