@@ -169,6 +169,14 @@ def test_every_example_is_accepted(example: dict[str, Any]) -> None:
     parse(json.dumps(whole(example)).encode())
 
 
+def test_every_recipe_is_accepted() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text()
+    recipes = [one.text for one in blocks(page) if one.language == "json"]
+    assert len(recipes) == len(re.findall(r"^## ", page, re.MULTILINE))
+    for recipe in recipes:
+        parse(recipe.encode())
+
+
 def test_there_is_an_example_of_everything() -> None:
     used: dict[str, set[str]] = {"entity": set(), "field": set(), "relation": set()}
     of_type: dict[str, set[str]] = {}

@@ -1,12 +1,16 @@
 """Pages that promise to work when they are typed: somebody types them here."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tools.pages import Reader
+from tools.pages import Reader, blocks
 from tools.project import ROOT, Project
+from tools.smoke import Client
 
 pytestmark = pytest.mark.live
 
@@ -31,3 +35,34 @@ def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
     clone = Project(reader.folder)
     assert clone.run("git", "status", "--porcelain") == ""
     assert "remarks" in (clone.path / "src" / "models" / "entities.py").read_text()
+
+
+REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
+
+
+def test_the_recipes(sibling: Callable[[bytes], Project]) -> None:
+    """All of them in one service, for they name different entities."""
+    page = list(blocks((ROOT / "docs" / "recipes.md").read_text()))
+    documents = [json.loads(one.text) for one in page if one.language == "json"]
+    entities = [entity for document in documents for entity in document["entities"]]
+    project = sibling(json.dumps({"entities": entities}).encode())
+    requests = "".join(one.text for one in page if one.language == "http")
+    assert len(documents) == 5
+    ids: dict[str, str] = {}
+    with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
+        for line in requests.splitlines():
+            send(Client(url), line, ids)
+
+
+def send(client: Client, line: str, ids: dict[str, str]) -> None:
+    """Send a line's request, and hold the answer to what the line says of it."""
+    text = re.sub(r"\$(\w+)", lambda name: ids[name[1]], line)
+    found = REQUEST.fullmatch(text)
+    assert found, line
+    method, path, body, status, name, expected = found.groups()
+    sent: Any = json.loads(body) if body else None
+    answer = client.call(method, path, int(status), sent)
+    if name:
+        ids[name] = answer["id"]
+    wanted: dict[str, Any] = json.loads(expected) if expected else {}
+    assert wanted == {key: answer[key] for key in wanted}, line
