@@ -1,0 +1,32 @@
+"""Random legal specs as living services: checked, migrated there and back, called."""
+
+import json
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from tests.unit.legal import legal
+from tools.project import Project
+from tools.smoke import smoke
+
+pytestmark = pytest.mark.live
+
+TESTS = [
+    "tests/integration/test_migrations.py",
+    "tests/integration/test_relations.py",
+    "tests/integration/test_values.py",
+    "tests/integration/test_constraints.py",
+]
+
+
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9))]
+)
+def test_it_lives(seed: int, sibling: Callable[[bytes], Project]) -> None:
+    project = sibling(json.dumps(legal(Random(seed))).encode())
+    project.run("make", "check")
+    project.run(project.python, "-m", "pytest", "--no-cov", *TESTS)
+    settings = {"RATE_LIMIT_ENABLED": "false", "PYTHONWARNINGS": "error"}
+    with project.serving(settings) as url:
+        assert smoke(url), project.log.read_text()

@@ -1,0 +1,199 @@
+"""Random legal specs: hostile names, every type with limits of its own, any relations."""
+
+from random import Random
+from typing import Any
+
+from scaffold import reserved
+from scaffold.fields import TYPES
+from tests.unit.evolution import Document, changed, spec_of
+
+CLASSES = [
+    "Order",
+    "User",
+    "Group",
+    "Select",
+    "Table",
+    "Column",
+    "Session",
+    "Request",
+    "Response",
+    "Base",
+    "Field",
+    "Health",
+    "Metrics",
+    "Entity",
+    "Schema",
+    "Service",
+    "Repository",
+    "Router",
+    "Page",
+    "Paging",
+    "Link",
+    "Data",
+    "Any",
+    "List",
+    "Dict",
+    "Int",
+    "Str",
+    "UUID",
+    "Date",
+    "Decimal",
+    "Enum",
+    "Literal",
+    "Index",
+    "Limit",
+    "Offset",
+    "Async",
+    "Import",
+    "Lambda",
+    "Self",
+    "Cls",
+    "Type",
+    "Object",
+    "Exception",
+    "Error",
+    "Settings",
+    "Config",
+    "App",
+    "Main",
+    "Test",
+    "Tests",
+    "Factory",
+    "Case",
+    "Person",
+    "Child",
+    "Sheep",
+    "News",
+    "Analysis",
+    "Status",
+    "Quiz",
+    "Bus",
+    "HTTPRequest",
+    "APIKey",
+    "Id",
+    "Item",
+    "Items",
+]
+WORDS = sorted(
+    reserved.ATTRIBUTES
+    | reserved.POSTGRESQL
+    | reserved.POSTGRESQL_EXPRESSIONS
+    | reserved.VARIABLES - reserved.COLUMNS
+)
+RELATIONS = [
+    "parent",
+    "owner",
+    "next",
+    "from",
+    "order",
+    "class",
+    "session",
+    "links",
+    "items",
+    "data",
+    "tags",
+]
+PATTERNS = [r"^[a-z]{2,9}$", r"\d", r"^(a|b)+$", "^[A-Z][A-Za-z0-9 ]*$", "é"]
+
+
+def legal(random: Random) -> Document:
+    """One to four entities with some fields each, and relations among them."""
+    document: Document = {"entities": []}
+    for _ in range(random.randint(1, 4)):
+        document = changed(document, random, _add_entity)
+    for _ in range(5 * len(document["entities"])):
+        document = changed(document, random, _add_field)
+    for _ in range(random.randint(0, 8)):
+        document = changed(document, random, _add_relation)
+    for _ in range(random.randint(0, 3)):
+        document = changed(document, random, _add_composite)
+    assert spec_of(document)
+    return document
+
+
+def _add_entity(document: Document, random: Random) -> None:
+    entity = {"name": random.choice(CLASSES), "fields": [], "relations": []}
+    document["entities"].append({**entity, "unique": [], "indexes": []})
+
+
+def _add_field(document: Document, random: Random) -> None:
+    field: Document = {"name": random.choice(WORDS), "type": random.choice([*TYPES])}
+    field |= _limits(field["type"], random)
+    for key in ("required", "unique", "index"):
+        if random.random() < 0.25:
+            field[key] = True
+    if random.random() < 0.3:
+        field["default"] = _default(field, random)
+    random.choice(document["entities"])["fields"].append(field)
+
+
+def _limits(kind: str, random: Random) -> Document:
+    low = random.randint(-1000, 1000)
+    high = low + random.randint(0, 50)
+    both = {random.choice(["ge", "gt"]): low, random.choice(["le", "lt"]): high}
+    some = {key: both[key] for key in both if random.random() < 0.5}
+    match kind:
+        case "string" | "text":
+            least = random.randint(0, 20)
+            length = {"min_length": least, "max_length": least + random.randint(1, 80)}
+            pattern = {"pattern": random.choice(PATTERNS)}
+            return random.choice([{}, length, pattern])
+        case "integer":
+            return some | random.choice([{}, {"multiple_of": random.randint(1, 9)}])
+        case "float":
+            return some
+        case "decimal":
+            scale = random.randint(0, 30)
+            digits = {"scale": scale, "precision": max(scale + random.randint(0, 9), 1)}
+            return random.choice([{}, digits, some, digits | {"gt": 0}])
+        case "enum":
+            words = ["a", "b b", "c'c", 'd"d', "é", "{{ e }}", "f\\", "g%s", ":h"]
+            return {"values": random.sample(words, random.randint(1, 5))}
+        case "url":
+            return random.choice([{}, {"max_length": random.randint(30, 300)}])
+    return {}
+
+
+def _default(field: Document, random: Random) -> Any:
+    values: Document = {
+        "string": ["", "abc", "Ab 1", "it's {{ x }}"],
+        "text": ["", "abc", "two\nlines"],
+        "integer": [0, 5, -7, 100],
+        "float": [0, 0.5, -7.25, 1e300],
+        "decimal": [0, "0.5", "-7.25", 100],
+        "boolean": [True, False],
+        "date": ["0001-01-01", "2024-02-29"],
+        "time": ["00:00:00", "23:59:59.5"],
+        "datetime": ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5+05:30"],
+        "uuid": ["00000000-0000-4000-8000-000000000000"],
+        "enum": field.get("values", []),
+        "email": ["someone@example.com"],
+        "url": ["https://example.com/?q=%20#x"],
+        "json": [{}, [], {"class": [1, None, "é"]}, "text", 0],
+    }
+    return random.choice(values[field["type"]])
+
+
+def _add_relation(document: Document, random: Random) -> None:
+    source, target = (random.choice(document["entities"]) for _ in range(2))
+    kinds = ["many_to_one", "many_to_one", "one_to_one", "many_to_many", "one_to_many"]
+    relation = {
+        "name": random.choice(RELATIONS),
+        "type": random.choice(kinds),
+        "target": target["name"],
+    }
+    if relation["type"] == "one_to_many" or random.random() < 0.6:
+        relation["back_populates"] = f"{relation['name']}_of"
+    if relation["type"].endswith("to_one") and random.random() < 0.4:
+        relation["required"] = True
+    if relation["type"].endswith("to_one") and random.random() < 0.5:
+        relation["on_delete"] = random.choice(["cascade", "restrict", "set_null"])
+    source["relations"].append(relation)
+
+
+def _add_composite(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    names = [one["name"] for one in entity["fields"] + entity["relations"]]
+    if len(names) > 1:
+        chosen = random.sample(names, random.randint(2, min(3, len(names))))
+        entity[random.choice(["unique", "indexes"])].append(chosen)

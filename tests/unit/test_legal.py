@@ -1,0 +1,53 @@
+"""Random legal specs: what they make is Python that formatters leave alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from scaffold.render import generate_modular_app
+from scaffold.schema import build
+from tests.unit.evolution import spec_of
+from tests.unit.legal import legal
+
+SEEDS = range(20)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32))
+def test_every_file_is_python(seed: int) -> None:
+    document = legal(Random(seed))
+    assert Draft202012Validator(build()).is_valid(document)
+    spec = spec_of(document)
+    assert spec
+    for path, text in generate_modular_app(spec).files.items():
+        compile(text, path, "exec", dont_inherit=True)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("legal")
+    for seed in SEEDS:
+        spec = spec_of(legal(Random(seed)))
+        assert spec
+        for path, text in generate_modular_app(spec).files.items():
+            target = folder / f"of_{seed}" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["black", "--check", "-q"], ["ruff", "format", "--check"], ["ruff", "check"]],
+    ids=" ".join,
+)
+def test_nothing_is_left_to_format(rendered: Path, command: list[str]) -> None:
+    words = [sys.executable, "-m", *command, str(rendered)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
