@@ -21,6 +21,7 @@ from src.core.middleware import (
     BodyLimitMiddleware,
     CORSMiddleware,
     MetricsMiddleware,
+    OverloadMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
@@ -78,6 +79,12 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(SecurityHeadersMiddleware, FIXED_HEADERS, DEFAULT_HEADERS),
         # Outside of what can fail, so that browsers may read errors.
         *([cors] if settings.cors_origins else []),
+        # Before a request costs more than its refusal.
+        Middleware(
+            OverloadMiddleware,
+            limit=settings.max_requests_in_progress,
+            spared=("/health/", "/metrics/"),
+        ),
         # Before anything reads a body.
         Middleware(BodyLimitMiddleware, limit=settings.max_body_size),
         # A bug in what follows becomes a 500 that has all of the above.

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     ] = None
     trusted_proxies: Proxies = []
     max_body_size: int = Field(default=1_048_576, ge=1)
+    max_requests_in_progress: int = Field(default=200, ge=1)
 
     @model_validator(mode="after")
     def _refuse_unsafe_combinations(self) -> "Settings":

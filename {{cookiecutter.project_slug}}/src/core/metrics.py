@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -63,6 +64,19 @@ database_pool_overflow = Gauge(
 # A registry of their own: an entity HttpRequest must not meet http_requests_total.
 _entity_registry = CollectorRegistry()
 _entity_counters: dict[tuple[str, str], Counter] = {}
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    total = http_requests_total.labels(method, route, status)
+    return total, http_request_duration_seconds.labels(method, route)
+
+
+def observe(method: str, route: str, status: int, duration: float) -> None:
+    """Note one request; its series are looked up once."""
+    total, seconds = _series(method, route, status)
+    total.inc()
+    seconds.observe(duration)
 
 
 def register(plurals: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 from fastapi import HTTPException
@@ -14,7 +14,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core import metrics
-from src.core.errors import PayloadTooLargeError, ServiceError, problem_response
+from src.core.errors import (
+    PayloadTooLargeError,
+    ServiceError,
+    UnavailableError,
+    problem_response,
+)
 from src.core.logging import get_logger
 from src.core.routing import allow, route_path, route_table
 
@@ -81,8 +86,7 @@ class MetricsMiddleware:
 def _note(scope: Scope, status: int, duration: float) -> None:
     method = scope["method"] if scope["method"] in METHODS else "OTHER"
     route = route_table(scope["app"]).template(scope)
-    metrics.http_requests_total.labels(method, route, status).inc()
-    metrics.http_request_duration_seconds.labels(method, route).observe(duration)
+    metrics.observe(method, route, status, duration)
     client = scope.get("client")
     logger.info(
         "request",
@@ -138,6 +142,32 @@ class CORSMiddleware(StarletteCORSMiddleware):
                     return await self.simple_response(scope, receive, send, headers)
                 return await response(scope, receive, send)
         await super().__call__(scope, receive, send)
+
+
+class OverloadMiddleware:
+    """Refuses at once what would only wait until its client has given up.
+
+    Those that are under way keep their pace, and balancers learn to go elsewhere.
+    Paths below `spared` are always answered: they tell how things stand.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, spared: Sequence[str]) -> None:
+        self.app = app
+        self.limit = limit
+        self.spared = tuple(spared)
+        self.in_progress = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or route_path(scope).startswith(self.spared):
+            return await self.app(scope, receive, send)
+        if self.in_progress >= self.limit:
+            error = UnavailableError("Too many requests are under way")
+            return await problem_response(error, _id(scope))(scope, receive, send)
+        self.in_progress += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.in_progress -= 1
 
 
 class BodyLimitMiddleware:

@@ -1,5 +1,6 @@
 """What surrounds a request, each layer around a small application."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +18,7 @@ from src.core.middleware import (
     BodyLimitMiddleware,
     CORSMiddleware,
     MetricsMiddleware,
+    OverloadMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
@@ -168,6 +170,40 @@ async def test_a_strange_content_length_does_no_harm(length: str, status: int) -
     assert answer.status_code == status
 
 
+async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
+    full, over = asyncio.Event(), asyncio.Event()
+    answers: list[Message] = []
+
+    async def app(scope: Scope, _: Receive, __: Send) -> None:
+        if scope["path"] == "/slow":
+            full.set()
+            await over.wait()
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody should listen")
+
+    async def ask(path: str) -> None:
+        scope = {"type": "http", "path": path, "state": {"request_id": "1"}}
+        await layer(scope, receive, send)
+
+    layer = OverloadMiddleware(app, limit=1, spared=["/health/"])
+    slow = asyncio.create_task(ask("/slow"))
+    await full.wait()
+    await ask("/health/ready")
+    assert answers == []
+    await ask("/other")
+    assert answers[0]["status"] == 503
+    assert (b"retry-after", b"1") in answers[0]["headers"]
+    over.set()
+    await slow
+    answers.clear()
+    await ask("/other")
+    assert answers == []
+
+
 async def test_a_bug_is_told_to_the_log_and_to_nobody_else() -> None:
     with capture_logs() as lines:
         async with client_of(*LAYERS) as client:
@@ -197,6 +233,7 @@ async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
         MetricsMiddleware,
         lambda app: SecurityHeadersMiddleware(app, {}, {}),
         lambda app: BodyLimitMiddleware(app, 1),
+        lambda app: OverloadMiddleware(app, 1, ["/health/"]),
         CORSMiddleware,
         UnhandledErrorMiddleware,
         PathMiddleware,
