@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import alembic.command
 import asyncpg
@@ -28,7 +29,13 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from src.core.config import Settings, get_settings
-from src.core.database import async_session_maker, create_engine, get_db, transaction
+from src.core.database import (
+    Connection,
+    async_session_maker,
+    create_engine,
+    get_db,
+    transaction,
+)
 from src.main import create_app
 from tests import support
 
@@ -187,7 +194,9 @@ async def client(
 
 
 @pytest.fixture
-def statements(engine: AsyncEngine) -> Iterator[list[str]]:
+def statements(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
     """The SQL that runs during a test, savepoints apart."""
     executed: list[str] = []
 
@@ -195,6 +204,12 @@ def statements(engine: AsyncEngine) -> Iterator[list[str]]:
         if "SAVEPOINT" not in statement:
             executed.append(statement)
 
+    async def fetch(driver: Any, statement: str, *arguments: Any) -> Any:
+        """What src/core/query.py calls; SQLAlchemy never does."""
+        executed.append(statement)
+        return await asyncpg.Connection.fetch(driver, statement, *arguments)
+
+    monkeypatch.setattr(Connection, "fetch", fetch)
     sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
     yield executed
     sa.event.remove(engine.sync_engine, "before_cursor_execute", note)
