@@ -1,12 +1,13 @@
 """Projects with everything: environment, migration, database. Baked once a session."""
 
 import functools
+import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,18 +56,13 @@ def base(bake: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture
-def sibling(base: Project, tmp_path: Path) -> Callable[[bytes], Project]:
+def sibling(base: Project, tmp_path: Path) -> Callable[[Any], Project]:
     """Make a project of other entities, with the environment that is there."""
 
-    def made(entities: bytes) -> Project:
-        project = Project(tmp_path / "service")
-        ignored = shutil.ignore_patterns(".venv", ".git", "versions")
-        shutil.copytree(base.path, project.path, ignore=ignored)
-        (project.path / ".venv").symlink_to(base.path / ".venv")
-        (project.path / "alembic" / "versions").mkdir()
-        (project.path / "entities.json").write_bytes(entities)
-        project.run("make", "entities")
-        return project
+    def made(document: Any) -> Project:
+        spec = tmp_path / "spec.json"
+        spec.write_text(json.dumps(document))
+        return base.with_entities(spec, tmp_path / "service")
 
     return made
 

@@ -40,12 +40,12 @@ def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
 
 
-def test_the_recipes(sibling: Callable[[bytes], Project]) -> None:
+def test_the_recipes(sibling: Callable[[Any], Project]) -> None:
     """All of them in one service, for they name different entities."""
     page = list(blocks((ROOT / "docs" / "recipes.md").read_text()))
     documents = [json.loads(one.text) for one in page if one.language == "json"]
     entities = [entity for document in documents for entity in document["entities"]]
-    project = sibling(json.dumps({"entities": entities}).encode())
+    project = sibling({"entities": entities})
     requests = "".join(one.text for one in page if one.language == "http")
     assert len(documents) == 5
     ids: dict[str, str] = {}
