@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scaffold import keys
+from scaffold import decode, keys, patterns, problems, source
 from scaffold.fields import TYPES
 from scaffold.spec import SpecError, parse
 from tools.pages import blocks
@@ -196,6 +196,18 @@ def test_there_is_an_example_of_everything() -> None:
     seen = set.union(*of_type.values())
     own = {key for found in TYPES.values() for key in found.keys}
     assert own <= seen
+
+
+def test_the_limits_are_those_of_the_checker() -> None:
+    section = ENTITIES.partition("\n| what | at most |\n")[2]
+    table = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", section, re.MULTILINE))
+    stated = [int(n) for cell in table.values() for n in re.findall(r"\d+", cell)]
+    size = decode.MAX_BYTES // 2**20
+    members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME]
+    together = [keys.MAX_TOGETHER, keys.MAX_COLUMNS]
+    regex = [patterns.MAX_PATTERN, patterns.MAX_REPEAT]
+    assert stated == [size, source.MAX_DEPTH, *members, *together, *regex]
+    assert f"shows {problems.SHOWN} problems" in ENTITIES
 
 
 def test_the_messages_are_those_of_the_checker() -> None:
