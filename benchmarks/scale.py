@@ -66,10 +66,11 @@ def generate(folder: Path, count: int) -> tuple[Project, float, dict[str, float]
     source = folder / f"{count}.json"
     source.write_text(json.dumps({"entities": entities(count)}))
     answers = [f"project_slug=things_{count}", f"entities_file={source}"]
+    tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     began = time.monotonic()
     done = subprocess.run(
         cookiecutter(folder, *answers),
-        env=clean_environment(),
+        env=clean_environment() | tools,  # the locked uv before any other
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
