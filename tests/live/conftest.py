@@ -85,7 +85,7 @@ def baked(bake: Callable[..., Project]) -> Callable[[str], Project]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A PostgreSQL that tests do to what they like, as long as it runs afterwards."""
-    server = Server(tmp_path_factory.mktemp("postgres"), "max_connections=60")
+    server = Server(tmp_path_factory.mktemp("postgres"), "max_connections=100")
     server.start()
     yield server
     server.stop()

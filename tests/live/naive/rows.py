@@ -425,7 +425,7 @@ def limits_do_not_wait_for_redis(api: Api) -> None:
     answers = [api.create() for _ in range(3)]
     stop.set()
     thread.join()
-    assert {answer.status for answer in answers} == {201}
+    assert [answer.status for answer in answers] == [201] * 3, answers
     assert max(answer.seconds for answer in answers) < 3 * 0.25
     assert slowest[0] < 3 * 0.1
 

@@ -56,6 +56,10 @@ PASSING = (
     "58",  # input or output failed
 )
 
+# What the driver raises without a SQLSTATE; the last where a dying server spoke up
+# between two statements.
+LOST = (OSError, TimeoutError, asyncpg.InternalClientError)
+
 
 def translate(error: BaseException) -> ServiceError:
     """Return the service's error for what the database layer raised."""
@@ -90,7 +94,7 @@ def _lost(error: DBAPIError) -> bool:
     """Whether a driver error without SQLSTATE means a lost or timed-out connection."""
     cause: BaseException | None = error.orig
     while cause is not None:
-        if isinstance(cause, OSError | TimeoutError):
+        if isinstance(cause, LOST):
             return True
         cause = cause.__cause__
     return error.connection_invalidated

@@ -26,7 +26,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -224,12 +224,14 @@ def _pointer(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-# While it connects, asyncpg raises its own errors and the system's, unwrapped.
+# Some come unwrapped: the driver's own, the pool's and the system's while connecting.
 DATABASE_ERRORS: tuple[type[Exception], ...] = (
     DBAPIError,
     PoolTimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    EmulatedDBAPIException,
     ConnectionError,
     TimeoutError,
     socket.gaierror,

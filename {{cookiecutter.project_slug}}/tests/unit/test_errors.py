@@ -73,7 +73,15 @@ def test_sqlstate_decides(
     assert "driver" not in error.message
 
 
-@pytest.mark.parametrize("cause", [OSError(), TimeoutError(), ConnectionResetError()])
+@pytest.mark.parametrize(
+    "cause",
+    [
+        OSError(),
+        TimeoutError(),
+        ConnectionResetError(),
+        asyncpg.InternalClientError("another operation is in progress"),
+    ],
+)
 def test_a_lost_connection_is_no_bug(cause: Exception) -> None:
     assert isinstance(translate(raised(cause)), UnavailableError)
     assert isinstance(translate(cause), UnavailableError)
