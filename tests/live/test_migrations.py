@@ -426,7 +426,7 @@ KINDS = [
             add_entity("Shop", {"name": "name", "type": "string", "required": True}),
             add_relation("Book", "shop", "many_to_one", "Shop", back_populates="stock"),
             add_relation("Shop", "window", "one_to_one", "Book"),
-            add_relation("Author", "friends", "many_to_many", "Author"),
+            add_relation("Author", "rivals", "many_to_many", "Author"),
         ),
     ),
     Kind(

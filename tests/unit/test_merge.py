@@ -121,6 +121,11 @@ def test_a_name_that_a_person_still_uses_stays_imported() -> None:
     assert merged(yours, before, new).text == (
         "import decimal\nimport uuid\n\nkey = uuid\n\n\nmine = decimal.Decimal(2)\n"
     )
+    before = '"""Text."""\n\nimport uuid\n\nfrom x import A\n\n\nA = uuid\n\n\nz = 1\n'
+    new = before.replace("import uuid\n\n", "").replace("A = uuid", "A = 1")
+    assert merged(before + "\n\nmine = uuid\n", before, new).text == (
+        before.replace("A = uuid", "A = 1") + "\n\nmine = uuid\n"
+    )
     before = "from x import A, B\n\nA, B\n\n\nz = 1\n"
     found = merged(
         before + "\n\nmine = A\n", before, "from x import B, C\n\nB, C\n\n\nz = 1\n"

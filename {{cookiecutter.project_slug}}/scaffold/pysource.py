@@ -116,7 +116,10 @@ def without_imports(text: str, names: Set[str]) -> str:
     lines = text.split("\n")
     for node in reversed(list(_imports(text))):
         if names & _names(node):
-            del lines[node.lineno - 1 : node.end_lineno]
+            first = node.lineno - 1
+            del lines[first : node.end_lineno]
+            if lines[first - 1 : first + 1] == ["", ""]:  # it had stood alone
+                del lines[first]
     return "\n".join(lines)
 
 
