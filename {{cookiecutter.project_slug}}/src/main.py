@@ -19,7 +19,6 @@ from src.core.logging import get_logger, setup_logging
 from src.core.metrics import register, shared_with_workers
 from src.core.middleware import (
     BodyLimitMiddleware,
-    CORSMiddleware,
     MetricsMiddleware,
     OverloadMiddleware,
     PathMiddleware,
@@ -30,7 +29,12 @@ from src.core.middleware import (
 from src.core.rate_limit import Budgets, enforce_rate_limit
 from src.core.readiness import Readiness
 from src.core.routing import handle_method_not_allowed, route_table
-from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS, cors_options
+from src.core.security import (
+    DEFAULT_HEADERS,
+    FIXED_HEADERS,
+    CORSMiddleware,
+    cors_options,
+)
 from src.core.shutdown import draining
 
 logger = get_logger()

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from fastapi import HTTPException
-from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware as StarletteCORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +23,7 @@ from src.core.routing import allow, route_path, route_table
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BODY_HEADERS = {b"content-length", b"transfer-encoding"}
 MAX_DIGITS = 15  # of a Content-Length worth reading
 CLIENT_LEFT = 499  # as nginx logs it: the client hung up before there was an answer
 
@@ -126,28 +125,11 @@ class SecurityHeadersMiddleware:
         await self.app(scope, receive, send_with_headers)
 
 
-class CORSMiddleware(StarletteCORSMiddleware):
-    """Starlette's, but a preflight that it refuses is an OPTIONS like any other.
-
-    Starlette answers it with a text of its own; without CORS headers the browser
-    refuses just as well.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "OPTIONS":
-            headers = Headers(scope=scope)
-            if "origin" in headers and "access-control-request-method" in headers:
-                response = self.preflight_response(headers)
-                if response.status_code != 200:
-                    return await self.simple_response(scope, receive, send, headers)
-                return await response(scope, receive, send)
-        await super().__call__(scope, receive, send)
-
-
 class OverloadMiddleware:
     """Refuses at once what would only wait until its client has given up.
 
-    Those that are under way keep their pace, and balancers learn to go elsewhere.
+    Those that are under way keep their pace, and balancers learn to go elsewhere. A
+    request is under way when its body is here: who sends slowly keeps nobody out.
     Paths below `spared` are always answered: they tell how things stand.
     """
 
@@ -163,11 +145,25 @@ class OverloadMiddleware:
         if self.in_progress >= self.limit:
             error = UnavailableError("Too many requests are under way")
             return await problem_response(error, _id(scope))(scope, receive, send)
-        self.in_progress += 1
+        counted = 0
+
+        def count() -> None:
+            nonlocal counted
+            self.in_progress += 1 - counted
+            counted = 1
+
+        async def receive_and_count() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                count()
+            return message
+
+        if not any(name in BODY_HEADERS for name, _ in scope["headers"]):
+            count()
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive_and_count, send)
         finally:
-            self.in_progress -= 1
+            self.in_progress -= counted
 
 
 class BodyLimitMiddleware:

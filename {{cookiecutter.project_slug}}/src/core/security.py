@@ -8,6 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 import nh3
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware as StarletteCORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from src.core.config import Settings
 from src.core.rate_limit import enforce_rate_limit, limiter
@@ -16,6 +19,7 @@ __all__ = [
     "DEFAULT_HEADERS",
     "FIXED_HEADERS",
     "RICH_TEXT_TAGS",
+    "CORSMiddleware",
     "cors_options",
     "enforce_rate_limit",
     "limiter",
@@ -38,6 +42,24 @@ DEFAULT_HEADERS = {
     "base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
+
+
+class CORSMiddleware(StarletteCORSMiddleware):
+    """Starlette's, but a preflight that it refuses is an OPTIONS like any other.
+
+    Starlette answers it with a text of its own; without CORS headers the browser
+    refuses just as well.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            headers = Headers(scope=scope)
+            if "origin" in headers and "access-control-request-method" in headers:
+                response = self.preflight_response(headers)
+                if response.status_code != 200:
+                    return await self.simple_response(scope, receive, send, headers)
+                return await response(scope, receive, send)
+        await super().__call__(scope, receive, send)
 
 
 def cors_options(settings: Settings) -> dict[str, Any]:

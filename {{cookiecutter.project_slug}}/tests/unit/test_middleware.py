@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 
 from src.core.middleware import (
     BodyLimitMiddleware,
-    CORSMiddleware,
     MetricsMiddleware,
     OverloadMiddleware,
     PathMiddleware,
@@ -24,6 +23,7 @@ from src.core.middleware import (
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
+from src.core.security import CORSMiddleware
 from tests.unit.probe import LAYERS, application, client_of
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -170,6 +170,11 @@ async def test_a_strange_content_length_does_no_harm(length: str, status: int) -
     assert answer.status_code == status
 
 
+def http(path: str, *headers: tuple[bytes, bytes]) -> Scope:
+    state = {"request_id": "1"}
+    return {"type": "http", "path": path, "headers": headers, "state": state}
+
+
 async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
     full, over = asyncio.Event(), asyncio.Event()
     answers: list[Message] = []
@@ -185,23 +190,47 @@ async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
     async def receive() -> Message:
         raise AssertionError("nobody should listen")
 
-    async def ask(path: str) -> None:
-        scope = {"type": "http", "path": path, "state": {"request_id": "1"}}
-        await layer(scope, receive, send)
-
     layer = OverloadMiddleware(app, limit=1, spared=["/health/"])
-    slow = asyncio.create_task(ask("/slow"))
+    slow = asyncio.create_task(layer(http("/slow"), receive, send))
     await full.wait()
-    await ask("/health/ready")
+    await layer(http("/health/ready"), receive, send)
     assert answers == []
-    await ask("/other")
+    await layer(http("/other"), receive, send)
     assert answers[0]["status"] == 503
     assert (b"retry-after", b"1") in answers[0]["headers"]
     over.set()
     await slow
     answers.clear()
-    await ask("/other")
+    await layer(http("/other"), receive, send)
     assert answers == []
+
+
+async def test_who_sends_slowly_counts_once_the_body_is_here() -> None:
+    parts: asyncio.Queue[Message] = asyncio.Queue()
+    statuses: list[int] = []
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def send(message: Message) -> None:
+        statuses.append(message.get("status", 0))
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    layer = OverloadMiddleware(app, limit=1, spared=["/health/"])
+    body = http("/slow", (b"content-length", b"2"))
+    slow = asyncio.create_task(layer(body, parts.get, send))
+    for more, refused in ((True, 0), (False, 1)):
+        parts.put_nowait({"type": "http.request", "body": b"x", "more_body": more})
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await layer(http("/other"), nothing, send)
+        assert statuses.count(503) == refused
+    parts.put_nowait(await nothing())
+    await slow
+    assert layer.in_progress == 0
 
 
 async def test_a_bug_is_told_to_the_log_and_to_nobody_else() -> None:

@@ -3,8 +3,8 @@
 import httpx2
 from starlette.middleware import Middleware
 
-from src.core.middleware import CORSMiddleware
 from src.core.routing import route_table
+from src.core.security import CORSMiddleware
 from tests.unit.probe import LAYERS, application, client_of, echo
 
 
