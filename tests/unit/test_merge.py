@@ -539,6 +539,27 @@ def test_a_renamed_entitys_edits_go_along(
     assert run(project, "plan") == 0
 
 
+def test_a_name_that_another_entity_had_is_no_place_to_move_to(project: Path) -> None:
+    """Task takes the name of Job, which is gone: no edit of either is lost."""
+    tag = {"name": "tag", "type": "many_to_one", "target": "Tag"}
+    job = {"name": "Job", "relations": [{**tag, "back_populates": "jobs"}]}
+    entities = [{"name": "Tag"}, {"name": "Task"}, job]
+    (project / "entities.json").write_text(json.dumps({"entities": entities}))
+    assert run(project, "apply") == 0
+    for name in ("task", "job"):
+        edit(project, f"src/services/{name}.py", f"\n\nMINE = '{name}'\n")
+    commit(project)
+    entities = [{"name": "Tag"}, {"name": "Job", "renamed_from": "Task"}]
+    (project / "entities.json").write_text(json.dumps({"entities": entities}))
+    assert run(project, "apply") == 0
+    for name in ("task", "job"):
+        assert (
+            f"MINE = '{name}'"
+            in (project / "src" / "services" / f"{name}.py").read_text()
+        )
+    assert run(project, "plan") == 0
+
+
 # Laws 2 and 3, on random specs and random edits
 
 

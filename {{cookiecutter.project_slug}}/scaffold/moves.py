@@ -35,7 +35,7 @@ def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
         former.name: entity
         for entity in new.entities
         if (former := find_former(old, entity))
-        and (former.name, former.plural) != (entity.name, entity.plural)
+        and _has_a_name_of_its_own(entity, former, old)
     }
     if not renamed:
         return {}
@@ -50,6 +50,14 @@ def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
         for path, source in paths.items()
         if path in after and source in before
     }
+
+
+def _has_a_name_of_its_own(entity: Entity, former: Entity, old: Spec) -> bool:
+    """Whether it is called anew, and by a name that nothing else had."""
+    others = [one for one in old.entities if one is not former]
+    taken = {one.name for one in others} | {one.plural for one in others}
+    names = entity.name, entity.plural
+    return names != (former.name, former.plural) and taken.isdisjoint(names)
 
 
 def find_former(old: Spec, entity: Entity) -> Entity | None:
