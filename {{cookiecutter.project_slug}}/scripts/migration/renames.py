@@ -97,7 +97,8 @@ class Renamer:
         if name in self.catalog:
             self.problems.append(
                 f"{label}: its table {was} is to be called {name}, and there is one "
-                f"of that name; drop it with --allow-drop, or name another plural"
+                f"of that name; drop that in a run of its own, under the old names and "
+                f"with --allow-drop, or name another plural"
             )
         elif name in self.models:
             self.found.append(Rename("table", was, was, name))
@@ -116,8 +117,9 @@ class Renamer:
             today.is_unused(name) and was in today.columns and not today.is_unused(was)
         ):
             self.problems.append(
-                f"{label}: a column {name} is kept in {table} from before; drop it "
-                f"with --allow-drop, or give {was} another name"
+                f"{label}: a column {name} is kept in {table} from before; drop that "
+                f"in a run of its own, under the old names and with --allow-drop, or "
+                f"give {was} another name"
             )
 
     def _check_known(
