@@ -1,6 +1,7 @@
 """The application: what it is made of, and in which order."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -114,6 +115,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     if settings.docs:
         docs.openapi_json(app)
     async with shared_with_workers(engine):
+        settle_garbage()
         with draining(app.state.readiness.drain, settings.shutdown_delay):
             logger.info("service_started", version=settings.version)
             yield
@@ -123,6 +125,17 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with asyncio.timeout(settings.connect_timeout):
             await engine.dispose()
     logger.info("service_stopped")
+
+
+def settle_garbage() -> None:
+    """Leave what is there for good out of garbage collections, and have fewer of them.
+
+    What a service holds at its start is most of what it ever holds, and looking through
+    it again and again took a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def _register_entities() -> None:
