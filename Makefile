@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-all test-newest test-operations test-containers \
-	fuzz check format golden lock pins clean
+	fuzz check format bench golden lock pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ check: $(READY) ## Judge the template's own code: format, lint, types
 format: $(READY) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure the service against others, on a machine with nothing else to do
+	PYTHONPATH="{{cookiecutter.project_slug}}" $(RUN) benchmarks $(ARGS)
+	PYTHONPATH="{{cookiecutter.project_slug}}" $(RUN) benchmarks.report
 
 golden: $(READY) ## Write tests/golden anew, after a change of what is generated
 	$(RUN) tools.golden

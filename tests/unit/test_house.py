@@ -11,7 +11,7 @@ from tools.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 FOLDERS = [
-    *(ROOT / name for name in ("hooks", "tools")),
+    *(ROOT / name for name in ("benchmarks", "hooks", "tools")),
     *(TREE / name for name in ("alembic", "scaffold", "scripts", "src")),
 ]
 MODULE = 300

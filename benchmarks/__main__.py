@@ -1,0 +1,39 @@
+"""`make bench`: measures, and writes what came out into benchmarks/results/."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import capacity, generation, table
+from benchmarks.systems import bake
+
+PARTS = {
+    "table": table.measure,
+    "capacity": capacity.measure,
+    "generation": generation.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the parts that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the database may belong to another user
+        project = bake(folder)
+        for part in options.parts or PARTS:
+            PARTS[part](project, folder, options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

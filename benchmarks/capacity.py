@@ -1,0 +1,148 @@
+"""What a service can take: workers, pages at depth, and twice what it can take."""
+
+import argparse
+import json
+import statistics
+import time
+import urllib.request
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks import compare, load, results
+from benchmarks.systems import (
+    Database,
+    Running,
+    System,
+    all_running,
+    database,
+    generated,
+    running,
+)
+from tools.project import Project
+
+ROWS = 1_000_000
+CONNECTIONS = 32
+REQUESTS = 30  # of each page; the middle one counts
+BOUND = 64  # requests in progress, in the trial of overload
+CROWD = 512  # connections of that trial
+
+
+def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
+    """Run all three."""
+    with database(project, folder, 10_000) as server:
+        found = {
+            "workers": workers(project, server, folder, options),
+            "overload": overload(project, server, folder, options),
+        }
+    with database(project, folder, ROWS) as server:
+        found["depth"] = depth(project, server, folder)
+    results.write("capacity", project.python, found)
+
+
+def workers(
+    project: Project, server: Database, folder: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Return how much two processes do, as a ratio to one."""
+    one, two = "1 worker", "2 workers"
+    systems: list[System] = [
+        generated(one, "one process"),
+        generated(two, "two processes", WORKERS="2"),
+    ]
+    found: dict[str, Any] = {}
+    with all_running(systems, project, server, folder) as services:
+        for work in ("get", "create"):
+            made = compare.rounds(
+                services,
+                lambda service, number, work=work: compare.take(  # type: ignore[misc]
+                    service,
+                    server,
+                    work,
+                    seconds=options.seconds,
+                    connections=CONNECTIONS,
+                    seed=number,
+                ),
+                options.rounds,
+            )
+            found[work] = results.spread(compare.ratios(made, two, "rate", one))
+        found["memory"] = results.spread(compare.ratios(made, two, "memory", one))
+    print("two workers to one:", found, flush=True)
+    return found
+
+
+def overload(
+    project: Project, server: Database, folder: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Offer twice the peak by a crowd of clients; tell what comes of it."""
+    system = generated("bounded", "", MAX_REQUESTS_IN_PROGRESS=str(BOUND))
+    found = []
+    with running(system, project, server, log=folder / "overload.log") as service:
+        for number in range(options.rounds):
+            peak = _load(service, options.seconds, CONNECTIONS)
+            crowd = _load(service, options.seconds, CROWD, offered=2 * peak.rate)
+            good = (crowd.requests - crowd.refused) / crowd.seconds
+            if number:  # the first warms up
+                found.append(
+                    {
+                        "offered": crowd.rate / peak.rate,
+                        "goodput": good / peak.rate,
+                        "refused": crowd.refused / crowd.requests,
+                        "failed": crowd.failed / crowd.requests,
+                        "p50": crowd.p50,
+                        "p99": crowd.p99,
+                    }
+                )
+    told = {key: results.spread([one[key] for one in found]) for key in found[0]}
+    print("overload:", told, flush=True)
+    return {"bound": BOUND, "connections": CROWD, **told}
+
+
+def _load(
+    service: Running, seconds: int, connections: int, offered: float = 0
+) -> load.Result:
+    pause = round(1000 * connections / offered) if offered else 0
+    return load.run(
+        service.target, "get", seconds=seconds, connections=connections, pause=pause
+    )
+
+
+def depth(project: Project, server: Database, folder: Path) -> dict[str, Any]:
+    """Return the milliseconds of pages at both ends of a large table."""
+    system = generated("deep", "")
+    with running(system, project, server, log=folder / "depth.log") as service:
+        path = system.path
+        last = ROWS - 20
+        cursor = _cursor(service, path, last)
+        pages = {
+            "first page": f"{path}?limit=20&total=false",
+            "first page, counted": f"{path}?limit=20",
+            "skip=999980": f"{path}?limit=20&total=false&skip={last}",
+            "skip=999980, counted": f"{path}?limit=20&skip={last}",
+            "after=… at the same place": f"{path}?limit=20&total=false&after={cursor}",
+        }
+        found = {name: _seconds(service, page) * 1e3 for name, page in pages.items()}
+    told = {name: results.rounded(value) for name, value in found.items()}
+    print("pages of a million rows, ms:", told, flush=True)
+    return told
+
+
+def _cursor(service: Running, path: str, skip: int) -> str:
+    page = f"{service.target.url}{path}?limit=1&total=false&skip={skip - 1}"
+    with urllib.request.urlopen(page, timeout=60) as answer:
+        return str(json.load(answer)["next"])
+
+
+def _seconds(service: Running, path: str) -> float:
+    address = urlsplit(service.target.url)
+    times = []
+    with closing(HTTPConnection(str(address.hostname), address.port)) as connection:
+        for _ in range(REQUESTS):
+            began = time.perf_counter()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            times.append(time.perf_counter() - began)
+            assert answer.status == 200, body
+    return statistics.median(times)

@@ -1,0 +1,120 @@
+"""Runs services in turn, so that what else happens on the machine falls on all alike."""
+
+import os
+import resource
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks import load, machine
+from benchmarks.systems import Database, Running
+
+BASELINE = "L1"
+CALM = 0.1  # of the machine may go to others
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of one service: a rate, and what a request cost, in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    database_cpu: float
+    memory: float
+    refused: float
+    foreign: float  # what others took, as a share of the machine
+
+    def ratio(self, other: "Sample", figure: str) -> float:
+        below = getattr(other, figure)
+        return float(getattr(self, figure) / below) if below else float("nan")
+
+
+Round = Mapping[str, Sample]
+
+
+def take(
+    service: Running,
+    database: Database,
+    work: str,
+    *,
+    seconds: int,
+    connections: int,
+    seed: int,
+) -> Sample:
+    """Put load on a service; again where something else disturbed it, but not for ever.
+
+    Of several that were all disturbed, the one that was least so counts.
+    """
+    tries = []
+    for _ in range(TRIES):
+        tries.append(_once(service, database, work, seconds, connections, seed))
+        if tries[-1].foreign <= CALM:
+            break
+    return min(tries, key=lambda sample: sample.foreign)
+
+
+def _once(
+    service: Running,
+    database: Database,
+    work: str,
+    seconds: int,
+    connections: int,
+    seed: int,
+) -> Sample:
+    root = service.process.pid
+    before = _clocks(root, database.pid)
+    result = load.run(
+        service.target, work, seconds=seconds, connections=connections, seed=seed
+    )
+    server, postgres, client, machine_ = (
+        now - then
+        for now, then in zip(_clocks(root, database.pid), before, strict=True)
+    )
+    answered = max(1, result.requests)
+    all_cores = result.seconds * (os.cpu_count() or 1)
+    return Sample(
+        rate=result.rate,
+        p50=result.p50,
+        p99=result.p99,
+        cpu=server / answered * 1e3,
+        database_cpu=postgres / answered * 1e3,
+        memory=machine.memory_mib(root),
+        refused=(result.refused + result.failed) / answered,
+        foreign=max(0.0, machine_ - server - postgres - client) / all_cores,
+    )
+
+
+def _clocks(server: int, database: int) -> tuple[float, float, float, float]:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (
+        machine.cpu_seconds(server),
+        machine.cpu_seconds(database),
+        children.ru_utime + children.ru_stime,
+        machine.busy_seconds(),
+    )
+
+
+def rounds(
+    services: Sequence[Running], take_one: Callable[[Running, int], Sample], count: int
+) -> list[Round]:
+    """Go round: A B C, then B C A, and so on; a first round only warms up."""
+    made: list[Round] = []
+    for number in range(count + 1):
+        shift = number % len(services)
+        turn = [*services[shift:], *services[:shift]]
+        samples = {service.system.name: take_one(service, number) for service in turn}
+        for name, sample in samples.items():
+            if sample.refused:
+                raise RuntimeError(f"{name}: {sample.refused:.1%} refused or failed")
+        if number:
+            made.append(samples)
+    return made
+
+
+def ratios(
+    made: Sequence[Round], name: str, figure: str, baseline: str = BASELINE
+) -> list[float]:
+    """Return a figure of each round as a ratio to the baseline of the same round."""
+    return [one[name].ratio(one[baseline], figure) for one in made]

@@ -1,0 +1,1 @@
+"""The services that the generated one is measured against."""

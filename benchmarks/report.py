@@ -1,0 +1,150 @@
+"""Writes what was measured into docs/performance.md: `python -m benchmarks.report`."""
+
+import sys
+from typing import Any
+
+from benchmarks import results
+from benchmarks.plot import bars
+from tools.project import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+IMAGES = ROOT / "docs" / "images"
+FIGURES = {
+    "rate": "requests/s",
+    "cpu": "CPU a request",
+    "p99": "p99",
+    "database_cpu": "database CPU",
+    "memory": "memory",
+    "foreign": "others' share of the machine",
+}
+PLOTS = {
+    "rate": "Requests a second, to FastAPI over asyncpg (L1); more is better",
+    "cpu": "CPU a request, to FastAPI over asyncpg (L1); less is better",
+}
+
+
+def main() -> int:
+    """Fill the page's marked places, and draw its plots."""
+    PAGE.write_text(filled(PAGE.read_text()))
+    for name, svg in plots().items():
+        IMAGES.mkdir(exist_ok=True)
+        (IMAGES / f"{name}.svg").write_text(svg)
+    return 0
+
+
+def filled(page: str) -> str:
+    """Return the page with what was measured in its marked places."""
+    for name, text in sections().items():
+        before, mark, rest = page.partition(f"<!-- {name} -->\n")
+        if mark:
+            _, end, after = rest.partition("<!-- end -->")
+            page = f"{before}{mark}\n{text}\n\n{end}{after}"
+    return page
+
+
+def sections() -> dict[str, str]:
+    """Return the text of each place for which there are results."""
+    found = results.read("table")
+    made = {} if found is None else compared(found)
+    return made | generation() | capacity()
+
+
+def compared(found: dict[str, Any]) -> dict[str, str]:
+    works = found["works"]
+    made = {f"table {work}": work_table(rows) for work, rows in works.items()}
+    made["systems"] = table(["", "what it is"], list(found["systems"].items()))
+    made["start"] = table(
+        ["", "seconds to the first answer", "memory under load, to L1"],
+        [
+            (name, f"{seconds:.2f}", spread(works["get"][name]["memory"]))
+            for name, seconds in found["start"].items()
+        ],
+    )
+    made["machine"] = machine(found)
+    made["plots"] = "\n\n".join(
+        f"![{title}](images/{figure}.svg)" for figure, title in PLOTS.items()
+    )
+    return made
+
+
+def work_table(rows: dict[str, Any]) -> str:
+    ordered = sorted(rows.items(), key=lambda item: -float(item[1]["rate"][1]))
+    return table(
+        ["to L1", *FIGURES.values()],
+        [(name, *(spread(row[f]) for f in FIGURES)) for name, row in ordered],
+    )
+
+
+def capacity() -> dict[str, str]:
+    found = results.read("capacity")
+    if found is None:
+        return {}
+    workers, crowd = found["workers"], found["overload"]
+    figures = ("offered", "goodput", "refused", "failed", "p50", "p99")
+    return {
+        "workers": table(
+            ["2 workers, to 1", "ratio"],
+            [(name, spread(values)) for name, values in workers.items()],
+        ),
+        "overload": table(
+            ["twice the peak is offered", "to the peak; p50 and p99 in ms"],
+            [(name, spread(crowd[name])) for name in figures],
+        ),
+        "depth": table(
+            ["page of a million rows", "ms"],
+            [(name, f"{value:.2f}") for name, value in found["depth"].items()],
+        ),
+    }
+
+
+def generation() -> dict[str, str]:
+    found = results.read("generation")
+    if found is None:
+        return {}
+    parts = list(next(iter(found["seconds"].values())))
+    rows = [
+        (count, *(f"{seconds[part]:.3f}" for part in parts))
+        for count, seconds in found["seconds"].items()
+    ]
+    return {"generation": table(["entities", *parts], rows)}
+
+
+def machine(found: dict[str, Any]) -> str:
+    about = found["machine"]
+    versions = ", ".join(f"{n} {v}" for n, v in about["versions"].items())
+    return (
+        f"{about['date']}: {about['cores']} cores ({about['processor']}), "
+        f"{about['memory_gib']} GiB, {about['system']}; {found['load']} with "
+        f"{found['connections']} connections, {found['rounds']} rounds of "
+        f"{found['seconds']} s, {found['rows']} rows; {versions}."
+    )
+
+
+def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(values: list[float]) -> str:
+    least, middle, most = values
+    return f"**{middle:.2f}** ({least:.2f} to {most:.2f})"
+
+
+def plots() -> dict[str, str]:
+    found = results.read("table")
+    if found is None:
+        return {}
+    return {
+        figure: bars(
+            title,
+            {
+                work: {name: row[figure] for name, row in rows.items()}
+                for work, rows in found["works"].items()
+            },
+        )
+        for figure, title in PLOTS.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

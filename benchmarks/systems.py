@@ -1,0 +1,203 @@
+"""The services that are compared, each started as its makers would in production."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.load import Target
+from scripts.postgres import EmbeddedPostgres
+from tools.project import (
+    HOST,
+    ROOT,
+    Project,
+    clean_environment,
+    cookiecutter,
+    end,
+    free_port,
+)
+
+PATIENCE = 60.0
+# The limiter counts every request, but lets the one client of a benchmark go on.
+RAISED = {"RATE_LIMIT": "1000000000/minute"}
+# docs/performance.md: the settings for a service under load.
+PRODUCTION = {"ENVIRONMENT": "production", **RAISED}
+TUNED = {"POOL_SIZE": "20", "MAX_OVERFLOW": "0", "POOL_PING_AFTER": "5"}
+FILL = (
+    """\
+INSERT INTO tasks (title, description, completed, created_at)
+SELECT 'Task ' || n, 'Number ' || n || ' of many', n % 3 = 0,
+       timestamptz '2026-01-01' + n * interval '1 second'
+FROM generate_series(1, {rows}) AS n""",
+    "VACUUM ANALYZE tasks",
+    "CHECKPOINT",
+)
+SAMPLE = "SELECT id FROM tasks ORDER BY random() LIMIT 10000"
+EXECUTE = """\
+import asyncio, asyncpg, sys
+
+async def main(url, *statements):
+    connection = await asyncpg.connect(url, timeout=60)
+    for statement in statements:
+        for row in await connection.fetch(statement):
+            print(*row)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@dataclass(frozen=True)
+class System:
+    """A service: what it is, how it starts, and where its resource is."""
+
+    name: str
+    about: str
+    command: Sequence[str]
+    path: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    list_query: str = "?limit=20"
+
+
+def reference(name: str, module: str, about: str) -> System:
+    server = ["uvicorn", f"benchmarks.references.{module}:app", "--no-access-log"]
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-server-header"]
+    return System(name, about, [*server, *options], "/tasks")
+
+
+def generated(name: str, about: str, **environment: str) -> System:
+    return System(
+        name,
+        about,
+        ["src"],
+        "/api/v1/tasks",
+        {**PRODUCTION, **TUNED, **environment},
+        "?limit=20&total=false",
+    )
+
+
+REFERENCES = (
+    reference("L0", "starlette_asyncpg", "bare Starlette over asyncpg"),
+    reference("L1", "fastapi_asyncpg", "FastAPI over asyncpg, no middleware"),
+    reference("L2", "fastapi_orm", "FastAPI over SQLAlchemy's ORM, no middleware"),
+    reference("L3", "naive_stack", "L2 with the usual middleware"),
+)
+OURS = generated("generated", "simple_task_api in its production profile")
+AS_SHIPPED = generated(
+    "generated, defaults",
+    "the same with the default pool of 5 + 10 and its ping",
+    POOL_SIZE="5",
+    MAX_OVERFLOW="10",
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that answers."""
+
+    system: System
+    process: subprocess.Popen[bytes]
+    target: Target
+    started_in: float  # seconds to the first answer
+
+
+def bake(folder: Path) -> Project:
+    """Generate simple_task_api, or take the project that BENCH_PROJECT names."""
+    given = os.environ.get("BENCH_PROJECT")
+    if given:
+        return Project(Path(given).resolve())
+    command = cookiecutter(folder, "example=simple_task_api")
+    subprocess.run(command, env=clean_environment(), check=True)
+    return Project(folder / "simple_task_api")
+
+
+@dataclass(frozen=True)
+class Database:
+    """PostgreSQL as it installs: nothing is turned off for speed."""
+
+    url: str
+    pid: int
+    ids: Path
+
+
+@contextmanager
+def database(project: Project, folder: Path, rows: int) -> Iterator[Database]:
+    """Start PostgreSQL with the project's tables and so many tasks."""
+    data = Path(tempfile.mkdtemp(dir=folder))
+    data.chmod(0o755)  # the server may run as another user
+    with EmbeddedPostgres(data / "postgres") as server:
+        environment = {"DATABASE_URL": server.url}
+        project.run(project.python, "-m", "src.migrate", environment=environment)
+        execute = [project.python, "-c", EXECUTE, server.url.replace("+asyncpg", "")]
+        filling = [statement.format(rows=rows) for statement in FILL]
+        ids = data / "ids"
+        ids.write_text(project.run(*execute, *filling, SAMPLE))
+        pid = (data / "postgres" / "postmaster.pid").read_text().split("\n")[0]
+        yield Database(server.url, int(pid), ids)
+
+
+@contextmanager
+def running(
+    system: System, project: Project, server: Database, *, log: Path
+) -> Iterator[Running]:
+    """Start a service, and end it as its supervisor would."""
+    port = free_port()
+    environment = {
+        **clean_environment(),
+        "DATABASE_URL": server.url,
+        "PYTHONPATH": str(ROOT) if system.path == "/tasks" else "",
+        "HOST": HOST,
+        "PORT": str(port),
+        **system.environment,
+    }
+    arguments = ["--port", str(port)] if system.path == "/tasks" else []
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [project.python, "-m", *system.command, *arguments],
+            cwd=project.path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    url = f"http://{HOST}:{port}"
+    list_path = system.path + system.list_query
+    target = Target(url, f"{system.path}/{{id}}", list_path, system.path, server.ids)
+    try:
+        seconds = _await_answer(process, url + list_path, log)
+        yield Running(system, process, target, seconds)
+    finally:
+        end(process)
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str, log: Path) -> float:
+    started = time.perf_counter()
+    while time.perf_counter() - started < PATIENCE:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return time.perf_counter() - started
+        except OSError:
+            if process.poll() is not None:
+                break
+            time.sleep(0.01)
+    said = re.sub(r"\n+", "\n", log.read_text())[-2000:]
+    raise RuntimeError(f"no answer at {url}:\n{said}")
+
+
+@contextmanager
+def all_running(
+    systems: Sequence[System], project: Project, server: Database, folder: Path
+) -> Iterator[list[Running]]:
+    """Start several services side by side; those that wait take no CPU."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                running(system, project, server, log=folder / f"{number}.log")
+            )
+            for number, system in enumerate(systems)
+        ]
