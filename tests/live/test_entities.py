@@ -407,6 +407,7 @@ def disagreements(project: Project) -> dict[str, str]:
     return dict(re.split(" +", line, maxsplit=1) for line in done.stderr.splitlines())
 
 
+@pytest.mark.slow
 def test_its_checks_pass_after_the_upgrade(edited: Project) -> None:
     edited.run("make", "check")
 

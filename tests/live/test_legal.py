@@ -10,7 +10,11 @@ from tests.unit.legal import legal
 from tools.project import Project
 from tools.smoke import smoke
 
-pytestmark = pytest.mark.live
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("base"),
+]
 
 TESTS = [
     "tests/integration/test_migrations.py",
@@ -20,9 +24,7 @@ TESTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9))]
-)
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_it_lives(seed: int, sibling: Callable[[Any], Project]) -> None:
     project = sibling(legal(Random(seed)))
     project.run("make", "check")

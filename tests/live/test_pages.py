@@ -40,6 +40,7 @@ def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
 
 
+@pytest.mark.xdist_group("base")
 def test_the_recipes(sibling: Callable[[Any], Project]) -> None:
     """All of them in one service, for they name different entities."""
     page = list(blocks((ROOT / "docs" / "recipes.md").read_text()))

@@ -25,7 +25,7 @@ INDEPENDENT = [
     "integration/test_system",
 ]
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("base")]
 
 
 @pytest.mark.parametrize(
