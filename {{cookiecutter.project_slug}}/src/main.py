@@ -131,7 +131,7 @@ def settle_garbage() -> None:
     """Leave what is there for good out of garbage collections, and have fewer of them.
 
     What a service holds at its start is most of what it ever holds, and looking through
-    it again and again took a tenth of its time.
+    it again and again takes time from requests.
     """
     gc.collect()
     gc.freeze()
