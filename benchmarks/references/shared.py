@@ -13,8 +13,8 @@ POOL_SIZE = 20
 
 COLUMNS = "id, title, description, completed, created_at, updated_at"
 # Nothing foreign is in these.
-GET = f"SELECT {COLUMNS} FROM tasks WHERE id = $1"  # noqa: S608
-LIST = f"SELECT {COLUMNS} FROM tasks ORDER BY created_at, id LIMIT $1 OFFSET $2"  # noqa: S608
+GET = f"SELECT {COLUMNS} FROM tasks WHERE id = $1"  # noqa: S608 - our own names
+LIST = f"SELECT {COLUMNS} FROM tasks ORDER BY created_at, id LIMIT $1 OFFSET $2"  # noqa: S608 - our own names
 VALUES = "(id, title, description, completed) VALUES ($1, $2, $3, $4)"
 INSERT = f"INSERT INTO tasks {VALUES} RETURNING {COLUMNS}"
 
