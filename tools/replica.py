@@ -138,8 +138,9 @@ class Replica:
         return self.log.read_text(errors="replace")[-4000:]
 
     def lines(self) -> list[dict[str, Any]]:
-        """Its whole log: one JSON object a line, or this raises."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """Its log but for a line under way: one JSON object each, or this raises."""
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 @contextlib.contextmanager
