@@ -754,3 +754,23 @@ def test_a_migration_that_fails_is_named(
         "SELECT x FROM nowhere\n",
         refused(library, server),
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql+asyncpg://app:secret@127.0.0.1:1/app", "Connect call failed"),
+        ("localhost", "Could not parse SQLAlchemy URL"),
+    ],
+)
+def test_a_server_that_is_not_there_is_named(
+    library: Project, url: str, reason: str
+) -> None:
+    """A run without TEST_DATABASE_URL then finishes the job."""
+    change(library, add_field("Book", "isbn", "string"))
+    said = refused(library, {"TEST_DATABASE_URL": url, "PYTHONPATH": "."})
+    assert reason in said
+    assert "unset it for an embedded PostgreSQL" in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+    assert "wrote" in library.run(library.python, "-m", "scripts.migration")

@@ -162,7 +162,7 @@ class Field:
     def not_taken(self) -> list[Any]:
         """Values that the API does not take."""
         # To a schema, null is a JSON value like any other.
-        null = [] if self.nullable or self.type == "json" else [None]
+        null = [] if self.nullable else [None]
         return [*values.REFUSED[self.type], *self.refused, *self.malformed, *null]
 
     def not_storable(self) -> list[Any]:

@@ -1,21 +1,26 @@
 """OpenAPI and the service agree: schemathesis tries, over a real server."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tools.database import Server
 from tools.project import HOST, Project, clean_environment
 from tools.replica import replica
+from tools.smoke import Client, Smoke
 
 HERE = Path(__file__).parent
 CASES = 2_000
+ROWS = 10
 # `make fuzz` gives each service so many seconds, and another seed every time.
 SECONDS = os.environ.get("FUZZ")
 
@@ -62,14 +67,26 @@ def judge(
     project.run(project.python, "-m", "src.migrate", environment=settings)
     with replica(project, folder / "service.log", settings) as service:
         service.wait("/health/ready")
-        said = schemathesis(service.port, folder, examples)
+        said = schemathesis(service.port, folder, examples, seeds(service.port))
         assert [line for line in service.lines() if line["level"] == "error"] == []
     tried = re.search(r"(\d+) generated", said)
     assert tried, said
     assert int(tried[1]) >= cases, said
 
 
-def schemathesis(port: int, folder: Path, examples: int) -> str:
+def seeds(port: int) -> dict[str, list[str]]:
+    """Rows of every resource, with what they refer to: ids by the path that made them."""
+    found = defaultdict(list)
+    for number in range(ROWS):
+        client = Smoke(Client(f"http://{HOST}:{port}"), Random(number))
+        for resource in client.create_all(client.resources()):
+            found[resource.path].append(resource.row["id"])
+    return found
+
+
+def schemathesis(
+    port: int, folder: Path, examples: int, created: dict[str, list[str]]
+) -> str:
     limits = ["--max-time", SECONDS] if SECONDS else ["--seed", "1"]
     program = Path(sys.executable).with_name("schemathesis")
     options = ["--checks", "all", "--max-examples", str(examples), "--no-color"]
@@ -84,6 +101,7 @@ def schemathesis(port: int, folder: Path, examples: int) -> str:
             **clean_environment(),
             "PYTHONPATH": str(HERE),
             "SCHEMATHESIS_HOOKS": "hooks",
+            "CREATED": json.dumps(created),
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

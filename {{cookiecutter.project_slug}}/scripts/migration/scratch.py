@@ -7,9 +7,17 @@ import uuid
 from collections.abc import Iterator
 
 import sqlalchemy as sa
+from asyncpg import PostgresError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from scaffold.tools import Unfinished
+
+SERVER = "TEST_DATABASE_URL"
+ADVICE = (
+    f"{SERVER} names a server where databases can be made for a moment; mend it, or "
+    "unset it for an embedded PostgreSQL, and run this again."
+)
 
 
 class Scratch:
@@ -39,18 +47,25 @@ class Scratch:
                 await connection.execute(sa.text(statement))
             await engine.dispose()
 
-        asyncio.run(execute())
+        try:
+            asyncio.run(execute())
+        except (OSError, PostgresError, SQLAlchemyError) as error:
+            place = self.server.render_as_string(hide_password=True)
+            raise Unfinished(f"{place}: {error}\n{ADVICE}") from error
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Scratch]:
     """A server to work on, for as long as the block lasts."""
-    given = os.environ.get("TEST_DATABASE_URL")
+    given = os.environ.get(SERVER)
     if not given:
         with _embedded() as url:
             yield Scratch(url)
         return
-    databases = Scratch(given)
+    try:
+        databases = Scratch(given)
+    except ArgumentError as error:
+        raise Unfinished(f"{SERVER}: {error}\n{ADVICE}") from error
     try:
         yield databases
     finally:

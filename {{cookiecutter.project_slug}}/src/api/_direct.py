@@ -112,6 +112,7 @@ class Plan:
         self._overrides = overrides
         self._places: dict[Call, int] = {}
         self._add(endpoint)
+        self.takes_response = any(step.response_name for step in self.steps)
 
     def read(self, request: Request) -> list[dict[str, Any]]:
         """Return what the request itself holds for each step."""
@@ -121,7 +122,7 @@ class Plan:
         ]
 
     async def run(
-        self, request: Request, response: Response, given: list[dict[str, Any]]
+        self, request: Request, response: Response | None, given: list[dict[str, Any]]
     ) -> Any:
         """Make the calls; return what the endpoint returned.
 
@@ -192,6 +193,15 @@ def _callable(dependant: Dependant) -> tuple[Call, bool]:
     return call, False
 
 
+class _Extra(Response):
+    """What calls may set of the answer: its status, headers, cookies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self.status_code = 0  # until a call sets another
+
+
 class DirectRoute:
     """Answers one route by its plan, or as FastAPI does."""
 
@@ -217,8 +227,7 @@ class DirectRoute:
                 self._give_body(plan, given, body)
         except Uncovered:
             return await self._fallback(scope, _replayed(body, receive), send)
-        extra = Response()
-        extra.status_code = 0  # until a call sets another
+        extra = _Extra() if plan.takes_response else None
         result = await plan.run(request, extra, given)
         await self._response(result, extra)(scope, receive, send)
 
@@ -230,20 +239,23 @@ class DirectRoute:
             if step.body_name:
                 arguments[step.body_name] = value
 
-    def _response(self, result: Any, extra: Response) -> Response:
+    def _response(self, result: Any, extra: Response | None) -> Response:
         if isinstance(result, Response):
             return result
-        status = extra.status_code or self._status
-        if self._result is None:
-            return Response(status_code=status, media_type=JSON)
-        value, problems = self._result.validate(result)
+        status = (extra.status_code if extra else 0) or self._status
+        content = self._result and self._content(self._result, result)
+        response = Response(content, status, media_type=JSON)
+        if extra:
+            response.raw_headers.extend(extra.raw_headers)
+        return response
+
+    @staticmethod
+    def _content(declared: Any, result: Any) -> bytes:
+        value, problems = declared.validate(result)
         if problems:
             raise ResponseValidationError(problems, body=result)
-        content = self._result.serialize_json(value)
-        response = Response(content, status, media_type=JSON)
-        del extra.headers["content-length"]
-        response.raw_headers.extend(extra.raw_headers)
-        return response
+        content: bytes = declared.serialize_json(value)
+        return content
 
 
 def _replayed(body: bytes | None, receive: Receive) -> Receive:

@@ -83,7 +83,7 @@ class ConflictError(ServiceError):
     def __init__(self, resource: str, fields: Sequence[str]) -> None:
         names = " and ".join(fields) or "value"
         super().__init__(
-            f"A {resource.replace('_', ' ')} with this {names} already exists",
+            f"Another {resource.replace('_', ' ')} has this {names}",
             resource=resource,
             fields=list(fields),
         )

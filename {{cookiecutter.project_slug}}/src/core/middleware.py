@@ -5,11 +5,11 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 
-import structlog
 from fastapi import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from src.core import metrics
 from src.core.errors import (
@@ -52,8 +52,11 @@ class RequestIDMiddleware:
                 ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+        bound = bind_contextvars(request_id=request_id.decode())
+        try:
             await self.app(scope, receive, send_with_id)
+        finally:
+            reset_contextvars(**bound)
 
 
 class MetricsMiddleware:

@@ -104,7 +104,12 @@ def _check_email(value: str) -> str:
 
 
 def _check_json(value: Any) -> Any:
-    """Refuse what PostgreSQL's jsonb or a JSON document cannot hold."""
+    """Refuse what PostgreSQL's jsonb or a JSON document cannot hold.
+
+    And null itself: a field that may be null says so beside this type.
+    """
+    if value is None:
+        raise PydanticCustomError("json_null", "The value may not be null")
     pending = [(value, 1)]
     while pending:
         item, depth = pending.pop()
@@ -194,4 +199,8 @@ Ids: TypeAlias = Annotated[
     pydantic.AfterValidator(_check_ids),
     pydantic.Field(max_length=1000, json_schema_extra={"uniqueItems": True}),
 ]
-JSON: TypeAlias = Annotated[Any, pydantic.AfterValidator(_check_json)]
+JSON: TypeAlias = Annotated[
+    Any,
+    pydantic.AfterValidator(_check_json),
+    pydantic.WithJsonSchema({"not": {"type": "null"}}),
+]

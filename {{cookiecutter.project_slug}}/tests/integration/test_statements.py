@@ -66,7 +66,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         transport=transport, base_url="http://test"
     ) as client:
         yield client
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.tables.values())
     async with transaction() as session:
         await session.execute(sa.text(f"TRUNCATE {tables}"))
 

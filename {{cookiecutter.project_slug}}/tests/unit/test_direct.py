@@ -91,8 +91,9 @@ async def create_thing(
 
 
 @router.delete("/{thing_id}", status_code=204)
-async def delete_thing(thing_id: http.Id, worker: Worker) -> None:
+async def delete_thing(thing_id: http.Id, worker: Worker, response: Response) -> None:
     calls.append("deleted")
+    response.headers["X-Deleted"] = str(thing_id)
 
 
 @router.put("/own")

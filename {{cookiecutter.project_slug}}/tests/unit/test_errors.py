@@ -125,7 +125,7 @@ def test_the_body_of_an_error() -> None:
         "title": "Conflict",
         "status": 409,
         "error": "conflict",
-        "message": "A order item with this order_id and product_id already exists",
+        "message": "Another order item has this order_id and product_id",
         "resource": "order_item",
         "fields": ["order_id", "product_id"],
         "request_id": "r-1",

@@ -292,5 +292,6 @@ async def test_each_verb_is_one_statement(
         for statement in statements
         if not any(table in statement for table in tables)
     ]
-    update = ["UPDATE"] if changes.model_fields_set else []
+    # Where there is nothing to change, the row is read.
+    update = ["UPDATE"] if changes.model_fields_set else ["SELECT"]
     assert verbs == ["INSERT", "SELECT", "SELECT", *update, "UPDATE", "DELETE"]
