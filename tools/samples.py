@@ -145,7 +145,7 @@ class Sampler:
             "date-time": moment.isoformat(),
             "email": f"sample.{number:x}@example.com",
             "time-local": moment.time().isoformat(),
-            "uri": f"https://example.com/{number:x}",
+            "uri": _uri(number, schema.get("maxLength", 255)),
             "uuid": str(uuid.UUID(int=self.random.getrandbits(128), version=4)),
         }
         if schema.get("format") in formats:
@@ -196,6 +196,11 @@ class Sampler:
             return self.random.choice(fitting)
         kind, first = items[0]  # a set of rarer characters
         return chr(first if kind is codes.LITERAL else first[0])
+
+
+def _uri(number: int, most: int) -> str:
+    long = f"https://example.com/{number:x}"
+    return long if len(long) <= most else f"http://a.b/{number:x}"[:most]
 
 
 def _steps(

@@ -28,6 +28,8 @@ SCHEMAS: list[dict[str, Any]] = [
     {"type": "string", "format": "uuid"},
     {"type": "string", "format": "date"},
     {"type": "string", "format": "email", "maxLength": 320},
+    {"type": "string", "format": "uri", "maxLength": 12},
+    {"not": {"type": "null"}},
     {"enum": ["a", 'say "b"']},
     {"const": 4},
     {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},

@@ -118,6 +118,8 @@ class Plan:
         """Return what the request itself holds for each step."""
         return [
             {item.name: item.read(request) for item in step.parameters}
+            if step.parameters
+            else {}
             for step in self.steps
         ]
 

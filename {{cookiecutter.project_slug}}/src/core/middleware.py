@@ -41,7 +41,7 @@ class RequestIDMiddleware:
             return await self.app(scope, receive, send)
         sent = _header(scope, b"x-request-id")
         sane = sent is not None and REQUEST_ID.fullmatch(sent)
-        request_id = sent if sane and sent else str(uuid.uuid4()).encode()
+        request_id = sent if sane and sent else uuid.uuid4().hex.encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
@@ -148,23 +148,20 @@ class OverloadMiddleware:
         if self.in_progress >= self.limit:
             error = UnavailableError("Too many requests are under way")
             return await problem_response(error, _id(scope))(scope, receive, send)
-        counted = 0
-
-        def count() -> None:
-            nonlocal counted
-            self.in_progress += 1 - counted
-            counted = 1
+        has_body = any(name in BODY_HEADERS for name, _ in scope["headers"])
+        counted = 0 if has_body else 1
+        self.in_progress += counted
 
         async def receive_and_count() -> Message:
+            nonlocal counted
             message = await receive()
-            if not message.get("more_body"):
-                count()
+            if not (counted or message.get("more_body")):
+                counted = 1
+                self.in_progress += 1
             return message
 
-        if not any(name in BODY_HEADERS for name, _ in scope["headers"]):
-            count()
         try:
-            await self.app(scope, receive_and_count, send)
+            await self.app(scope, receive_and_count if has_body else receive, send)
         finally:
             self.in_progress -= counted
 
