@@ -19,6 +19,7 @@ from scaffold.origin import origin  # noqa: E402
 # item is the folder that the hook is rendered in, which is the template's own.
 ANSWERS, RENDERED_IN = json.loads(r"""[{{ cookiecutter | tojson }},
     {{ cycler.__init__.__globals__.os.getcwd() | tojson }}]""")
+FEW = 20  # names are told
 CACHES = {"__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 
@@ -70,7 +71,8 @@ def generate() -> None:
     if done.returncode:
         raise SystemExit(1)
     names = [entity["name"] for entity in json.loads(source)["entities"]]
-    print(f"{ROOT.name}: generated for {', '.join(names)}", flush=True)
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    print(f"{ROOT.name}: generated for {', '.join(names[:FEW])}{more}", flush=True)
 
 
 if __name__ == "__main__":
