@@ -31,27 +31,33 @@ DIGITS = {
     "decimal_parsing",
     "decimal_whole_digits",
 }
+# What cleaning may do to a text that holds markup.
+CLEANED = {"string_too_long", "string_too_short", "string_pattern_mismatch"}
+MARKUP = set("<>&")
 BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
+CHANCE = random.Random(os.environ.get("SEED"))
 # The properties of bodies, by method and path.
 PROPERTIES: dict[tuple[str, str], Schema] = {}
 SAMPLERS: list[Sampler] = []
 # Collections by the parameter that names one of their members, and ids that exist.
 OWNERS: dict[str, str] = {}
 CREATED: dict[str, list[str]] = defaultdict(list)
-CREATED |= json.loads(os.environ.get("CREATED", "{}"))
 # Rows that others refer to, by the key that does: `passport_id`; and by its path too.
 REFERRED: dict[str, list[str]] = defaultdict(list)
 TAKEN: dict[tuple[str, str], list[str]] = defaultdict(list)
-# Names of which a path takes no value twice, as it has said.
+# Names of which a collection takes no value twice, as it has said.
 UNIQUE: dict[str, set[str]] = defaultdict(set)
 
 
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     """Note what bodies are made of, and where ids come from: `tag_id` from /tags."""
-    sampler = Sampler(raw_schema, random.Random(1))
+    sampler = Sampler(raw_schema, CHANCE)
     SAMPLERS.append(sampler)
+    for path, rows in json.loads(os.environ["ROWS"]).items():
+        for row in rows:
+            _note(path, row)
     for path, operations in raw_schema["paths"].items():
         owner, _, parameter = path.partition("/{")
         if parameter.endswith("}") and "/" not in parameter:
@@ -65,19 +71,24 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
     """Note what was created and deleted, what refers to what, and what is unique."""
-    path = case.operation.path
-    if response.status_code == 201:
-        CREATED[path].append(response.json()["id"])
-        for name, value in response.json().items():
-            if name.endswith("_id") and value is not None:
-                REFERRED[name].append(value)
-                TAKEN[path, name].append(value)
+    path = case.operation.path.partition("/{")[0]
+    if response.status_code in (200, 201) and case.operation.method.upper() != "GET":
+        _note(path, response.json())
     elif response.status_code == 409:
-        UNIQUE[path.partition("/{")[0]] |= set(response.json().get("fields", ()))
+        UNIQUE[path] |= set(response.json().get("fields", ()))
     elif response.status_code == 204 and len(case.path_parameters or {}) == 1:
         for gone in case.path_parameters.values():
             for ids in CREATED.values():
                 ids[:] = [one for one in ids if one != gone]
+
+
+def _note(path: str, row: dict[str, Any]) -> None:
+    if row["id"] not in CREATED[path]:
+        CREATED[path].append(row["id"])
+    for name, value in row.items():
+        if name.endswith("_id") and value is not None:
+            REFERRED[name].append(value)
+            TAKEN[path, name].append(value)
 
 
 @schemathesis.hook
@@ -86,11 +97,11 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     path, parameters = case.operation.path, case.path_parameters or {}
-    if len(parameters) == 1 and random.random() < HELPED:
+    if len(parameters) == 1 and CHANCE.random() < HELPED:
         (name,) = parameters
         _name_existing(parameters, name)
         if REFERRED[name] and not path.endswith("}"):
-            parameters[name] = random.choice(REFERRED[name])
+            parameters[name] = CHANCE.choice(REFERRED[name])
     if len(parameters) > 1:
         owner = OWNERS.get(next(iter(parameters)))
         for name in parameters:
@@ -107,14 +118,17 @@ def _help(body: dict[str, Any], name: str, schema: Schema, path: str) -> None:
     kinds = {branch.get("type") for branch in schema.get("anyOf", [schema])}
     if name.endswith("_ids"):
         collection = f"/api/v1/{name.removesuffix('_ids').replace('_', '-')}"
-        body[name] = random.sample(
+        body[name] = CHANCE.sample(
             CREATED[collection], min(2, len(CREATED[collection]))
         )
     elif name.endswith("_id"):
-        _name_existing(body, name, taken=TAKEN[path, name] * (name in UNIQUE[path]))
+        taken = TAKEN[path, name] if name in UNIQUE[path] else []
+        _name_existing(body, name, path, taken)
+        if body[name] in taken and "null" in kinds:
+            body[name] = None
     elif "integer" in kinds:
         body[name] = int(body[name])  # to JSON Schema 5.0 is one, to the service not
-    elif random.random() < HELPED and (kinds >= DECIMAL or name in UNIQUE[path]):
+    elif CHANCE.random() < HELPED and (kinds >= DECIMAL or name in UNIQUE[path]):
         try:
             body[name] = SAMPLERS[-1].value(schema)
         except NoSample:
@@ -124,11 +138,12 @@ def _help(body: dict[str, Any], name: str, schema: Schema, path: str) -> None:
 def _name_existing(
     values: dict[str, Any], name: str, owner: str | None = None, taken: Any = ()
 ) -> None:
-    """A relation of a resource with itself has a name that leads nowhere else."""
-    ids = CREATED[OWNERS.get(name.removeprefix("other_"), owner or "")]
+    """`billing_address_id` is named after addresses; `parent_id` leads back here."""
+    names = (one for one in OWNERS if f"_{name}".endswith(f"_{one}"))
+    ids = CREATED[OWNERS.get(next(names, ""), owner or "")]
     free = [one for one in ids if one not in taken]
     if free and values[name] not in free:
-        values[name] = random.choice(free)
+        values[name] = CHANCE.choice(free)
 
 
 @schemathesis.hook
@@ -154,4 +169,6 @@ def _is_beyond_schemas(problem: dict[str, Any], case: Any) -> bool:
     value = case.body
     for name in problem["field"].split("/")[1:]:
         value = value.get(name) if isinstance(value, dict) else None
+    if problem["type"] in CLEANED:
+        return isinstance(value, str) and bool(MARKUP & set(value))
     return problem["type"] in BOUNDS and isinstance(value, str)

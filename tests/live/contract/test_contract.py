@@ -24,6 +24,8 @@ ROWS = 10
 # `make fuzz` gives each service so many seconds, and another seed every time.
 SECONDS = os.environ.get("FUZZ")
 
+Row = dict[str, str | None]
+
 pytestmark = [pytest.mark.live]
 
 
@@ -74,8 +76,8 @@ def judge(
     assert int(tried[1]) >= cases, said
 
 
-def seeds(port: int) -> dict[str, list[str]]:
-    """Rows of every resource, with what they refer to: ids by the path that made them.
+def seeds(port: int) -> dict[str, list[Row]]:
+    """Rows of every resource, with what they refer to, by the path that made them.
 
     Every other time what nothing refers to goes again: where a row may be referred to
     once, some are free.
@@ -84,18 +86,21 @@ def seeds(port: int) -> dict[str, list[str]]:
     for number in range(ROWS):
         client = Smoke(Client(f"http://{HOST}:{port}"), Random(number))
         created = client.create_all(client.resources())
-        rows = [resource.row for resource in created]
-        referred = {row[key] for row in rows for key in row if key.endswith("_id")}
+        rows = {
+            resource.path: {k: v for k, v in resource.row.items() if k.endswith("id")}
+            for resource in created
+        }
+        named = {row[key] for row in rows.values() for key in row if key != "id"}
         for resource in created:
-            if number % 2 and resource.row["id"] not in referred:
+            if number % 2 and resource.row["id"] not in named:
                 client.client.call("DELETE", resource.location, 204)
             else:
-                found[resource.path].append(resource.row["id"])
+                found[resource.path].append(rows[resource.path])
     return found
 
 
 def schemathesis(
-    port: int, folder: Path, examples: int, created: dict[str, list[str]]
+    port: int, folder: Path, examples: int, rows: dict[str, list[Row]]
 ) -> str:
     limits = ["--max-time", SECONDS] if SECONDS else ["--seed", "1"]
     program = Path(sys.executable).with_name("schemathesis")
@@ -111,7 +116,8 @@ def schemathesis(
             **clean_environment(),
             "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}",
             "SCHEMATHESIS_HOOKS": "hooks",
-            "CREATED": json.dumps(created),
+            "ROWS": json.dumps(rows),
+            **({} if SECONDS else {"SEED": "1"}),
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
