@@ -41,7 +41,7 @@ class RequestIDMiddleware:
             return await self.app(scope, receive, send)
         sent = _header(scope, b"x-request-id")
         sane = sent is not None and REQUEST_ID.fullmatch(sent)
-        request_id = sent if sane and sent else uuid.uuid4().hex.encode()
+        request_id = sent if sane and sent else str(uuid.uuid4()).encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
