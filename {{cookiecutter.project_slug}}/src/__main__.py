@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
         workers=settings.workers,
         loop="auto" if windows else "uvloop",
         # Not h11, which lets through what request smuggling is made of.
-        http="auto" if windows else "httptools",
+        http="auto" if windows else "src.core.protocol:BoundedHttpProtocol",
         log_config=None,
         access_log=False,
         server_header=False,

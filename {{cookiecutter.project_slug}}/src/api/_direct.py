@@ -223,7 +223,7 @@ class DirectRoute:
             plan = Plan(self._endpoint, overrides) if overrides else self._plan
             given = plan.read(request)
             if self._body is not None:
-                if not is_json(request.headers.get("content-type", "")):
+                if not is_json(request):
                     raise Uncovered
                 body = await request.body()
                 self._give_body(plan, given, body)

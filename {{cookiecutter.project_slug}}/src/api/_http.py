@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.core.errors import PROBLEM_JSON, UnsupportedMediaTypeError
+from src.core.rate_limit import enforce_rate_limit
 from src.models._types import BIGINT_MAX
 from src.repositories._paging import CURSOR_PATTERN, Cursor
 from src.services._base import Paging
@@ -61,17 +62,22 @@ class JSONRoute(APIRoute):
             return handle
 
         async def handle_json(request: Request) -> Response:
-            if not is_json(request.headers.get("content-type", "")):
+            if not is_json(request):
+                await enforce_rate_limit(request)
                 raise UnsupportedMediaTypeError()
             return await handle(_RawBodyRequest(request.scope, request.receive))
 
         return handle_json
 
 
-def is_json(content_type: str) -> bool:
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type == "application/json" or (
-        media_type.startswith("application/") and media_type.endswith("+json")
+def is_json(request: Request) -> bool:
+    """Whether the body is declared as plain JSON, which is UTF-8 and not compressed."""
+    declared = request.headers.get("content-type", "").replace(" ", "").lower()
+    media_type, _, parameters = declared.partition(";")
+    return (
+        media_type == "application/json"
+        and parameters.replace('"', "") in ("", "charset=utf-8")
+        and request.headers.get("content-encoding", "identity") == "identity"
     )
 
 
@@ -82,12 +88,31 @@ def router(path: str, tag: str) -> fastapi.APIRouter:
     )
 
 
+def _written_as(pattern: str, advice: str) -> pydantic.BeforeValidator:
+    """Refuse the other ways to write a value: 5.0, +5, 1_0 and yes."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise PydanticCustomError("query_value", advice)
+        return value
+
+    return pydantic.BeforeValidator(check)
+
+
+_Number = _written_as("-?[0-9]+", "Write a whole number")
+_Flag = _written_as("true|false", "Write true or false")
+
+
 async def _paging(
     skip: Annotated[
-        int, fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out.")
+        int,
+        _Number,
+        fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out."),
     ] = 0,
     limit: Annotated[
-        int, fastapi.Query(ge=1, le=100, description="How many to answer at most.")
+        int,
+        _Number,
+        fastapi.Query(ge=1, le=100, description="How many to answer at most."),
     ] = 20,
     after: Annotated[
         str | None,
@@ -98,7 +123,7 @@ async def _paging(
         ),
     ] = None,
     total: Annotated[
-        bool, fastapi.Query(description="Whether to count all there are.")
+        bool, _Flag, fastapi.Query(description="Whether to count all there are.")
     ] = True,
 ) -> Paging:
     cursor = None if after is None else Cursor.decode(after)

@@ -132,9 +132,9 @@ def _document_errors(method: str, operation: dict[str, Any]) -> None:
     if "422" in responses:
         statuses.add(422)
     if method in WRITING:
-        statuses.add(429)
+        statuses |= {413, 429}
     if "requestBody" in operation:
-        statuses |= {413, 415}
+        statuses.add(415)
     for status in statuses:
         responses[str(status)] = http.problem(status)
     for status in responses.keys() & {"429", "503"}:

@@ -1,8 +1,10 @@
 """Settings of the service, read from the environment and an optional .env file."""
 
+import re
 from functools import lru_cache
 from ipaddress import ip_network
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from limits import parse_many
 from pydantic import (
@@ -13,11 +15,16 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 # Of .env.example and docker/.env.example, and of other people's.
-EXAMPLE_PASSWORDS = {"change-me", "changeme", "password", "postgres", "redis"}
+EXAMPLE_PASSWORDS = {
+    *("change-me", "changeme", "password", "postgres", "redis"),
+    *("admin", "example", "secret"),
+}
+DAY = 86_400
+ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def _split(value: object) -> object:
@@ -30,8 +37,7 @@ def _split(value: object) -> object:
 def _origin(value: str) -> str:
     if value == "*":
         return value
-    scheme, separator, host = value.partition("://")
-    if scheme not in ("http", "https") or not separator or not host or "/" in host:
+    if not ORIGIN.fullmatch(value):
         raise ValueError(f"{value!r} is no origin; write scheme://host[:port]")
     return value
 
@@ -43,20 +49,34 @@ def _proxy(value: str) -> str:
 
 def _rate_limit(value: str) -> str:
     try:
-        parse_many(value)
+        limits = parse_many(value)
     except ValueError:
-        raise ValueError("write it as count/period, such as 10/minute") from None
+        limits = []
+    if not limits or any(limit.amount < 1 for limit in limits):
+        raise ValueError("write it as count/period, such as 10/minute")
     return value
 
 
 def _database_url(value: str) -> str:
     try:
         url = make_url(value)
+        fits = url.drivername == "postgresql+asyncpg" and _is_port(url.port)
     except ArgumentError:
-        url = None
-    if url is None or url.drivername != "postgresql+asyncpg":
+        fits = False
+    if not fits:
         raise ValueError("must look like postgresql+asyncpg://user:password@host/name")
     return value
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or 0 < port < 2**16
+
+
+def _is_known(url: URL) -> bool:
+    """Whether its password is one that everybody tries first."""
+    given = url.password or url.query.get("password") or ""
+    password = str(given).lower()
+    return password in {*EXAMPLE_PASSWORDS, url.username or "change-me"}
 
 
 def _empty_is_none(value: object) -> object:
@@ -65,8 +85,15 @@ def _empty_is_none(value: object) -> object:
 
 
 def _redis_url(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("redis://", "rediss://")):
-        raise ValueError("must start with redis:// or rediss://")
+    """Judge what redis itself would fail at with the first request."""
+    if value is not None:
+        try:
+            url = urlsplit(value)
+            fits = url.scheme in ("redis", "rediss") and _is_port(url.port)
+        except ValueError:  # a port that is none
+            fits = False
+        if not fits or not re.fullmatch(r"(/[0-9]*)?", url.path):
+            raise ValueError("must look like redis://:password@host:6379/0")
     return value
 
 
@@ -99,23 +126,23 @@ class Settings(BaseSettings):
     host: str = "0.0.0.0"  # noqa: S104  # nosec B104 - a container must listen outside
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1)
-    shutdown_delay: float = Field(default=0, ge=0)
-    shutdown_timeout: int = Field(default=20, ge=1)
+    shutdown_delay: float = Field(default=0, ge=0, le=DAY)
+    shutdown_timeout: int = Field(default=20, ge=1, le=DAY)
 
     # Database
     database_url: Annotated[str, AfterValidator(_database_url)]
     pool_size: int = Field(default=5, ge=1)
     max_overflow: int = Field(default=10, ge=0)
-    pool_timeout: float = Field(default=3, gt=0)
+    pool_timeout: float = Field(default=3, gt=0, le=DAY)
     pool_recycle: int = Field(default=1800, ge=-1)
     pool_pre_ping: bool = True
-    pool_ping_after: float = Field(default=0, ge=0)
-    connect_timeout: float = Field(default=3, gt=0)
-    command_timeout: float = Field(default=5, gt=0)
-    transaction_timeout: float = Field(default=5.5, gt=0)
-    readiness_timeout: float = Field(default=1, gt=0)
+    pool_ping_after: float = Field(default=0, ge=0, le=DAY)
+    connect_timeout: float = Field(default=3, gt=0, le=DAY)
+    command_timeout: float = Field(default=5, ge=0.01, le=DAY)
+    transaction_timeout: float = Field(default=5.5, gt=0, le=DAY)
+    readiness_timeout: float = Field(default=1, gt=0, le=DAY)
     run_migrations: bool = True
-    migration_wait: float = Field(default=60, ge=0)
+    migration_wait: float = Field(default=60, ge=0, le=DAY)
 
     # Logging
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -149,7 +176,7 @@ class Settings(BaseSettings):
                 "DEBUG: must be off in production; set ENVIRONMENT=development"
             )
         for name, url in (("DATABASE", self.database_url), ("REDIS", self.redis_url)):
-            if url and make_url(url).password in EXAMPLE_PASSWORDS:
+            if url and _is_known(make_url(url)):
                 raise ValueError(
                     f"{name}_URL: has a password that everybody knows; choose one, or "
                     "set ENVIRONMENT=development"

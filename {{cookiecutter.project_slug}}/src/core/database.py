@@ -129,6 +129,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_timeout=settings.pool_timeout,
         pool_recycle=settings.pool_recycle,
         pool_pre_ping=settings.pool_pre_ping and not settings.pool_ping_after,
+        hide_parameters=not settings.debug,  # values of a request stay out of the log
         connect_args={
             "connection_class": Connection,
             "timeout": settings.connect_timeout,

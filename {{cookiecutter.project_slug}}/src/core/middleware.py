@@ -253,6 +253,8 @@ class PathMiddleware:
         table = route_table(scope["app"])
         path = table.canonical(route_path(scope))
         scope["path"] = scope.get("root_path", "") + path
+        if path.endswith("\n"):
+            scope["path"] += "/"  # a pattern's $ would take the line end for nothing
         if scope["method"] == "HEAD":
             return await self._head(scope, receive, send)
         if scope["method"] == "OPTIONS" and (places := table.at(path)):

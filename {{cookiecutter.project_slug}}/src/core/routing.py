@@ -59,8 +59,13 @@ class RouteTable:
         return [place for place in self._places if place.pattern.match(path)]
 
     def template(self, scope: Scope) -> str:
-        """Return the full template of the route that answered."""
+        """Return the full template of the route that answered.
+
+        Where a layer before the routes did, it is that of the route for this path.
+        """
         places = self._by_endpoint.get(scope.get("endpoint"), [])
+        if not places:
+            places = self.at(self.canonical(route_path(scope)))[:1]
         if len(places) > 1:  # one function under several paths
             path = route_path(scope)
             places = [place for place in places if place.pattern.match(path)]

@@ -97,6 +97,10 @@ _HTML = """
     """
 ELEMENTS = frozenset(_HTML.split())
 
+# Parsing takes longer than linearly where tags are nested: more would hold up every other
+# request of the process.
+MAX_TAGS = 5_000
+
 TAG_START = re.compile(r"[A-Za-z/!?]")  # what after a `<` makes it more than a `<`
 TAG_NAME = re.compile(r"/?([A-Za-z][^\s/<>&]*)")
 
@@ -109,6 +113,7 @@ def sanitize_html(text: str, *, tags: frozenset[str] = frozenset()) -> str:
     - Text without markup comes back as it was: `AT&T`, `a < b`, `x<3`, `List<String>`.
     - A tag that nothing closes, and a custom element, are text, but the page around
       them could bring them to life: their `<` becomes `&lt;` (`a<b` stays `a<b`).
+    - Where there are more than MAX_TAGS tags, all of them become text.
     - Cleaning twice changes nothing. The result can be shorter or longer than the
       text: check length limits afterwards.
     """
@@ -125,6 +130,8 @@ def _clean(text: str, tags: frozenset[str]) -> str:
     if "<" not in text:
         return text
     shielded = _shield(text)
+    if shielded.count("<") > MAX_TAGS:
+        shielded = shielded.replace("<", "&lt;")
     if "<" in shielded:
         shielded = _cleaner(tags).clean(shielded)
     return _restore(shielded)

@@ -26,6 +26,7 @@ LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 _DATE = re.compile(DATE, re.ASCII)
 _TIME = re.compile(TIME, re.ASCII)
 _DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
+_ABSOLUTE_URL = re.compile(r"""(?i:https?)://[^\s/?#<>"\\^`{|}][^\s<>"\\^`{|}]*""")
 # Not HttpUrl, whose length is bounded: a field's own `max_length` is the limit.
 _HTTP_URL: pydantic.TypeAdapter[pydantic.AnyUrl] = pydantic.TypeAdapter(
     Annotated[
@@ -90,7 +91,14 @@ def _to_utc(value: dt.datetime) -> dt.datetime:
 
 
 def _check_url(value: str) -> str:
-    """Refuse what is no absolute http(s) URL; what is one stays as it was sent."""
+    """Refuse what is no absolute http(s) URL; what is one stays as it was sent.
+
+    Pydantic mends, as browsers do: a space, a line end, a missing slash.
+    """
+    if not _ABSOLUTE_URL.fullmatch(value):
+        raise PydanticCustomError(
+            "url_parsing", "Write an absolute URL, as https://example.com/page"
+        )
     _HTTP_URL.validate_python(value)
     return value
 
@@ -100,7 +108,16 @@ def _check_email(value: str) -> str:
 
     Not EmailStr, which looks for its library in each field of each schema anew.
     """
-    return pydantic.validate_email(value)[1]
+    try:
+        _, address = pydantic.validate_email(value)
+    except PydanticCustomError:
+        address = ""
+    # Its message repeats what was sent; "Name <a@b.com>" has a name, and is no address.
+    if not address or "<" in value or value != value.strip():
+        raise PydanticCustomError(
+            "value_error", "Write an e-mail address, as name@example.com"
+        )
+    return address
 
 
 def _check_json(value: Any) -> Any:

@@ -56,10 +56,10 @@ async def test_list_refuses_other_queries(
     case: Case, client: httpx2.AsyncClient
 ) -> None:
     for name, values in {
-        "limit": ("0", "101", "many"),
+        "limit": ("0", "101", "many", "5.0", "+5", "1_0"),
         "skip": ("-1", str(2**63)),
         "after": ("nonsense", 33 * "A"),
-        "total": ("perhaps",),
+        "total": ("perhaps", "yes", "1"),
     }.items():
         for value in values:
             response = await client.get(case.url, params={name: value})

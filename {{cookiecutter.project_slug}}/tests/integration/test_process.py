@@ -57,6 +57,10 @@ class Service:
         return self.process.returncode, lines
 
 
+def read_all(raw: socket.socket) -> bytes:
+    return b"".join(iter(lambda: raw.recv(4096), b""))
+
+
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:
     """`python -m src`, running."""
@@ -71,9 +75,19 @@ def service(settings: Settings) -> Iterator[Service]:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_the_process_serves_and_ends_with_0_on_sigterm(service: Service) -> None:
     assert "Server" not in service.wait_until_ready().headers
-    with closing(socket.create_connection(("127.0.0.1", service.port))) as raw:
+    with closing(socket.create_connection(("127.0.0.1", service.port), 30)) as raw:
         raw.sendall(b"NO HTTP\r\n\r\n")
-        assert b"400" in raw.recv(1024)
+        answer = read_all(raw)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "bad_request"
+    with closing(socket.create_connection(("127.0.0.1", service.port), 30)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\nX-Long: " + 100_000 * b"x")
+        answer = read_all(raw)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "header_too_large"
+    # A body is none of it, however long.
+    url = f"http://127.0.0.1:{service.port}/nothing"
+    assert httpx2.post(url, content=100_000 * b"x").status_code == 404
     status, lines = service.stop()
     assert status == 0
     events = [line["event"] for line in lines]

@@ -10,7 +10,7 @@ import pytest
 from src.core.config import Settings, explain, get_settings
 
 ROOT = Path(__file__).parents[2]
-URL = "postgresql+asyncpg://user:secret@localhost/name"
+URL = "postgresql+asyncpg://user:hidden@localhost/name"
 
 
 def made(**given: Any) -> Settings:
@@ -53,11 +53,21 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("cors_origins", "example.com", "write scheme://host"),
         ("cors_origins", "https://example.com/path", "write scheme://host"),
+        ("cors_origins", "https://*.example.com", "write scheme://host"),
+        ("cors_origins", "https://a b", "write scheme://host"),
         ("trusted_proxies", "anybody", "anybody"),
         ("rate_limit", "often", "10/minute"),
+        ("rate_limit", "0/minute", "10/minute"),
+        ("database_url", URL.replace("localhost", "localhost:99999"), "host"),
         ("database_url", "postgresql://localhost/name", "postgresql+asyncpg://"),
         ("database_url", "nonsense", "postgresql+asyncpg://"),
         ("redis_url", "http://localhost", "redis://"),
+        ("redis_url", "redis://localhost:99999/0", "redis://"),
+        ("redis_url", "redis://localhost:port/0", "redis://"),
+        ("redis_url", "redis://localhost/name", "redis://"),
+        ("command_timeout", "inf", "less than or equal to 86400"),
+        ("command_timeout", "nan", "less than or equal to 86400"),
+        ("shutdown_delay", "inf", "less than or equal to 86400"),
         ("log_level", "LOUD", "'DEBUG'"),
         ("port", "0", "greater than or equal to 1"),
         ("pool_size", "many", "integer"),
@@ -79,7 +89,14 @@ def test_bad_values_are_refused(name: str, value: str, says: str) -> None:
         (
             {
                 "environment": "production",
-                "database_url": URL.replace("secret", "password"),
+                "database_url": URL.replace("hidden", "Password"),
+            },
+            "DATABASE_URL",
+        ),
+        (
+            {
+                "environment": "production",
+                "database_url": URL.replace("hidden", "user"),
             },
             "DATABASE_URL",
         ),
@@ -99,7 +116,7 @@ def test_unsafe_combinations_are_refused(given: dict[str, Any], says: str) -> No
 
 
 def test_passwords_of_examples_are_good_enough_at_home() -> None:
-    url = URL.replace("secret", "postgres")
+    url = URL.replace("hidden", "postgres")
     assert made(environment="development", database_url=url).database_url == url
 
 

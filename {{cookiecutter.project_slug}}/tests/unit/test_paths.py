@@ -25,6 +25,13 @@ async def test_a_prefix_that_a_proxy_adds_is_respected() -> None:
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, PUT"
 
 
+async def test_a_line_end_is_no_part_of_a_path() -> None:
+    async with client_of(*LAYERS) as client:
+        for path in ("/v1/things/x/%0A", "/slashed%0A", "/%0A", "/fail%0A"):
+            answer = await client.get(path)
+            assert (path, answer.status_code) == (path, 404)
+
+
 async def test_head_is_get_without_a_body() -> None:
     async with client_of(*LAYERS) as client:
         answer = await client.head("/v1/things/x")

@@ -2,6 +2,7 @@
 
 import html
 import os
+import time
 
 import nh3
 import pytest
@@ -194,6 +195,18 @@ def test_nesting_that_never_settles_loses_its_tags(
     text = "<p><button><p>x</p></button></p>"
     monkeypatch.setattr(security, "MAX_PASSES", 1)
     assert sanitize_html(text, tags=RICH_TEXT_TAGS) == "x"
+
+
+@pytest.mark.parametrize("tags", [frozenset(), RICH_TEXT_TAGS])
+@pytest.mark.parametrize("tag", ["<div>", "<b></p>", "<p><strong>"])
+def test_more_tags_than_anybody_writes_are_text(tag: str, tags: frozenset[str]) -> None:
+    """To parse them would take minutes, in which the process answers nobody."""
+    text = tag * 50_000
+    began = time.process_time()
+    clean = sanitize_html(text, tags=tags)
+    assert time.process_time() - began < 3
+    assert clean == text.replace("<", "&lt;")
+    assert sanitize_html(clean, tags=tags) == clean
 
 
 def test_every_element_that_sanitisers_know_is_an_element() -> None:
