@@ -1,5 +1,6 @@
-"""Random legal specs: what they make is Python that formatters leave alone."""
+"""Legal specs: what they make is Python that formatters leave alone."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from scaffold import spec
 from scaffold.render import generate_modular_app
 from scaffold.schema import build
 from tests.unit.evolution import spec_of
 from tests.unit.legal import legal
 
 SEEDS = range(20)
+GOOD = sorted((Path(__file__).parents[1] / "specs" / "good").glob("*.json"))
 
 
 @settings(max_examples=30)
@@ -23,19 +26,37 @@ SEEDS = range(20)
 def test_every_file_is_python(seed: int) -> None:
     document = legal(Random(seed))
     assert Draft202012Validator(build()).is_valid(document)
-    spec = spec_of(document)
-    assert spec
-    for path, text in generate_modular_app(spec).files.items():
+    parsed = spec_of(document)
+    assert parsed
+    is_python(parsed)
+
+
+@pytest.mark.parametrize("path", GOOD, ids=[path.stem for path in GOOD])
+def test_every_file_of_a_good_example_is_python(path: Path) -> None:
+    is_python(spec.load(path))
+
+
+def is_python(parsed: spec.Spec) -> None:
+    """Compile every file; a second function of one name would hide the first."""
+    for path, text in generate_modular_app(parsed).files.items():
         compile(text, path, "exec", dont_inherit=True)
+        for node in ast.walk(ast.parse(text)):
+            body = node.body if isinstance(node, ast.Module | ast.ClassDef) else []
+            names = [
+                item.name
+                for item in body
+                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+            ]
+            assert len(set(names)) == len(names), path
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("legal")
     for seed in SEEDS:
-        spec = spec_of(legal(Random(seed)))
-        assert spec
-        for path, text in generate_modular_app(spec).files.items():
+        parsed = spec_of(legal(Random(seed)))
+        assert parsed
+        for path, text in generate_modular_app(parsed).files.items():
             target = folder / f"of_{seed}" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)

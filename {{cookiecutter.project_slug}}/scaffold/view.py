@@ -1,6 +1,7 @@
 """An entity as the templates see it: every expression ready, nothing left to decide."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from scaffold.cases import CaseView
@@ -62,20 +63,17 @@ class EntityView(TableView, SchemaView):
         if own:
             yield f"links: typing.ClassVar = {{{', '.join(own)}}}"
         others = [
-            f'"{entity.snake}_{link.name}": base.Link(entities.{link.table}, '
+            f'"{name}": base.Link(entities.{link.table}, '
             f'"{link.right_column}", "{link.left_column}")'
-            for entity, link in self._links_to_here()
+            for name, link in self._memberships.items()
         ]
         if others:
             yield f"memberships: typing.ClassVar = {{{', '.join(others)}}}"
 
-    def _links_to_here(self) -> list[tuple[Entity, Link]]:
-        return [
-            (entity, link)
-            for entity in self.spec.entities
-            for link in entity.links
-            if link.target == self.entity.name
-        ]
+    @cached_property
+    def _memberships(self) -> Mapping[str, Link]:
+        named = memberships(self.entity, self.spec)
+        return {name: link for (_, link), name in named.items()}
 
     # Services
 
@@ -101,7 +99,7 @@ class EntityView(TableView, SchemaView):
     def filters(self) -> list[str]:
         """The columns that a list can be narrowed to."""
         columns = [item.column_attribute for item in self.entity.references]
-        return columns + [f"{e.snake}_{link.name}" for e, link in self._links_to_here()]
+        return [*columns, *self._memberships]
 
     @property
     def unique_references(self) -> list["UniqueView"]:
@@ -138,7 +136,7 @@ class EntityView(TableView, SchemaView):
     @property
     def reverse_lists(self) -> list["ReverseView"]:
         return [
-            ReverseView(item, self.spec)
+            ReverseView(item, self)
             for item in self.entity.reverses
             if item.kind == "many"
         ]
@@ -146,7 +144,7 @@ class EntityView(TableView, SchemaView):
     @property
     def reverse_ones(self) -> list["ReverseView"]:
         return [
-            ReverseView(item, self.spec)
+            ReverseView(item, self)
             for item in self.entity.reverses
             if item.kind == "one"
         ]
@@ -164,11 +162,47 @@ class EntityView(TableView, SchemaView):
         ]
 
 
+def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
+    """Name each link to an entity among what its list can be narrowed to.
+
+    `user_group_members` is both User.group_members and UserGroup.members; only then
+    two underscores, which no entity has, part the words.
+    """
+    links = [
+        (source, link)
+        for source in spec.entities
+        for link in source.links
+        if link.target == entity.name
+    ]
+    taken = {item.column_attribute for item in entity.references}
+    plain = Counter(f"{source.snake}_{link.name}" for source, link in links)
+    named = {}
+    for source, link in links:
+        name = f"{source.snake}_{link.name}"
+        if plain[name] > 1 or name in taken:
+            name = f"{source.snake}__{link.name}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        named[source.name, link] = name
+    return named
+
+
+def list_operation(entity: Entity, name: str) -> str:
+    """Name the route of a relation's list, apart from that of all rows."""
+    operation = f"list_{entity.snake}_{name}"
+    if operation == f"list_{entity.plural}":
+        return f"list_{entity.snake}__{name}"
+    return operation
+
+
 class ReverseView:
     """A collection on the other side of a reference."""
 
-    def __init__(self, reverse: Reverse, spec: Spec) -> None:
+    def __init__(self, reverse: Reverse, view: EntityView) -> None:
+        spec = view.spec
         self.name = reverse.name
+        self.list = list_operation(view.entity, reverse.name)
         self.url = reverse.name.replace("_", "-")
         self.title = reverse.name.replace("_", " ")
         self.source = spec.entity(reverse.source)
@@ -193,6 +227,8 @@ class LinkView:
         self.url = link.name.replace("_", "-")
         self.title = link.name.replace("_", " ")
         self.target = entity.spec.entity(link.target)
-        self.membership = f"{entity.snake}_{link.name}"
+        self.list = list_operation(entity.entity, link.name)
+        named = memberships(self.target, entity.spec)
+        self.membership = named[entity.entity.name, link]
         own = link.right_column == entity.id
         self.other_id = f"other_{link.right_column}" if own else link.right_column
