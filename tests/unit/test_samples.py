@@ -5,6 +5,7 @@ import decimal
 import json
 import math
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -343,6 +344,36 @@ def test_capacity_is_that_of_required_parents() -> None:
     assert capacity(rare, Entity("A", "as", references=(needs,))) == 2
     assert capacity(rare, Entity("A", "as", references=(needs, also))) == 1
     assert capacity(rare, Entity("A", "as", references=(may,))) == samples.ENOUGH
+
+
+def chain(length: int, names: tuple[str, ...], *fields: Field) -> list[Entity]:
+    """Entities of which each needs the one before, by each of these names."""
+    return [
+        Entity(
+            f"E{n}",
+            f"e{n}s",
+            fields=() if n else fields,
+            references=tuple(
+                Reference(name, "many_to_one", f"E{n - 1}", required=True)
+                for name in names
+                if n
+            ),
+        )
+        for n in range(length)
+    ]
+
+
+def test_capacity_takes_no_longer_where_many_ways_lead_to_a_parent() -> None:
+    """2^24 rows of the first; a walk along each way would take minutes."""
+    number = Field("number", "integer", unique=True)
+    started = time.process_time()
+    assert capacity(*chain(25, ("a", "b"), number)) == 1
+    assert time.process_time() - started < 0.3
+
+
+def test_capacity_of_a_chain_that_no_recursion_could_follow() -> None:
+    flag = Field("flag", "boolean", unique=True)
+    assert capacity(*chain(1_500, ("before",), flag)) == 2
 
 
 def test_floats_have_no_plus_in_the_exponent() -> None:

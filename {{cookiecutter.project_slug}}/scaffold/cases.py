@@ -149,20 +149,37 @@ def _series(entity: Entity) -> dict[str, Series]:
 
 
 def _rows(spec: Spec, entity: Entity) -> Counter[str]:
-    """How many rows of each entity one stored row stands for."""
+    """How many rows of each entity one stored row stands for.
+
+    Parents come after all that needs them, so that each entity is looked at once,
+    however many ways lead there and however long the chain is.
+    """
+    needed: dict[str, list[str]] = {}
+    order: dict[str, None] = {}
+    pending = [(entity.name, False)]
+    while pending:
+        name, parents_stand = pending.pop()
+        if parents_stand:
+            order[name] = None
+        elif name not in needed:
+            references = spec.entity(name).references
+            needed[name] = [item.target for item in references if item.required]
+            pending.append((name, True))
+            pending += [(target, False) for target in needed[name]]
     rows = Counter({entity.name: 1})
-    for reference in entity.references:
-        if reference.required:
-            rows += _rows(spec, spec.entity(reference.target))
+    for name in reversed(order):
+        for target in needed[name]:
+            rows[target] += rows[name]
     return rows
 
 
 def _own(entity: Entity) -> int:
     """How many rows of the entity alone can differ in what must be unique."""
-    made = _series(entity)
-    sets = [(field.name,) for field in entity.fields if field.unique]
+    single = [(field.name,) for field in entity.fields if field.unique]
+    sets = [*single, *entity.unique]
+    made = _series(entity) if sets else {}
     counts = [ENOUGH]
-    for names in (*sets, *entity.unique):
+    for names in sets:
         # Each row has parents of its own, or none: then nothing collides.
         if all(name in made for name in names):
             counts.append(distinct(*(made[name] for name in names)))

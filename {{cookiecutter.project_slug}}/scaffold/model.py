@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from scaffold import naming
 
@@ -185,7 +186,8 @@ class Spec:
 
     def entity(self, name: str) -> Entity:
         """Return the entity of that name; KeyError where there is none."""
-        for entity in self.entities:
-            if entity.name == name:
-                return entity
-        raise KeyError(name)
+        return self._named[name]
+
+    @cached_property
+    def _named(self) -> dict[str, Entity]:
+        return {entity.name: entity for entity in self.entities}
