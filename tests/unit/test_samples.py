@@ -43,6 +43,8 @@ def is_legal(field: Field, value: Any) -> bool:
     if isinstance(value, dt.date | dt.time | uuid.UUID):
         value = str(value) if isinstance(value, uuid.UUID) else value.isoformat()
     if isinstance(value, float):
+        if field.type == "decimal" and not boundaries.keeps_digits(value):
+            return False
         value = decimal.Decimal(repr(value))
     try:
         fields.TYPES[field.type].default(value, field)
@@ -279,6 +281,15 @@ def test_decimals_are_legal(field: Field) -> None:
         check(field)
     else:
         assert samples.series(ENTITY, field) is None
+
+
+def test_decimals_are_tried_as_numbers_too() -> None:
+    edges = boundaries.edges(Field("price", "decimal", precision=18, scale=2))
+    assert "9999999999999.99" in edges.accepted
+    assert "12345678901234.56" in edges.malformed
+    edges = boundaries.edges(Field("price", "decimal", precision=6, scale=2, lt=0))
+    assert "-9999.99" in edges.accepted
+    assert not [text for text in edges.malformed if not text.startswith('"')]
 
 
 def test_decimals_read_well() -> None:

@@ -2,6 +2,7 @@
 
 import decimal
 import math
+import sys
 from dataclasses import dataclass, field
 
 from . import strings
@@ -156,8 +157,29 @@ def _decimal(field: Field, found: Edges) -> None:
         found.refused.append(_quoted(low - 1, field.scale))
     if bounded & {"lt", "le"}:
         found.refused.append(_quoted(high + 1, field.scale))
+    _unquoted(low, high, field.scale, found)
     too_large = "1" + "0" * (field.precision - field.scale)
     found.refused += [text_expression(too_large), text_expression(f"-{too_large}")]
+
+
+def _unquoted(low: int, high: int, scale: int, found: Edges) -> None:
+    """Of numbers, a double keeps 15 digits; one that shows more is refused."""
+    most = 10**sys.float_info.dig - 1
+    kept = min(high, most) if high >= 0 else max(low, -most)
+    if low <= kept <= high:
+        found.accepted.append(float_expression(float(from_units(kept, scale))))
+    longer = (int("12345678901234567"[:digits]) for digits in (16, 17))
+    for units in (high, low, *longer):
+        number = float(from_units(units, scale))
+        if low <= units <= high and not keeps_digits(number):
+            found.malformed.append(float_expression(number))
+            break
+
+
+def keeps_digits(number: float) -> bool:
+    """Whether a double is a decimal of so few digits that none can be lost."""
+    digits = decimal.Decimal(repr(number)).normalize().as_tuple().digits
+    return len(digits) <= sys.float_info.dig
 
 
 def _quoted(units: int, scale: int) -> str:

@@ -30,8 +30,8 @@ class SchemaView:
             description = literal(self.entity.description)
             config = "model_config = pydantic.ConfigDict(json_schema_extra="
             documented = f'{config}{{"description": {description}}})'
-            return [block for block in ([documented], lines) if block]
-        return [lines] if lines else []
+            return [block for block in ([documented], lines, self._exact) if block]
+        return [block for block in (lines, self._exact) if block]
 
     @cached_property
     def update_blocks(self) -> list[list[str]]:
@@ -44,7 +44,15 @@ class SchemaView:
             for item in self.entity.links
             if item.owner
         ]
-        return [lines] if lines else []
+        return [block for block in (lines, self._exact) if block]
+
+    @property
+    def _exact(self) -> list[str]:
+        """What keeps the digits of decimals, where there are any."""
+        decimals = [f.attribute for f in self.entity.fields if f.type == "decimal"]
+        if not decimals:
+            return []
+        return [f"_exact = types.exact({', '.join(map(literal, decimals))})"]
 
     def _schema_field(self, field: Field, *, update: bool = False) -> str:
         annotation = columns.schema_annotation(self.entity.name, field)

@@ -28,6 +28,7 @@ DECIMAL = {"number", "string"}
 DIGITS = {
     "decimal_max_digits",
     "decimal_max_places",
+    "decimal_number",
     "decimal_parsing",
     "decimal_whole_digits",
 }

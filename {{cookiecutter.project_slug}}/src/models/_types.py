@@ -4,12 +4,13 @@ import datetime as dt
 import decimal
 import math
 import re
+import sys
 import uuid
 from typing import Annotated, Any, TypeAlias
 
 import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 MAX_JSON_DEPTH = 64
@@ -159,6 +160,39 @@ def _check_ids(value: list[uuid.UUID]) -> list[uuid.UUID]:
     if len(set(value)) < len(value):
         raise PydanticCustomError("unique_items", "Name each id once")
     return value
+
+
+def _read_decimal(value: Any, info: pydantic.ValidationInfo) -> Any:
+    """Read JSON's text or number; refuse a number that may have lost digits before.
+
+    Fractions of JSON arrive as doubles, which keep 15 digits and not always a 16th.
+    """
+    if info.mode != "json":
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise PydanticKnownError("decimal_type")
+    try:
+        # The point of 1e3, which Python writes as 1000.0, is nobody's decimal.
+        text = repr(value).removesuffix(".0") if isinstance(value, float) else value
+        number = decimal.Decimal(text)
+    except decimal.DecimalException as error:
+        raise PydanticKnownError("decimal_parsing") from error
+    digits = number.normalize().as_tuple().digits if isinstance(value, float) else ()
+    if len(digits) > sys.float_info.dig:
+        raise PydanticCustomError(
+            "decimal_number",
+            "A number keeps 15 digits; send one of more digits as a string",
+        )
+    return number
+
+
+def exact(*fields: str) -> Any:
+    """Hold these decimals to the digits that were sent.
+
+    Not a part of `Decimal`: around a validator, Pydantic would no longer tell OpenAPI
+    of the digits that a field has.
+    """
+    return pydantic.field_validator(*fields, mode="before")(_read_decimal)
 
 
 class _Digits:

@@ -68,3 +68,41 @@ def test_lone_surrogates_are_no_text() -> None:
     for name, value in (("string", "\ud800"), ("json", {"a": ["\udfff"]})):
         with pytest.raises(pydantic.ValidationError):
             ADAPTERS[name].validate_python(value)
+
+
+class Priced(pydantic.BaseModel):
+    model_config = CONFIG
+    price: types.Decimal = pydantic.Field(max_digits=18, decimal_places=2)
+    _exact = types.exact("price")
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ('"1234567890123456.78"', "1234567890123456.78"),
+        ("1234567890123456", "1234567890123456"),
+        ("1234567890123.45", "1234567890123.45"),
+        ("1.50", "1.5"),
+        ("1e3", "1000"),
+    ],
+)
+def test_decimals_are_what_was_sent(sent: str, taken: str) -> None:
+    price = Priced.model_validate_json(f'{{"price": {sent}}}').price
+    assert str(price) == taken
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind"),
+    [
+        ("1234567890123456.78", "decimal_number"),
+        ("12345678901234.56", "decimal_number"),
+        ("0.125", "decimal_max_places"),
+        ("NaN", "finite_number"),
+        ("true", "decimal_type"),
+        ('"ten"', "decimal_parsing"),
+    ],
+)
+def test_decimals_that_could_not_be_kept_are_refused(sent: str, kind: str) -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        Priced.model_validate_json(f'{{"price": {sent}}}')
+    assert [error["type"] for error in caught.value.errors()] == [kind]

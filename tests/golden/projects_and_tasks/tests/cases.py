@@ -31,7 +31,7 @@ CASES = (
             support.Field(
                 "budget",
                 "decimal",
-                accepted=["0.00", "9999999999.99", 0],
+                accepted=["0.00", "9999999999.99", 0, 9999999999.99],
                 refused=["-0.01", "10000000000", "-10000000000"],
                 malformed=["0.001"],
                 default="0.00",

@@ -28,6 +28,8 @@ class ProjectBase(base.Schema):
     state: ProjectStateChoice = "open"
     milestone_id: uuid.UUID | None = None
 
+    _exact = types.exact("budget")
+
 
 class ProjectCreate(ProjectBase):
     """A new project."""
@@ -42,6 +44,8 @@ class ProjectUpdate(base.Changes):
     )
     state: ProjectStateChoice = base.UNSET
     milestone_id: uuid.UUID | None = base.UNSET
+
+    _exact = types.exact("budget")
 
 
 class Project(ProjectBase, base.Resource):
