@@ -16,6 +16,8 @@ INT64 = 2**63
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
 MOMENT = DATE + "[Tt ]" + TIME + r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
+LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 URL = (
@@ -166,16 +168,25 @@ def time(value: object, field: Field) -> str:
 
 def datetime(value: object, field: Field) -> str:
     written = _string(value)
+    moment = None
     try:
         if re.fullmatch(MOMENT, written):
             moment = dt.datetime.fromisoformat(written.upper())
-            return moment.astimezone(dt.UTC).isoformat()
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
-    raise Refused(
-        f"{quote(value)} is no moment; write it like 2026-01-31T09:30:00Z, "
-        "with its offset"
-    )
+    if moment is None:
+        raise Refused(
+            f"{quote(value)} is no moment; write it like 2026-01-31T09:30:00Z, "
+            "with its offset"
+        )
+    try:
+        moment = moment.astimezone(dt.UTC)
+    except OverflowError:
+        moment = LATEST
+    # What the API takes, so that a client in any offset can write the moment down.
+    if not EARLIEST <= moment < LATEST:
+        raise Refused(f"{quote(value)} does not lie between the years 2 and 9998")
+    return moment.isoformat()
 
 
 def uuid(value: object, field: Field) -> str:
