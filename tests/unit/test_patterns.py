@@ -225,3 +225,21 @@ def test_pydantic_searches_too() -> None:
     validator = compiled("b")
     assert validator
     assert found(validator, "abc")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "least", "most"),
+    [
+        ("^a{2,5}$", 2, 5),
+        ("^(ab|c)?$", 0, 2),
+        ("^$", 0, 0),
+        ("", 0, None),
+        ("^a+$", 1, None),
+        ("a{5}", 5, None),
+        ("^a{5}", 5, None),
+        ("^a$|^bb$", 1, None),
+        ("(?m)^a$", 1, None),
+    ],
+)
+def test_lengths_of_what_matches(pattern: str, least: int, most: int | None) -> None:
+    assert patterns.lengths(pattern) == (least, most)

@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 
-from scaffold import defaults
+from scaffold import defaults, patterns
 from scaffold.fields import INDEX_BYTES, INDEXED_LENGTH, INT64, TYPES
 from scaffold.model import MISSING, Field
 from scaffold.problems import Problems, quote
@@ -13,7 +13,8 @@ from scaffold.read import FieldDraft
 
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 # Keys that can contradict another one; a field without them needs no check.
-_RULED = {*_BOUNDS, "min_length", "precision", "scale", "unique", "index", "default"}
+_RULED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
+_RULED |= {"unique", "index", "default"}
 
 
 def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
@@ -23,6 +24,7 @@ def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
     rules = _Rules(draft, draft.field, f"{entity}.{draft.field.name}", problems)
     before = len(problems)
     rules.lengths()
+    rules.pattern()
     rules.decimals()
     rules.interval()
     rules.index()
@@ -61,6 +63,22 @@ class _Rules:
                 "min_length",
                 f"min_length {least} is greater than {self._or_default('max_length')}",
             )
+
+    def pattern(self) -> None:
+        """Refuse a pattern whose matches are all too long, or all too short."""
+        if self.field.pattern is None:
+            return
+        least, most = patterns.lengths(self.field.pattern)
+        what = f"pattern {quote(self.field.pattern)}"
+        limit = self.field.max_length
+        if limit is not None and least > limit:
+            limits = self._or_default("max_length")
+            needs = f"{what} needs at least {least} characters"
+            self._refuse("pattern", f"{needs}, more than {limits}")
+        if most is not None and most < (self.field.min_length or 0):
+            takes = f"{what} takes at most {most} characters"
+            limits = f"min_length {self.field.min_length}"
+            self._refuse("pattern", f"{takes}, fewer than {limits}")
 
     def decimals(self) -> None:
         if self.field.scale > self.field.precision:

@@ -11,6 +11,7 @@ from scaffold.model import Field
 STRING_LENGTH = 255
 EMAIL_LENGTH = 320
 URL_LENGTH = 2048
+SHORTEST_URL = len("http://a")
 MAX_STRING = 10_485_760
 MAX_TEXT = 268_435_455
 MAX_PRECISION = 1000
@@ -191,7 +192,9 @@ TYPES: dict[str, FieldType] = {
         _like(defaults.URL, "uri"),
         {
             "max_length": Key(
-                "count", "The most characters; 2048 where left out.", _count(1, 65_536)
+                "count",
+                "The most characters; 2048 where left out.",
+                _count(SHORTEST_URL, 65_536),
             )
         },
         length=URL_LENGTH,

@@ -61,6 +61,19 @@ def judge(pattern: str) -> str | None:
     return None
 
 
+def lengths(pattern: str) -> tuple[int, int | None]:
+    """Return how many characters a match of a judged pattern has, at least and at most.
+
+    At most only where it is anchored on both ends: else more may stand around it.
+    """
+    tree = _parse(pattern)
+    least, most = tree.getwidth()
+    ends = [(str(op), str(what)) for op, what in (tree[0], tree[-1])] if tree else []
+    anchored = ends == [("AT", "AT_BEGINNING"), ("AT", "AT_END")]
+    limited = anchored and most < _parser.MAXREPEAT and not tree.state.flags & re.M
+    return int(least), int(most) if limited else None
+
+
 def search(pattern: str, value: str) -> bool | None:
     """Whether a judged pattern is found in a value, as the service will say.
 
@@ -74,6 +87,7 @@ def search(pattern: str, value: str) -> bool | None:
         return None
 
 
+@lru_cache(maxsize=1_000)
 def _parse(pattern: str) -> Any:
     try:
         return _parser.parse(pattern)
