@@ -287,6 +287,8 @@ def test_decimals_are_tried_as_numbers_too() -> None:
     edges = boundaries.edges(Field("price", "decimal", precision=18, scale=2))
     assert "9999999999999.99" in edges.accepted
     assert "12345678901234.56" in edges.malformed
+    edges = boundaries.edges(Field("tiny", "decimal", precision=1000, scale=1000))
+    assert not [text for text in edges.accepted if '"' not in text and text != "0"]
     edges = boundaries.edges(Field("price", "decimal", precision=6, scale=2, lt=0))
     assert "-9999.99" in edges.accepted
     assert not [text for text in edges.malformed if not text.startswith('"')]

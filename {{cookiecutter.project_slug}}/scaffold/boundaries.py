@@ -166,8 +166,10 @@ def _unquoted(low: int, high: int, scale: int, found: Edges) -> None:
     """Of numbers, a double keeps 15 digits; one that shows more is refused."""
     most = 10**sys.float_info.dig - 1
     kept = min(high, most) if high >= 0 else max(low, -most)
-    if low <= kept <= high:
-        found.accepted.append(float_expression(float(from_units(kept, scale))))
+    exact = from_units(kept, scale)
+    number = float(exact)  # 0.0 for the last of a thousand decimals
+    if low <= kept <= high and decimal.Decimal(repr(number)) == exact:
+        found.accepted.append(float_expression(number))
     longer = (int("12345678901234567"[:digits]) for digits in (16, 17))
     for units in (high, low, *longer):
         number = float(from_units(units, scale))

@@ -167,7 +167,7 @@ def _read_decimal(value: Any, info: pydantic.ValidationInfo) -> Any:
 
     Fractions of JSON arrive as doubles, which keep 15 digits and not always a 16th.
     """
-    if info.mode != "json":
+    if info.mode != "json" or value is None:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise PydanticKnownError("decimal_type")

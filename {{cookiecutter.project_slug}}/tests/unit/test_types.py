@@ -72,7 +72,7 @@ def test_lone_surrogates_are_no_text() -> None:
 
 class Priced(pydantic.BaseModel):
     model_config = CONFIG
-    price: types.Decimal = pydantic.Field(max_digits=18, decimal_places=2)
+    price: types.Decimal | None = pydantic.Field(max_digits=18, decimal_places=2)
     _exact = types.exact("price")
 
 
@@ -89,6 +89,10 @@ class Priced(pydantic.BaseModel):
 def test_decimals_are_what_was_sent(sent: str, taken: str) -> None:
     price = Priced.model_validate_json(f'{{"price": {sent}}}').price
     assert str(price) == taken
+
+
+def test_a_decimal_may_be_null() -> None:
+    assert Priced.model_validate_json('{"price": null}').price is None
 
 
 @pytest.mark.parametrize(
