@@ -15,7 +15,8 @@ COLUMNS = frozenset({"id", "created_at", "updated_at"})
 # PostgreSQL has these on every table; no quoting makes a second one possible.
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
-TABLES = frozenset({"alembic_version"})
+# Alembic's table, and the index of its primary key.
+TABLES = frozenset({"alembic_version", "alembic_version_pkc"})
 
 # Modules that generated class bodies name: an attribute of that name would hide them
 # from the attributes below it.
