@@ -51,9 +51,10 @@ def _list(definition: str, most: int, least: int = 0) -> Json:
 
 
 def _entity() -> Json:
+    tables = sorted(reserved.TABLES)
     lists: dict[str, Json] = {
         "name": _but(reserved.CLASSES),
-        "plural": {"not": {"pattern": "^(alembic_version$|pg_)"}},
+        "plural": {"not": {"anyOf": [{"enum": tables}, {"pattern": "^pg_"}]}},
         "fields": _list("field", keys.MAX_MEMBERS),
         "relations": _list("relation", keys.MAX_MEMBERS),
     }
@@ -123,6 +124,16 @@ def _type_is(names: Iterable[str]) -> Json:
     return {"properties": {"type": {"enum": list(names)}}, "required": ["type"]}
 
 
+def _holds_column() -> Json:
+    """Whether this side surely has a column: of a one_to_one, the other side may."""
+    says_so = [
+        {"required": ["on_delete"]},
+        {"required": ["required"], "properties": {"required": {"const": True}}},
+    ]
+    one = {**_type_is(["one_to_one"]), "anyOf": says_so}
+    return {"anyOf": [_type_is(["many_to_one"]), one]}
+
+
 def _relation() -> Json:
     lists: dict[str, Json] = {
         "name": _but(reserved.COLUMNS),
@@ -138,7 +149,7 @@ def _relation() -> Json:
     column = {"maxLength": keys.MAX_NAME - len("_id")}
     emptied = {"on_delete": {"const": "set_null"}, "required": {"const": True}}
     relation["allOf"] = [
-        {"if": _type_is(keys.TO_ONE), "then": {"properties": {"name": column}}},
+        {"if": _holds_column(), "then": {"properties": {"name": column}}},
         {"if": _type_is(others), "then": {"propertyNames": {"enum": allowed}}},
         {
             "if": _type_is(["one_to_many"]),
