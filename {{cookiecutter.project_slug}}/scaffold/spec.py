@@ -98,7 +98,7 @@ def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
     resolved = Resolver(named, names, problems).run()
     collisions.check(named.values(), resolved, problems)
     cycles.check(resolved, problems)
-    renames.check(named.values(), problems)
+    renames.check(named.values(), resolved, problems)
     entities = [
         _entity(draft, resolved[name], problems) for name, draft in named.items()
     ]
