@@ -10,7 +10,7 @@ import uuid as uuids
 
 from scaffold import patterns
 from scaffold.model import Field
-from scaffold.problems import listing, nearest, quote
+from scaffold.problems import listing, nearest, quote, visible
 
 INT64 = 2**63
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -89,6 +89,8 @@ def finite(value: object) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise Refused(f"{quote(value)} is beyond double precision")
+    if value and not number:
+        raise Refused(f"{visible(str(value))} is closer to 0 than any double but 0")
     return number
 
 

@@ -213,7 +213,16 @@ class Parser:
         if not math.isfinite(float(found[0])):
             self.problems.append((at, f"{found[0]} is beyond every number type"))
             return 0, end
-        return _decimal(found[0]), end
+        return self._fraction(at, found[0]), end
+
+    def _fraction(self, at: int, text: str) -> Decimal:
+        """Fractions stay exact: a decimal field's bound is what was written."""
+        try:
+            return Decimal(text)
+        except InvalidOperation:  # an exponent that not even Decimal holds
+            if re.search("[1-9].*[eE]", text):
+                self.problems.append((at, f"{text} is closer to 0 than any number"))
+            return Decimal(0)
 
 
 def _unescape(escape: re.Match[str]) -> str:
@@ -221,11 +230,3 @@ def _unescape(escape: re.Match[str]) -> str:
     if high:
         return chr(0x10000 + (int(high, 16) - 0xD800) * 0x400 + int(low, 16) - 0xDC00)
     return chr(int(unit, 16)) if unit else _SHORT.get(short, short)
-
-
-def _decimal(text: str) -> Decimal:
-    """Fractions stay exact: a decimal field's bound is what was written."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:  # an exponent that not even Decimal holds: zero
-        return Decimal(0)
