@@ -205,8 +205,17 @@ def test_the_limits_are_those_of_the_checker() -> None:
     size = decode.MAX_BYTES // 2**20
     members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME]
     together = [keys.MAX_TOGETHER, keys.MAX_COLUMNS]
-    regex = [patterns.MAX_PATTERN, patterns.MAX_REPEAT]
-    assert stated == [size, source.MAX_DEPTH, *members, *together, *regex]
+    regex = [patterns.MAX_PATTERN, patterns.MAX_REPEAT, patterns.MAX_NESTING]
+    regex.append(patterns.MAX_WEIGHT // 10**6)
+    values = TYPES["enum"].keys["values"]
+    text: Any = values.schema["items"]
+    enum = [values.limit("maxItems"), text["maxLength"]]
+    types = (TREE / "src" / "models" / "_types.py").read_text()
+    ids = re.findall(r"max_length=(\d+), json_schema_extra={\"uniqueItems", types)
+    assert stated == [
+        *[size, source.MAX_DEPTH, *members, *together, source.MAX_NUMBER],
+        *[*regex, *enum, *map(int, ids)],
+    ]
     assert f"shows {problems.SHOWN} problems" in ENTITIES
 
 
