@@ -33,6 +33,9 @@ CLASSES = st.from_regex(r"[A-Z][A-Za-z0-9]{0,20}", fullmatch=True)
         ("X1Y2", "x1_y2"),
         ("USState", "us_state"),
         ("GraphQLQuery", "graphql_query"),
+        ("APIv2", "api_v2"),
+        ("PDFv2Export", "pdf_v2_export"),
+        ("HTTPv1Request", "http_v1_request"),
     ],
 )
 def test_snake(name: str, snake: str) -> None:
@@ -80,6 +83,16 @@ def test_snake_keeps_every_letter_in_order(name: str) -> None:
         ("iris", "irises"),
         ("token2", "token2s"),
         ("house", "houses"),
+        ("grandchild", "grandchildren"),
+        ("bookshelf", "bookshelves"),
+        ("salesperson", "salespeople"),
+        ("housewife", "housewives"),
+        ("superhero", "superheroes"),
+        ("mongoose", "mongooses"),
+        ("blouse", "blouses"),
+        ("olive", "olives"),
+        ("valve", "valves"),
+        ("sandbox", "sandboxes"),
     ],
 )
 def test_plural_and_back(singular: str, plural: str) -> None:

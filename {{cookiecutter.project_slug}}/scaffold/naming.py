@@ -12,10 +12,16 @@ MAX_BYTES = 63
 _BRANDS = re.compile(r"OAuth|GraphQL|MySQL|NoSQL|PostgreSQL|SQLite|IPv[46]")
 _WORDS = re.compile(
     r"[A-Z]{2,}s(?![a-z])"  # an acronym's plural: URLs
+    r"|[A-Z]{2,}(?=v[0-9])"  # an acronym before its version: APIv2
     r"|[A-Z]+(?=[A-Z][a-z])"  # an acronym before a word: HTTPRequest
     r"|[A-Z]?[a-z0-9]+"
     r"|[A-Z]+[0-9]*"
 )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 _IRREGULAR = {
     "alumnus": "alumni",
@@ -71,11 +77,14 @@ _IRREGULAR = {
     "wolf": "wolves",
 }
 _SINGULAR = {plural: singular for singular, plural in _IRREGULAR.items()}
+# Those that end other nouns: grandchild. Not all do: a mongoose is no goose.
+_ENDS = _words("""
+    child foot half hero knife leaf loaf matrix mouse person quiz shelf thief tooth
+    vertex wife wolf
+    """)
+_IRREGULAR_END = re.compile(f"(.+)({'|'.join(_ENDS)})")
+_PLURAL_END = re.compile(f"(.+)({'|'.join(_IRREGULAR[word] for word in _ENDS)})")
 _SINGULAR |= {"movies": "movie", "cookies": "cookie", "ties": "tie", "caches": "cache"}
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 # One and many are the same word, or there is no many.
@@ -117,6 +126,8 @@ def _plural(word: str) -> str:
         return _IRREGULAR[word]
     if word in _UNCOUNTABLE or word in _SINGULAR or re.search(r"[^aiuos]s$", word):
         return f"{word}_list"
+    if found := _IRREGULAR_END.fullmatch(word):
+        return found[1] + _IRREGULAR[found[2]]
     if word.endswith("man") and word not in _NOT_MEN:
         return word[:-2] + "en"
     if word.endswith("sis"):
@@ -141,6 +152,8 @@ def _singular(word: str) -> str:
         return _SINGULAR[word]
     if word in _UNCOUNTABLE:
         return word
+    if found := _PLURAL_END.fullmatch(word):
+        return found[1] + _SINGULAR[found[2]]
     if word.endswith("men") and len(word) > 3:
         return word[:-2] + "an"
     if re.search(r"(gno|the|cri|oa|op|mpha)ses$", word):
