@@ -60,7 +60,12 @@ class CaseView:
     @property
     def unique(self) -> str:
         """The JSON keys of every unique constraint."""
-        return _display(f"({_items(map(literal, names))})" for names in self._unique())
+        return _display(map(_names, self._unique()))
+
+    @property
+    def indexes(self) -> str:
+        """The columns of every composite index."""
+        return _display(map(_names, self.entity.indexes))
 
     def _unique(self) -> Iterator[tuple[str, ...]]:
         entity = self.entity
@@ -135,6 +140,10 @@ def _segment(name: str) -> str:
 
 def _display(items: Iterable[str]) -> str:
     return f"[{', '.join(items)}]"
+
+
+def _names(names: Iterable[str]) -> str:
+    return f"({_items(map(literal, names))})"
 
 
 def _items(items: Iterable[str]) -> str:

@@ -222,6 +222,7 @@ class Case:
     service: type[Service[Any, Any, Any, Any]]
     capacity: int
     unique: Sequence[Sequence[str]]
+    indexes: Sequence[Sequence[str]]
     fields: Sequence[Field]
     references: Sequence[Reference]
     links: Sequence[Link]

@@ -8,8 +8,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from src.models._base import Entity, new_id
-from tests.support import Body, Case, Field, Reference, alias, as_json, read
-from tests.tables import BY_NAME, each_case, each_field, each_reference, each_unique
+from tests.support import Body, Case, Field, Link, Reference, alias, as_json, read
+from tests.tables import (
+    BY_NAME,
+    each_case,
+    each_field,
+    each_own_link,
+    each_reference,
+    each_unique,
+)
 
 
 async def row(case: Case, db: AsyncSession, **changes: Any) -> Body:
@@ -117,3 +124,38 @@ async def test_references_are_enforced(
         stored = await insert(connection, case.factory.entity, nothing)
         assert stored[column(case, reference.name)] is None
         assert alias(case.create, attribute) == reference.name
+
+
+@each_own_link
+async def test_pairs_are_enforced(
+    case: Case, link: Link, connection: AsyncConnection, db_session: AsyncSession
+) -> None:
+    side = case.repository.links[link.name]
+    own = await case.factory.store(db_session)
+    other = await BY_NAME[link.target].factory.store(db_session)
+    pair = {side.own: own.id, side.other: other.id}
+
+    async def add(values: Body) -> None:
+        async with connection.begin_nested():
+            await connection.execute(sa.insert(side.table).values(values))
+
+    await add(pair)
+    with pytest.raises(DBAPIError, match="unique"):
+        await add(pair)
+    for name in pair:
+        with pytest.raises(DBAPIError, match="foreign key"):
+            await add({**pair, name: new_id()})
+        with pytest.raises(DBAPIError, match="null"):
+            await add({**pair, name: None})
+
+
+@each_case
+async def test_indexes_are_there(case: Case, connection: AsyncConnection) -> None:
+    table = cast(sa.Table, case.factory.entity.__table__)
+    found = await connection.run_sync(
+        lambda sync: sa.inspect(sync).get_indexes(table.name)
+    )
+    there = {tuple(index["column_names"]) for index in found}
+    keys = {(reference.name,) for reference in case.references}
+    assert there >= keys | {tuple(names) for names in case.indexes}
+    assert ("created_at", "id") in there

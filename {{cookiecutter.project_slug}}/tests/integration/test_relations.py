@@ -64,6 +64,10 @@ async def test_rows_of_a_parent(
     parent = await target.factory.store(db_session)
     url = f"{target.url}/{parent.id}/{reference.reverse}"
     given = {case.attribute(reference.name): parent.id}
+    if reference.single:
+        problem(await client.get(url), 404, "resource_not_found")
+    else:
+        assert await walk(client, url) == []
     if case.rows(4) > 3:
         await case.factory.store(db_session)  # of no parent, or of another one
     rows = [await case.factory.store(db_session, **given)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pydantic
 import pytest
+import sqlalchemy as sa
 
 from src.models._base import Schema
 from tests.support import Case, Field, alias, as_json, read
@@ -37,6 +38,13 @@ def python(case: Case, body: dict[str, Any]) -> dict[str, Any]:
     """Return a body as Python values, by JSON key."""
     data = read(case.create, body)
     return {alias(case.create, name): value for name, value in data}
+
+
+@each_case
+def test_no_attribute_reads_rows_behind_a_query(case: Case) -> None:
+    """A relationship that is not asked for raises, where it would load by itself."""
+    mapper = sa.inspect(case.factory.entity)
+    assert {one.lazy for one in mapper.relationships} <= {"raise"}
 
 
 @each_case

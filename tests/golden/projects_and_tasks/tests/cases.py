@@ -20,6 +20,7 @@ CASES = (
         service=project_service.ProjectService,
         capacity=12,
         unique=[("name",)],
+        indexes=[],
         fields=[
             support.Field(
                 "name",
@@ -63,6 +64,7 @@ CASES = (
         service=task_service.TaskService,
         capacity=12,
         unique=[("project_id", "title")],
+        indexes=[("project_id", "class", "created_at")],
         fields=[
             support.Field(
                 "title",

@@ -18,6 +18,7 @@ CASES = (
         service=task_service.TaskService,
         capacity=12,
         unique=[],
+        indexes=[],
         fields=[
             support.Field(
                 "title",

@@ -49,6 +49,7 @@ class TaskEntity(base.Entity):
         base.check("title", "min_length", "char_length(title) >= 1"),
         base.check("class", "ge", "class >= 1"),
         base.check("class", "le", "class <= 5"),
+        sa.Index(None, "project_id", "class", "created_at"),
         sa.Index(None, "created_at", "id"),
     )
 
