@@ -111,3 +111,62 @@ def test_all_other_text_changes_no_code() -> None:
             assert masked(source)[0] == masked(harmless[path])[0], path
     written = masked(hostile["src/models/schemas.py"])[1]
     assert {*written} >= {*PAYLOADS}
+
+
+SPECIAL = re.compile(r"([\\.^$*+?{}\[\]|()])")
+
+
+def patterns(texts: list[str]) -> dict[str, Any]:
+    """Patterns that match what begins with these texts."""
+    escaped = [SPECIAL.sub(r"\\\1", text) for text in texts]
+    fields = [
+        {"name": f"a{n}", "type": "string", "pattern": f"^{text}"}
+        for n, text in enumerate(escaped)
+    ]
+    return {"entities": [{"name": "Task", "fields": fields}]}
+
+
+def defaults(texts: list[str]) -> dict[str, Any]:
+    """Defaults that hold as much of these texts as their types take."""
+    fields = []
+    for n, text in enumerate(texts):
+        local = re.sub(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~-]", "", text)[:60] or "x"
+        address = f"{local}@example.org"
+        path = re.sub("[^!-~]", "", text)
+        fields += [
+            {"name": f"a{n}", "type": "text", "default": text},
+            {"name": f"b{n}", "type": "email", "default": address},
+        ]
+        link = {"name": f"c{n}", "type": "url", "default": f"http://a.example/{path}"}
+        fields.append(link)
+    halves = fields[: len(fields) // 2], fields[len(fields) // 2 :]
+    return {
+        "entities": [
+            {"name": f"Task{n}", "fields": half} for n, half in enumerate(halves)
+        ]
+    }
+
+
+@pytest.mark.parametrize("make", [patterns, defaults])
+def test_patterns_and_defaults_change_no_code(
+    make: Callable[[list[str]], dict[str, Any]],
+) -> None:
+    document = make(PAYLOADS)
+    hostile = generate_modular_app(parse(json.dumps(document).encode())).files
+    other = json.dumps(make(HARMLESS)).encode()
+    harmless = generate_modular_app(parse(other)).files
+    for path, source in hostile.items():
+        if path.endswith(".py") and not path.startswith("tests/"):
+            assert masked(source)[0] == masked(harmless[path])[0], path
+        elif path.endswith(".py"):
+            compile(source, path, "exec", dont_inherit=True)
+    fields = [field for one in document["entities"] for field in one["fields"]]
+    given = {field.get("pattern", field.get("default")) for field in fields}
+    assert {*masked(hostile["src/models/schemas.py"])[1]} >= given
+
+
+def test_the_place_of_the_schema_reaches_no_file() -> None:
+    plain = generate_modular_app(parse(json.dumps(entities()).encode())).files
+    for text in PAYLOADS:
+        document = {"$schema": text, **entities()}
+        assert generate_modular_app(parse(json.dumps(document).encode())).files == plain
