@@ -2,7 +2,6 @@
 
 import decimal
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 from scaffold import defaults, patterns
@@ -29,7 +28,7 @@ def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
     rules.interval()
     rules.index()
     if len(problems) == before and draft.field.default is not MISSING:
-        draft.field = replace(draft.field, default=rules.default())
+        draft.field = draft.field.with_default(rules.default())
 
 
 class _Rules:
@@ -166,20 +165,23 @@ def _no_decimal(field: Field) -> str | None:
     high = 10**field.precision - 1
     low = -high
     if isinstance(field.ge, Decimal):
-        low = max(low, _units(field.ge, field.scale, decimal.ROUND_CEILING))
+        low = max(low, _units(field.ge, field.scale, _UP))
     if isinstance(field.gt, Decimal):
-        low = max(low, _units(field.gt, field.scale, decimal.ROUND_FLOOR) + 1)
+        low = max(low, _units(field.gt, field.scale, _DOWN) + 1)
     if isinstance(field.le, Decimal):
-        high = min(high, _units(field.le, field.scale, decimal.ROUND_FLOOR))
+        high = min(high, _units(field.le, field.scale, _DOWN))
     if isinstance(field.lt, Decimal):
-        high = min(high, _units(field.lt, field.scale, decimal.ROUND_CEILING) - 1)
+        high = min(high, _units(field.lt, field.scale, _UP) - 1)
     if low <= high:
         return None
     return f"decimal of precision {field.precision} and scale {field.scale}"
 
 
-def _units(bound: Decimal, scale: int, rounding: str) -> int:
-    context = decimal.Context(prec=5_000, rounding=rounding)
+_UP = decimal.Context(prec=5_000, rounding=decimal.ROUND_CEILING)
+_DOWN = decimal.Context(prec=5_000, rounding=decimal.ROUND_FLOOR)
+
+
+def _units(bound: Decimal, scale: int, context: decimal.Context) -> int:
     return int(context.to_integral_value(context.scaleb(bound, scale)))
 
 

@@ -102,18 +102,18 @@ def exact(value: object, field: Field) -> decimal.Decimal:
             f"{quote(value)} has more digits before the point than precision "
             f"{field.precision} and scale {field.scale} leave"
         )
-    if -exponent(number.normalize(_WIDE)) > field.scale:
-        raise Refused(f"{quote(value)} has more decimals than scale {field.scale}")
-    return number.quantize(decimal.Decimal(1).scaleb(-field.scale), context=_WIDE)
+    try:
+        return number.quantize(
+            decimal.Decimal((0, (1,), -field.scale)), context=_ALL_DIGITS
+        )
+    except decimal.Inexact:
+        many = f"{quote(value)} has more decimals than scale {field.scale}"
+        raise Refused(many) from None
 
 
-_WIDE = decimal.Context(prec=5000)
-
-
-def exponent(number: decimal.Decimal) -> int:
-    """Return the power of ten of a finite number's last digit."""
-    found = number.as_tuple().exponent
-    return found if isinstance(found, int) else 0
+_ALL_DIGITS = decimal.Context(
+    prec=5000, traps=[decimal.Inexact, decimal.InvalidOperation]
+)
 
 
 def number_or_string(value: object) -> decimal.Decimal:
@@ -129,6 +129,8 @@ def number_or_string(value: object) -> decimal.Decimal:
 
 
 def _within(value: int | float | decimal.Decimal, field: Field) -> None:
+    if field.gt is field.ge is field.lt is field.le is None:
+        return
     shown = repr(value) if isinstance(value, float) else str(value)
     if isinstance(field.gt, int | float | decimal.Decimal) and not value > field.gt:
         raise Refused(f"{shown} is not greater than gt {field.gt}")

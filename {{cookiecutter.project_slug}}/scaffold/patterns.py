@@ -12,6 +12,8 @@ MAX_REPEAT = 1_000
 MAX_NESTING = 50
 # Rust's regex compiles to at most 10 MiB; the weights below are measured bytes.
 MAX_WEIGHT = 10_000_000
+# A file's patterns are each looked at several times, with all others in between.
+_KNOWN = 10_000
 
 # The tree is what re itself works on; no public name leads to it.
 _parser: Any = importlib.import_module("re._parser")
@@ -42,7 +44,7 @@ class _Refused(Exception):
     """The pattern cannot be used; the text completes `this pattern ...`."""
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=_KNOWN)
 def judge(pattern: str) -> str | None:
     """Return why a pattern cannot be used, to follow its name in a message."""
     try:
@@ -61,6 +63,7 @@ def judge(pattern: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_KNOWN)
 def lengths(pattern: str) -> tuple[int, int | None]:
     """Return how many characters a match of a judged pattern has, at least and at most.
 
@@ -74,6 +77,7 @@ def lengths(pattern: str) -> tuple[int, int | None]:
     return int(least), int(most) if limited else None
 
 
+@lru_cache(maxsize=_KNOWN)
 def search(pattern: str, value: str) -> bool | None:
     """Whether a judged pattern is found in a value, as the service will say.
 
@@ -87,7 +91,7 @@ def search(pattern: str, value: str) -> bool | None:
         return None
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=_KNOWN)
 def _parse(pattern: str) -> Any:
     try:
         return _parser.parse(pattern)

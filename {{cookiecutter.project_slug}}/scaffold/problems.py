@@ -2,10 +2,12 @@
 
 import difflib
 import json
+import operator
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from itertools import compress, count
 from typing import NamedTuple
 
 SHOWN = 50
@@ -168,14 +170,8 @@ def _near_in_length_and_start(word: str, pool: list[str]) -> list[str]:
     """difflib is slow: of thousands of names it sees those that begin alike."""
 
     def distance(candidate: str) -> tuple[int, int]:
-        common = next(
-            (
-                i
-                for i, (a, b) in enumerate(zip(word, candidate, strict=False))
-                if a != b
-            ),
-            min(len(word), len(candidate)),
-        )
+        different = compress(count(), map(operator.ne, word, candidate))
+        common = next(different, min(len(word), len(candidate)))
         return abs(len(word) - len(candidate)), -common
 
     return sorted(pool, key=distance)[:_CANDIDATES]

@@ -133,9 +133,9 @@ def _field(item: Draft, problems: Problems) -> FieldDraft:
     draft = FieldDraft(item.node, item.path)
     written = item.node.get("type")
     field_type = TYPES.get(written) if isinstance(written, str) else None
-    own = field_type.keys if field_type else _EVERY_OWN_KEY
+    table = _TABLES[str(written)] if field_type else _TABLE_OF_NO_TYPE
     required = ["name", "type"] + ["values"] * (written == "enum")
-    _read(draft, {**keys.FIELD, **own}, required, problems, str(written))
+    _read(draft, table, required, problems, str(written))
     if field_type and not draft.bad:
         draft.field = _build(draft, str(written))
     return draft
@@ -146,6 +146,9 @@ for _type in TYPES.values():
     _EVERY_OWN_KEY |= {
         name: Key("any", key.description) for name, key in _type.keys.items()
     }
+# What a field of each type takes.
+_TABLES = {name: {**keys.FIELD, **_type.keys} for name, _type in TYPES.items()}
+_TABLE_OF_NO_TYPE = {**keys.FIELD, **_EVERY_OWN_KEY}
 
 
 def _build(draft: FieldDraft, written: str) -> Field:

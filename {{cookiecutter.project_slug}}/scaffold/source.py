@@ -96,7 +96,7 @@ class Parser:
             return self._object(at)
         if first == "[":
             return self._array(at)
-        if word := _WORD.match(self.text, at):
+        if first in "tfn" and (word := _WORD.match(self.text, at)):
             return _WORDS[word[0]], word.end()
         return self._number(at)
 
