@@ -27,6 +27,7 @@ LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 _DATE = re.compile(DATE, re.ASCII)
 _TIME = re.compile(TIME, re.ASCII)
 _DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _ABSOLUTE_URL = re.compile(r"""(?i:https?)://[^\s/?#<>"\\^`{|}][^\s<>"\\^`{|}]*""")
 # Not HttpUrl, whose length is bounded: a field's own `max_length` is the limit.
 _HTTP_URL: pydantic.TypeAdapter[pydantic.AnyUrl] = pydantic.TypeAdapter(
@@ -171,6 +172,8 @@ def _read_decimal(value: Any, info: pydantic.ValidationInfo) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise PydanticKnownError("decimal_type")
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise PydanticKnownError("decimal_parsing")  # Python reads 1_000 and ٥ too
     try:
         # The point of 1e3, which Python writes as 1000.0, is nobody's decimal.
         text = repr(value).removesuffix(".0") if isinstance(value, float) else value
