@@ -133,26 +133,92 @@ def test_a_name_that_a_person_still_uses_stays_imported() -> None:
     assert found.text.startswith("from x import A, B, C\n")
 
 
-@pytest.mark.parametrize(
-    ("yours", "before", "new"),
-    [
-        # steps of a function: their order may matter
-        (
-            "def f():\n    a()\n    mine()\n",
-            "def f():\n    a()\n",
-            "def f():\n    a()\n    b()\n",
-        ),
-        # one name twice
-        ("a = 1\n\n\ndef f():\n    1\n", "a = 1\n", "a = 1\n\n\ndef f():\n    2\n"),
-        # a file of a person's own, where one is generated now
-        ("mine = 1\n", "", "new = 1\n"),
-    ],
-)
-def test_what_could_matter_is_a_conflict(yours: str, before: str, new: str) -> None:
+TWO_CLASSES = "class A:\n    x = 1\n\n\nclass B:\n    y = 1\n\n\nclass C:\n    z = 1\n"
+ONE_GONE = TWO_CLASSES.replace("class B:\n    y = 1\n\n\n", "")
+TWO_FUNCTIONS = "def f():\n    a()\n\n\ndef g():\n    b()\n\n\ndef h():\n    c()\n"
+MATTERS = {
+    "steps of a function: their order may matter": (
+        "def f():\n    a()\n    mine()\n",
+        "def f():\n    a()\n",
+        "def f():\n    a()\n    b()\n",
+    ),
+    "one name twice": (
+        "a = 1\n\n\ndef f():\n    1\n",
+        "a = 1\n",
+        "a = 1\n\n\ndef f():\n    2\n",
+    ),
+    "a file of a person's own, where one is generated now": (
+        "mine = 1\n",
+        "",
+        "new = 1\n",
+    ),
+    "an attribute of a class that is gone": (
+        TWO_CLASSES.replace("y = 1\n", "y = 1\n    mine = 1\n"),
+        TWO_CLASSES,
+        ONE_GONE,
+    ),
+    "a method of a class that is gone": (
+        TWO_CLASSES.replace("y = 1\n", "y = 1\n\n    def mine(self):\n        pass\n"),
+        TWO_CLASSES,
+        ONE_GONE,
+    ),
+    "an attribute of the last class, which is gone": (
+        TWO_CLASSES + "    mine = 1\n",
+        TWO_CLASSES,
+        TWO_CLASSES.replace("\n\n\nclass C:\n    z = 1", ""),
+    ),
+    "an attribute of a class that gave way to another one": (
+        TWO_CLASSES.replace("y = 1\n", "y = 1\n    mine = 1\n"),
+        TWO_CLASSES,
+        TWO_CLASSES.replace("class B:\n    y = 1", "class New:\n    n = 1"),
+    ),
+    "a decorator of a function that is gone": (
+        TWO_FUNCTIONS.replace("def g", "@mine\ndef g"),
+        TWO_FUNCTIONS,
+        TWO_FUNCTIONS.replace("def g():\n    b()\n\n\n", ""),
+    ),
+    "a step of a function that is gone": (
+        TWO_FUNCTIONS.replace("b()\n", "b()\n    mine()\n"),
+        TWO_FUNCTIONS,
+        TWO_FUNCTIONS.replace("def g():\n    b()\n\n\n", ""),
+    ),
+    "a class that is gone, but for a blank line that somebody had removed": (
+        TWO_CLASSES.replace("\n\n\nclass C", "\n\nclass C"),
+        TWO_CLASSES,
+        TWO_CLASSES.replace("\n\n\nclass C:\n    z = 1", ""),
+    ),
+    "a changed line that is gone, after one that stays": (
+        "a = 1\nb = 2\n",
+        "a = 1\nb = 1\n",
+        "a = 1\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MATTERS)
+def test_what_could_matter_is_a_conflict(name: str) -> None:
+    yours, before, new = MATTERS[name]
     found = merged(yours, before, new)
     assert found.conflicts == 1
     for line in (*yours.splitlines(), *new.splitlines()):
         assert line in found.text
+
+
+def test_what_stands_by_itself_stays_where_its_neighbour_is_gone() -> None:
+    gone = "\n\nclass C:\n    z = 1\n"
+    assert gone in TWO_CLASSES
+    for mine in ("# mine\n", "\n\n@f\ndef mine():\n    pass\n", "\n\nMINE = 1\n"):
+        found = merged(TWO_CLASSES + mine, TWO_CLASSES, TWO_CLASSES.replace(gone, ""))
+        assert found == threeway.Merged(TWO_CLASSES.replace(gone, mine))
+
+
+def test_a_member_stays_in_its_class_where_another_class_follows() -> None:
+    """Both are added at one place, and only in one order each is what it was."""
+    before = "class A:\n    x = 1\n"
+    mine = "\n    def mine(self):\n        pass\n"
+    new = "\n\nclass B:\n    y = 1\n"
+    found = merged(before + mine, before, before + new)
+    assert found == threeway.Merged(before + mine + new)
 
 
 def test_other_texts_are_merged_by_lines_alone() -> None:
@@ -253,6 +319,16 @@ def test_markers_of_an_earlier_conflict_block_the_run(
     assert first.startswith("a.py: a conflict is still open in it; look for <<<<<<<")
     assert second.startswith("what the last run wrote (base/b.py): a conflict is still")
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("marker", ["<<<<<<< yours", "||||||| then", ">>>>>>> now"])
+def test_a_conflict_that_is_half_resolved_is_still_open(
+    tmp_path: Path, write: Write, marker: str
+) -> None:
+    write("a.md", f"text\n{marker}\nmore\n", "text\nmore\n")
+    with pytest.raises(Unfinished, match=r"^a\.md: a conflict is still open in it"):
+        merge.make_plan(tmp_path, {"a.md": "text\nmore\n"})
+    assert not threeway.has_markers(f"text {marker}\n<<<<<<<\n=======\n")
 
 
 STEPS = {name: vars(Writer)[name] for name in ("move", "put", "remove")}

@@ -183,8 +183,8 @@ class _Judge:
         for where, text in ((path, current), (recorded, before)):
             if text and threeway.has_markers(decoded(text)):
                 self.blocked.append(
-                    f"{where}: a conflict is still open in it; look for <<<<<<<, leave "
-                    "the lines that are right, and run this again"
+                    f"{where}: a conflict is still open in it; look for <<<<<<<, ||||||| "
+                    "and >>>>>>>, leave the lines that are right, and run this again"
                 )
 
 

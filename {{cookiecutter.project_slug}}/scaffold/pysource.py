@@ -5,11 +5,13 @@ import builtins
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from scaffold.layout import import_key, natural_key, wrap
 
 Import = ast.Import | ast.ImportFrom
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__name__"}
 
 
@@ -103,7 +105,7 @@ def missing_imports(merged: str, *sides: str) -> set[str]:
             bound |= _names(node)
         elif isinstance(node, ast.arg):
             bound.add(node.arg)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        elif isinstance(node, Definition):
             bound.add(node.name)
     offered = {
         name for side in sides for node in _imports(side) for name in _names(node)
@@ -126,6 +128,58 @@ def without_imports(text: str, names: Set[str]) -> str:
 def union(new: str, yours: str) -> str:
     """Both additions, one after the other: what is generated comes first."""
     return new + ("" if new.endswith("\n") or not new else "\n") + yours
+
+
+Place = tuple[tuple[str, ...], str]
+
+
+def astray(
+    texts: Sequence[str], ours: Set[int], yours: str, before: str, new: str
+) -> set[int]:
+    """Which of the texts, joined to one merged module, hold lines that lost their home.
+
+    Such a line stands in a class or function where neither side has it, or decorates
+    another one: what it was in is gone, and a neighbour has caught it. Only comments
+    may do that. In `ours`, which are not git's doing, the neighbour may be a new one;
+    elsewhere a new home is the old one under a new name.
+    """
+    old = _places(before)
+    allowed = Counter(_places(yours)) + Counter(_places(new)) - Counter(old)
+    places = _places("".join(texts))
+    lost = Counter(place for place in places if place[1]) - allowed
+    known = {home for home, _ in old}
+    found = set()
+    end = 0
+    for n, text in enumerate(texts):
+        start, end = end, end + text.count("\n")
+        lines = places[start : end + (not text.endswith("\n"))]
+        if any(one in lost and (n in ours or one[0] in known) for one in lines):
+            found.add(n)
+    return found
+
+
+def _places(text: str) -> list[Place]:
+    """Each line, without its indent, and the classes and functions that it is in."""
+    homes: list[tuple[str, ...]] = [() for _ in text.split("\n")]
+
+    def enter(node: ast.AST, home: tuple[str, ...]) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, Definition):
+                inner = (*home, child.name)
+                first = min([child.lineno, *(d.lineno for d in child.decorator_list)])
+                last = child.end_lineno or first
+                homes[first - 1 : last] = [inner] * (last - first + 1)
+                enter(child, inner)
+            elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                enter(child, home)
+
+    if tree := _tree(text):
+        enter(tree, ())
+    lines = (line.strip() for line in text.split("\n"))
+    return [
+        (home, "" if line.startswith("#") else line)
+        for home, line in zip(homes, lines, strict=True)
+    ]
 
 
 def may_stand_side_by_side(texts: Sequence[str], n: int, yours: str, new: str) -> bool:

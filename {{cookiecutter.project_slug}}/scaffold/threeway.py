@@ -11,8 +11,7 @@ from scaffold import pysource
 from scaffold.tools import Unfinished, environment, find
 
 YOURS, BEFORE = "yours", "written by the last run"
-_OPENS = re.compile(r"^<{7} ", re.MULTILINE)
-_CLOSES = re.compile(r"^>{7} ", re.MULTILINE)
+_MARKER = re.compile(r"^(?:<{7}|\|{7}|>{7}) ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Hunk:
 
 
 def has_markers(text: str) -> bool:
-    """Whether a conflict is still shown in a text."""
-    return bool(_OPENS.search(text) and _CLOSES.search(text))
+    """Whether a conflict is still shown in a text, or a part of one."""
+    return bool(_MARKER.search(text))
 
 
 def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
@@ -71,14 +70,33 @@ def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
     ]
     if not pysource.is_valid("".join(texts)):
         return _joined(parts)
+    settled = {n for n, part in enumerate(parts) if texts[n] is not part}
+    astray = pysource.astray(texts, settled, yours, before, new)
+    swapped = [
+        _swapped(part, text) if n in astray else text
+        for n, (part, text) in enumerate(zip(parts, texts, strict=True))
+    ]
+    if swapped != texts and pysource.is_valid("".join(swapped)):
+        texts = swapped
+        astray = pysource.astray(texts, settled, yours, before, new)
     for n, part in enumerate(parts):
-        if not isinstance(part, Hunk) or _settled(part) is None:
+        if not isinstance(part, Hunk) or _settled(part) is None or n in astray:
             continue
         if part.before or texts[n] == part.yours:
             parts[n] = texts[n]
         elif pysource.may_stand_side_by_side(texts, n, part.yours, part.new):
             parts[n] = pysource.in_import_order(texts, n)
-    return _joined(parts)
+    merged = _joined(parts)
+    if astray and not merged.conflicts:
+        return _whole(yours, before, new, label)
+    return merged
+
+
+def _swapped(part: str | Hunk, text: str) -> str:
+    """The other order of two additions: no class comes before lines of an earlier one."""
+    if not isinstance(part, Hunk) or part.before:
+        return text
+    return pysource.union(part.yours, part.new)
 
 
 def _settled(hunk: Hunk) -> str | None:
@@ -88,12 +106,13 @@ def _settled(hunk: Hunk) -> str | None:
     beside it. Where both add some, what is generated comes first, unless it stands
     there already.
     """
-    before = hunk.before
-    if hunk.new and (hunk.yours.startswith(hunk.new) or hunk.yours.endswith(hunk.new)):
+    before, new = hunk.before, hunk.new
+    only_adds = new.strip() and (new.startswith(before) or new.endswith(before))
+    if only_adds and (hunk.yours.startswith(new) or hunk.yours.endswith(new)):
         return hunk.yours
     if not before:
-        return pysource.union(hunk.new, hunk.yours)
-    for adds, changes in ((hunk.yours, hunk.new), (hunk.new, hunk.yours)):
+        return pysource.union(new, hunk.yours)
+    for adds, changes in ((hunk.yours, new), (new, hunk.yours)):
         if adds.startswith(before):
             return changes + adds.removeprefix(before)
         if adds.endswith(before):
