@@ -615,6 +615,38 @@ def test_a_renamed_entitys_edits_go_along(
     assert run(project, "plan") == 0
 
 
+OTHERS = """
+
+async def wait(service: TaskService) -> None:
+    job: asyncio.Task[None] = asyncio.create_task(service.list_tasks())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(service.get_task(job))
+        make(factory=group.create_task)
+"""
+OURS = """
+
+async def work(service: TaskService) -> entities.TaskEntity:
+    return await service.create_task(schemas.TaskCreate())
+"""
+
+
+def test_names_of_other_libraries_are_not_renamed(project: Path) -> None:
+    """An entity may be called as something is that its code works with."""
+    edit(project, "src/services/task.py", OTHERS + OURS)
+    commit(project)
+    document = json.loads((project / "entities.json").read_text())
+    document["entities"][0] |= {"name": "Job", "renamed_from": "Task"}
+    (project / "entities.json").write_text(json.dumps(document))
+    assert run(project, "apply") == 0
+    text = (project / "src" / "services" / "job.py").read_text()
+    assert text.endswith(
+        OTHERS.replace("TaskService", "JobService")
+        .replace("service.list_tasks", "service.list_jobs")
+        .replace("service.get_task", "service.get_job")
+        + OURS.replace("Task", "Job").replace("create_task", "create_job")
+    )
+
+
 def test_a_name_that_another_entity_had_is_no_place_to_move_to(project: Path) -> None:
     """Task takes the name of Job, which is gone: no edit of either is lost."""
     tag = {"name": "tag", "type": "many_to_one", "target": "Tag"}

@@ -165,7 +165,9 @@ class _Judge:
     ) -> threeway.Merged:
         yours, old = decoded(_lf(current)), decoded(before or b"")
         if move and move.words:
-            yours, old = (pysource.translate(one, move.words) for one in (yours, old))
+            yours, old = (
+                pysource.translate(one, move.words, move.owners) for one in (yours, old)
+            )
         return threeway.merge(path, yours, old, new, self.label)
 
     def no_longer_generated(self, path: str) -> Change | None:

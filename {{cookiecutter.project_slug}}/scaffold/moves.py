@@ -8,21 +8,31 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from scaffold.model import Entity, Link, Spec
+from scaffold.pysource import attributes
 from scaffold.render import entity_paths, generate_modular_app
 
 
 @dataclass(frozen=True)
 class Move:
-    """Where a file's text is today, and how the old spec renders: before, and renamed."""
+    """Where a file's text is today, and how the old spec renders: before, and renamed.
+
+    `uses` are the attributes that generated code reads, each with its owner.
+    """
 
     path: str
     before: str = ""
     after: str = ""
+    uses: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def words(self) -> Mapping[str, str]:
         """The words in it that are others now."""
         return _words(self.before, self.after)
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Whose attributes such words are: in `entities.TaskEntity`, it is entities."""
+        return frozenset(owner for owner, word in self.uses if word in self.words)
 
 
 def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
@@ -45,8 +55,9 @@ def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
     for former_name, entity in renamed.items():
         former = old.entity(former_name)
         paths |= dict(zip(entity_paths(entity), entity_paths(former), strict=True))
+    uses = frozenset(use for text in before.values() for use in attributes(text))
     return {
-        path: Move(source, before[source], after[path])
+        path: Move(source, before[source], after[path], uses)
         for path, source in paths.items()
         if path in after and source in before
     }
