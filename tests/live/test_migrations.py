@@ -712,6 +712,67 @@ def own_migration(library: Project, message: str, step: str = "pass") -> Path:
     return path
 
 
+OWN_STEPS = """op.execute("ALTER TABLE books ADD search text NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE books ADD CONSTRAINT ck_books_search CHECK (search <> 'x')")
+    op.execute("ALTER TABLE books ADD CONSTRAINT uq_books_own UNIQUE (title, added)")
+    op.execute("CREATE INDEX ix_books_shelf_order ON books (shelf, pages)")
+    op.execute("CREATE INDEX ix_books_lower ON books (lower(title))")
+    op.execute("CREATE UNIQUE INDEX uq_books_one ON books (shelf) WHERE available")
+    op.execute("CREATE TABLE books_log (id bigint PRIMARY KEY, book text UNIQUE)")
+"""
+OWN_PARTS = (
+    "the table books_log",
+    "the column books.search",
+    "the constraint uq_books_own of books",
+    "the index ix_books_shelf_order of books",
+    "the index uq_books_one of books",
+)
+
+
+def test_what_a_team_has_made_itself_is_left_alone(
+    library: Project, server: dict[str, str]
+) -> None:
+    """Names like ours, and --allow-drop, make no difference."""
+    names = [library.python, "-c", OUR_NAMES]
+    assert library.run(*names, environment={"PYTHONPATH": "."}) == ""
+    migration = [library.python, "-m", "scripts.migration"]
+    for arguments, changes, others in (
+        ([], rename_entity("Book", "Volume"), "volumes"),
+        (["--allow-drop"], add_field("Genre", "extra", "date"), "books"),
+    ):
+        change(library, changes)
+        own_migration(library, "own", OWN_STEPS)
+        said = library.run(*migration, *arguments, environment=server)
+        told = re.search("^Left alone, as it has no model: (.*)", said, re.MULTILINE)
+        assert told, said
+        for part in OWN_PARTS:
+            renamed = re.sub("(column| of) books", rf"\1 {others}", part)
+            assert renamed in told[1]
+        assert "DESTRUCTIVE" not in said
+        assert "Left out" not in said
+        path = library.path / re.search("wrote (.*);", said)[1]  # type: ignore[index]
+        text = path.read_text()
+        for part in ("search", "_own", "_shelf_order", "_lower", "_one", "books_log"):
+            assert part not in text, part
+        assert "drop" not in text.partition("def downgrade")[0]
+        library.run(*migration, "--check", environment=server)
+
+
+# Which names the models have and the spec does not, or the reverse.
+OUR_NAMES = """
+from pathlib import Path
+from scaffold.spec import load
+from scripts.migration.ours import find_ours
+from src.core.database import Base
+from src.models import entities
+ours = find_ours(load(Path("entities.json")))
+tables = Base.metadata.tables.values()
+columns = {(table.name, column.name) for table in tables for column in table.c}
+items = {item.name for table in tables for item in (*table.constraints, *table.indexes)}
+print(*(columns ^ ours.columns), *(items ^ ours.items), end="")
+"""
+
+
 def test_a_migration_that_was_deleted_is_written_anew(
     library: Project, server: dict[str, str]
 ) -> None:

@@ -21,6 +21,7 @@ LEFT = """\
 Left out of the migration, so the database keeps it, unused: {what}.
 To drop it for good: make entities ARGS=--allow-drop
 """
+FOREIGN = "Left alone, as it has no model: {what}.\n"
 REFUSED = "No migration was written; mend entities.json and run `make entities` again."
 
 
@@ -89,6 +90,8 @@ def _tell(outcome: Outcome) -> int:
         print(f"DESTRUCTIVE: the migration drops {what}")
     if outcome.draft.left:
         print(LEFT.format(what=", ".join(outcome.draft.left)), end="")
+    if outcome.draft.foreign:
+        print(FOREIGN.format(what=", ".join(outcome.draft.foreign)), end="")
     if outcome.path is None:
         print("the migrations are up to date; none was written")
     else:

@@ -1,6 +1,6 @@
 """Autogenerate's operations, in an order that works and in a form that keeps rows."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from alembic.operations import ops
 
 from scripts.migration import alter
 from scripts.migration.catalog import UNUSED
+from scripts.migration.ours import Ours
 from scripts.migration.steps import Operation, comment
 
 # In this order a table's parts are taken apart and put together again.
@@ -32,6 +33,7 @@ class Draft:
     steps: list[Step] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
     destroyed: list[str] = field(default_factory=list)
 
     def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
@@ -51,20 +53,20 @@ class Draft:
 class Arranger:
     """Takes autogenerate's operations one by one.
 
-    `labels` has what a person calls a column, by table and column; `known` are the
-    tables that entities.json has spoken of, if that is known.
+    `labels` has what a person calls a column, by table and column; `ours` is what
+    entities.json has brought into the database, if that is known.
     """
 
     def __init__(
         self,
         models: sa.MetaData,
         labels: Mapping[tuple[str, str], str],
-        known: Collection[str] | None,
+        ours: Ours | None,
         *,
         allow_drop: bool,
     ) -> None:
         self.models = models
-        self.known = known
+        self.ours = ours
         self.labels = labels
         self.allow_drop = allow_drop
         self.draft = Draft()
@@ -73,6 +75,8 @@ class Arranger:
         operations = list(_flat(found))
         gone = _tables(operations, ops.DropTableOp)
         new = _tables(operations, ops.CreateTableOp)
+        columns = (one for one in operations if isinstance(one, ops.DropColumnOp))
+        going = {_column(one) for one in columns if self._is_our_column(one)}
         for operation in operations:
             match operation:
                 case ops.DropTableOp():
@@ -86,7 +90,7 @@ class Arranger:
                 case ops.CreateForeignKeyOp():
                     self._add_foreign_key(operation, operations)
                 case ops.DropIndexOp() | ops.DropConstraintOp():
-                    self._loosen(operation, gone)
+                    self._loosen(operation, gone, going)
                 case ops.CreateTableOp():
                     self._plain(CREATE, operation)
                 case ops.CreateIndexOp() if operation.table_name in new:
@@ -103,23 +107,46 @@ class Arranger:
     def _label(self, table: str, column: str) -> str:
         return self.labels.get((table, column), f"{table}.{column}")
 
-    def _loosen(self, operation: Any, gone: set[str]) -> None:
-        """Take off an index or a constraint, but for those that go with their table."""
-        if operation.table_name in gone:
+    def _loosen(
+        self, operation: Any, gone: set[str], going: set[tuple[str, str]]
+    ) -> None:
+        """Take off an index or a constraint, but for those that go with their table.
+
+        Somebody's own goes only with a column of ours.
+        """
+        table = operation.table_name
+        if table in gone:
             if self.allow_drop:
                 self.draft.add(LOOSEN, [], [operation.reverse()])
             return
-        columns = self.models.tables[operation.table_name].c
-        names = {column.name for column in _columns(operation)}
-        if names <= set(columns.keys()) or self.allow_drop:
+        columns = _columns(operation)
+        goes = any((table, column.name) in going for column in columns)
+        if not (self._is_our_item(operation, columns) or (goes and self.allow_drop)):
+            kind = "index" if isinstance(operation, ops.DropIndexOp) else "constraint"
+            name = _item_name(operation)
+            self.draft.foreign.append(f"the {kind} {name} of {table}")
+            return
+        known = set(self.models.tables[table].c.keys())
+        if {column.name for column in columns} <= known or self.allow_drop:
             self._plain(LOOSEN, operation)
+
+    def _is_our_item(self, operation: Any, columns: list[Any]) -> bool:
+        if self.ours is None or _item_name(operation) in self.ours.items:
+            return True
+        return any(_is_unused(column) for column in columns)
+
+    def _is_our_column(self, operation: ops.DropColumnOp) -> bool:
+        if self.ours is None or _column(operation) in self.ours.columns:
+            return True
+        made: Any = operation.reverse()
+        return _is_unused(made.column)
 
     def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
         name = operation.table_name
         made: Any = operation.reverse()
-        ours = self.known is None or name in self.known
-        if not ours and not (made.comment or "").startswith(UNUSED):
-            self.draft.left.append(f"the table {name}, which has no model")
+        ours = self.ours is None or name in self.ours.tables
+        if not ours and not _is_unused(made):
+            self.draft.foreign.append(f"the table {name}")
             return
         if not self.allow_drop:
             self.draft.left.append(f"the table {name} and its rows")
@@ -139,6 +166,9 @@ class Arranger:
         made: Any = operation.reverse()
         table, column = operation.table_name, made.column
         name = f"{table}.{column.name}"
+        if not self._is_our_column(operation):
+            self.draft.foreign.append(f"the column {name}")
+            return
         back = [alter.fill_if_possible(table, column)] if not column.nullable else []
         if self.allow_drop:
             self.draft.destroyed.append(f"the column {name} and its values")
@@ -207,6 +237,20 @@ def _flat(found: Iterable[Operation]) -> Iterator[Operation]:
 
 def _tables(operations: Iterable[Operation], kind: type[Any]) -> set[str]:
     return {one.table_name for one in operations if isinstance(one, kind)}
+
+
+def _column(operation: ops.DropColumnOp) -> tuple[str, str]:
+    return operation.table_name, operation.column_name
+
+
+def _is_unused(part: Any) -> bool:
+    return (part.comment or "").startswith(UNUSED)
+
+
+def _item_name(operation: Any) -> str:
+    if isinstance(operation, ops.DropIndexOp):
+        return str(operation.index_name)
+    return str(operation.constraint_name)
 
 
 def _columns(operation: Any) -> list[Any]:

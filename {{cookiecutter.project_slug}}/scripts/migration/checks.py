@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from scaffold import naming
 from scripts.migration.arrange import FASTEN, LOOSEN, Draft
 from scripts.migration.catalog import Catalog, Item, Table
+from scripts.migration.ours import Ours
 from scripts.migration.renames import Rename
 from scripts.migration.steps import add_check, drop_check
 
@@ -25,11 +26,13 @@ class Checks:
         after: Catalog,
         models: sa.MetaData,
         renames: list[Rename],
+        ours: Ours | None,
     ) -> None:
         self.before = before
         self.after = after
         self.models = models
         self.renames = renames
+        self.ours = ours
 
     def add_to(self, draft: Draft, *, allow_drop: bool) -> None:
         for table in sorted(self.before.keys() & self.after.keys()):
@@ -55,8 +58,12 @@ class Checks:
 
     def _may_go(self, table: str, item: Item | None, allow_drop: bool) -> bool:
         """Whether a rule is one of ours; somebody's own has reasons of its own."""
+        if item is not None and self.ours and item.name not in self.ours.items:
+            return allow_drop and any(map(self.before[table].is_unused, item.columns))
         if item is None or not item.columns <= self.after[table].columns.keys():
             return allow_drop
+        if self.ours:
+            return True
         tables = {table} | {one.old for one in self.renames if one.new == table}
         columns = set(item.columns)
         columns |= {

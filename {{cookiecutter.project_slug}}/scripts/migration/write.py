@@ -24,6 +24,7 @@ from scripts.migration import catalog, record
 from scripts.migration.arrange import Arranger, Draft
 from scripts.migration.catalog import Catalog
 from scripts.migration.checks import Checks
+from scripts.migration.ours import find_ours
 from scripts.migration.renames import Rename, Renamer, follow
 from scripts.migration.scratch import Scratch
 from scripts.migration.steps import Statement
@@ -127,14 +128,14 @@ class Writer:
 
         def arrange(_: Any, __: Any, scripts: list[ops.MigrationScript]) -> None:
             script = scripts[0]
-            labels, known = _labels(self.wish.new), _tables(self.old)
-            allow_drop = self.wish.allow_drop
-            arranger = Arranger(Base.metadata, labels, known, allow_drop=allow_drop)
+            labels, allow_drop = _labels(self.wish.new), self.wish.allow_drop
+            ours = find_ours(self.old, outcome.renames) if self.old else None
+            arranger = Arranger(Base.metadata, labels, ours, allow_drop=allow_drop)
             up, down = script.upgrade_ops, script.downgrade_ops
             if up is None or down is None:
                 raise Unfinished("alembic/env.py speaks of several databases")
             draft = arranger.run(up.ops)
-            checks = Checks(before, after, Base.metadata, outcome.renames)
+            checks = Checks(before, after, Base.metadata, outcome.renames, ours)
             checks.add_to(draft, allow_drop=allow_drop)
             outcome.draft = draft
             steps = [one.step for one in outcome.renames]
@@ -225,13 +226,6 @@ def _labels(spec: Spec) -> dict[tuple[str, str], str]:
             ),
         ]
     }
-
-
-def _tables(spec: Spec | None) -> set[str] | None:
-    if spec is None:
-        return None
-    links = {link.table for entity in spec.entities for link in entity.links}
-    return links | {entity.table for entity in spec.entities}
 
 
 def _told(operation: Any) -> str:
