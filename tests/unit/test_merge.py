@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scaffold import merge, threeway
+from scaffold import merge, threeway, upgrade, worktree
 from scaffold.__main__ import main, make_plan
 from scaffold.moves import Move
 from scaffold.spec import load
@@ -522,6 +522,62 @@ def test_uncommitted_edits_are_not_touched(
     assert files(project) == before
     assert run(project, "apply", "--allow-dirty") == 0
     assert "MINE = 1" in (project / "src" / "models" / "schemas.py").read_text()
+
+
+def make_dirty(project: Path) -> None:
+    edit(project, "src/models/schemas.py", "\n\nMINE = 1\n")
+    change_spec(project, name="due", type="date")
+
+
+def test_what_git_does_not_know_is_not_touched(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Be it untracked, or ignored as well."""
+    git(project, "rm", "--quiet", "--cached", "src/models/schemas.py")
+    git(project, "commit", "--quiet", "--message", "Untracked")
+    make_dirty(project)
+    for ignored in ("", "schemas.py\n"):
+        (project / ".gitignore").write_text(ignored)
+        before = files(project)
+        assert run(project, "apply") == 1
+        assert "  src/models/schemas.py\n" in capsys.readouterr().err
+        assert files(project) == before
+
+
+def test_a_git_that_does_not_answer_is_no_yes(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in containers, where the files are another user's; or when it is not there."""
+    make_dirty(project)
+    before = files(project)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert run(project, "apply") == 1
+    said = capsys.readouterr().err
+    assert "dubious ownership" in said
+    assert "--allow-dirty" in said
+    assert said.endswith("\nNothing was written.\n")
+    with pytest.raises(Unfinished, match="dubious ownership"):
+        upgrade.is_dirty(project)
+    monkeypatch.setattr(worktree, "find", tools_without_git)
+    assert run(project, "apply") == 1
+    assert "git is not installed" in capsys.readouterr().err
+    assert files(project) == before
+
+
+def tools_without_git(name: str) -> str:
+    raise Unfinished(f"{name} is not installed")
+
+
+def test_without_a_repository_nothing_is_dirty(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(project / ".git")
+    make_dirty(project)
+    monkeypatch.setattr(worktree, "find", tools_without_git)
+    assert not upgrade.is_dirty(project)
+    assert run(project, "apply") == 0
 
 
 def test_a_file_as_the_last_run_left_it_holds_nobodys_edits(project: Path) -> None:

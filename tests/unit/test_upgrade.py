@@ -161,6 +161,30 @@ def test_a_dirty_tree_is_refused(
     assert "not committed" in capsys.readouterr().err
 
 
+def test_an_edit_that_git_ignores_is_refused(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(project, edited="1\n2\n3 mine\n")
+    write(project / skeleton.SKELETON, edited="1\n2\n3\n")
+    (project / ".gitignore").write_text("edited.txt\n!.devmatrix/**\n")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Two")
+    fresh = tmp_path / "fresh"
+    write(fresh / skeleton.SKELETON, edited="0\n2\n3\n")
+    (fresh / ".devmatrix" / "answers.json").write_text('{"template_version": "2"}')
+    monkeypatch.setattr(upgrade, "fetch", lambda *_: "0" * 40)
+    monkeypatch.setattr(upgrade, "render", lambda *_: fresh)
+    assert upgrade.main(["--root", str(project)]) == 1
+    said = capsys.readouterr().err
+    assert "add --allow-dirty: edited.txt\nNothing was written." in said
+    assert (project / "edited.txt").read_text() == "1\n2\n3 mine\n"
+    assert upgrade.main(["--root", str(project), "--allow-dirty"]) == 0
+    assert (project / "edited.txt").read_text() == "0\n2\n3 mine\n"
+
+
 def test_a_project_that_knows_no_template_asks_for_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

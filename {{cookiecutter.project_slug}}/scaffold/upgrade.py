@@ -18,6 +18,7 @@ from scaffold.origin import without_secrets
 from scaffold.skeleton import SKELETON
 from scaffold.threeway import decoded
 from scaffold.tools import Unfinished, find, run
+from scaffold.worktree import has_repository, uncommitted
 
 # Cookiecutter's own.
 ABBREVIATIONS = {
@@ -31,6 +32,10 @@ DIRTY = (
     "that git can take the upgrade back, or add --allow-dirty"
 )
 NAME_IT = "name its repository: make upgrade ARGS='--from https://…'"
+IGNORED = (
+    "git ignores these files, so it could not take the upgrade back in them; move your "
+    "changes elsewhere, or add --allow-dirty: {}"
+)
 UNKNOWN = f"the project does not say which template it came from; {NAME_IT}"
 ARCHIVE = f"an archive has one version, and the template came as {{}}; {NAME_IT}"
 ELSEWHERE = f"If the template is somewhere else now, {NAME_IT}"
@@ -56,22 +61,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.allow_dirty and is_dirty(root):
             raise Unfinished(DIRTY)
         with tempfile.TemporaryDirectory() as folder:
-            return upgrade(root, Path(folder), answers, source, options.to)
+            return upgrade(root, Path(folder), answers, source, options)
     except Unfinished as error:
         print(f"upgrade: {error}\nNothing was written.", file=sys.stderr)
     return 1
 
 
 def upgrade(
-    root: Path, folder: Path, answers: Mapping[str, str], source: str, to: str
+    root: Path,
+    folder: Path,
+    answers: Mapping[str, str],
+    source: str,
+    options: argparse.Namespace,
 ) -> int:
     """Render the newer template with the recorded answers, and merge its skeleton."""
-    commit = fetch(source, to, folder / "template")
+    commit = fetch(source, options.to, folder / "template")
     fresh = render(root, folder, answers)
     plan, handed = make_plan(root, fresh, folder / "base")
     if plan.is_idle and commit == answers.get("template_commit"):
         print(f"the project is at {commit[:12]}, which is what the template has")
         return 0
+    if not options.allow_dirty and (
+        ignored := uncommitted(root, plan.base, plan.edited())
+    ):
+        raise Unfinished(IGNORED.format(", ".join(ignored)))
     status = apply(plan, allow_dirty=True)
     hand_over(root, handed)
     record = {**read_answers(fresh), "template": without_secrets(source)}
@@ -93,10 +106,10 @@ def read_answers(root: Path) -> dict[str, Any]:
 
 
 def is_dirty(root: Path) -> bool:
-    try:
-        return bool(run([find("git"), "status", "--porcelain", "."], root, minutes=1))
-    except Unfinished:  # no repository: then there is nothing to go back to anyway
-        return False
+    """Whether git has something to commit; without git, nothing is to go back to."""
+    return has_repository(root) and bool(
+        run([find("git"), "status", "--porcelain", "."], root)
+    )
 
 
 def locate(source: str, root: Path) -> str:
