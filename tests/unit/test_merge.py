@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import scaffold
 from scaffold import merge, threeway, upgrade, worktree
 from scaffold.__main__ import main, make_plan
 from scaffold.moves import Move
@@ -505,6 +506,80 @@ def test_plan_shows_and_writes_nothing(
     assert "  updated  src/models/entities.py\n" in shown
     assert run(project, "apply") == 0
     assert run(project, "plan") == 0
+
+
+def test_what_only_the_record_lacks_is_a_change(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plan that says 0 means that a run would write nothing at all."""
+    path = project / "entities.json"
+    path.write_text(path.read_text() + "\n\n")
+    assert run(project, "plan") == 2
+    assert f"change: {Path('.devmatrix/entities.json')}\n" in capsys.readouterr().out
+    assert run(project, "apply") == 0
+    assert (project / ".devmatrix" / "entities.json").read_text() == path.read_text()
+    assert run(project, "plan") == 0
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert run(project, "plan") == 0
+
+
+def staging_is_a_file(project: Path) -> None:
+    (project / ".devmatrix" / "new").write_text("")
+
+
+def schemas_are_a_folder(project: Path) -> None:
+    path = project / "src" / "models" / "schemas.py"
+    path.unlink()
+    path.mkdir()
+
+
+def schemas_are_a_link_to_themselves(project: Path) -> None:
+    path = project / "src" / "models" / "schemas.py"
+    path.unlink()
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        (staging_is_a_file, "new: File exists; new texts are to be kept here"),
+        (schemas_are_a_folder, "schemas.py: Is a directory; a file is to stand here"),
+        (
+            schemas_are_a_link_to_themselves,
+            "schemas.py: Too many levels of symbolic links; a file is to stand here",
+        ),
+    ],
+)
+def test_what_is_in_the_way_is_told_in_one_sentence(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Path], None],
+    told: str,
+) -> None:
+    prepare(project)
+    change_spec(project, name="due", type="date")
+    before = files(project)
+    assert run(project, "apply", "--allow-dirty") == 1
+    said = capsys.readouterr().err
+    assert said.endswith(f"{told}\nNothing was written.\n")
+    assert said.count("\n") == 2
+    assert files(project) == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_a_plan_shows_bytes_that_are_no_text(project: Path, encoding: str) -> None:
+    path = project / "src" / "models" / "schemas.py"
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b"    title:", b"    # \xff \xe9\n    title:"))
+    change_spec(project, name="due", type="date")
+    done = subprocess.run(
+        [sys.executable, "-m", "scaffold", "plan", "--root", str(project)],
+        cwd=Path(scaffold.__file__).parent.parent,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (2, b"")
+    assert rb"\udcff \udce9" in done.stdout
 
 
 def test_uncommitted_edits_are_not_touched(

@@ -76,13 +76,18 @@ def _moves(root: Path, spec: Spec) -> Mapping[str, Move]:
 def show_plan(plan: merge.Plan) -> int:
     """Print what a run would do; write nothing."""
     for change in plan.written:
-        sys.stdout.writelines(_terminated(line) for line in change.diff())
+        sys.stdout.writelines(_printable(line) for line in change.diff())
     show(plan)
+    for place in plan.outdated_records if not plan.written else ():
+        print(f"only the record of the last run would change: {place}")
     return 0 if plan.is_idle else WOULD_CHANGE
 
 
-def _terminated(line: str) -> str:
-    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+def _printable(line: str) -> str:
+    """A line of a diff, whatever is in the file and whatever the terminal can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = line.encode(encoding, "backslashreplace").decode(encoding)
+    return shown if line.endswith("\n") else f"{shown}\n\\ No newline at end of file\n"
 
 
 def apply(plan: merge.Plan, *, allow_dirty: bool = False) -> int:

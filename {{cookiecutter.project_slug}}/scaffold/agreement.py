@@ -26,7 +26,8 @@ def _code(plan: merge.Plan) -> bool:
     if plan.is_idle:
         print("code           as entities.json has it")
         return True
-    paths = [change.path for change in plan.written] or [str(plan.base)]
+    paths = [change.path for change in plan.written]
+    paths = paths or list(map(str, plan.outdated_records)) or [str(plan.base)]
     few = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if paths[5:] else "")
     print(f"code           differs, `make entities` mends it: {few}", file=sys.stderr)
     return False

@@ -75,11 +75,20 @@ class Plan:
         known = list(_paths(folder))
         return (
             not self.written
+            and not self.outdated_records
             and known == sorted(self.new_base)
             and all(
                 (folder / path).read_bytes() == self.new_base[path] for path in known
             )
         )
+
+    @property
+    def outdated_records(self) -> list[Path]:
+        return [
+            place
+            for place, content in self.records.items()
+            if _lf(read(self.root / place) or b"") != _lf(content)
+        ]
 
     def edited(self) -> list[str]:
         """The paths that the run touches, and that a person has had a hand in."""

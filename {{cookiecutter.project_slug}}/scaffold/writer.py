@@ -25,7 +25,11 @@ class Writer:
 
     def __enter__(self) -> "Writer":
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            reason = f"{self.folder}: {error.strerror}; new texts are to be kept here"
+            raise Unfinished(reason) from None
         return self
 
     def __exit__(
@@ -35,7 +39,7 @@ class Writer:
         trace: TracebackType | None,
     ) -> None:
         for step in reversed(self.undo) if error else ():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, Unfinished):
                 step()
         shutil.rmtree(self.folder, ignore_errors=True)
         if isinstance(error, OSError):
@@ -77,7 +81,7 @@ def read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-    except (IsADirectoryError, NotADirectoryError) as error:
+    except OSError as error:
         raise Unfinished(f"{path}: {error.strerror}; a file is to stand here") from None
 
 
