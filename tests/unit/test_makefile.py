@@ -1,0 +1,41 @@
+"""The generated Makefile, asked what it would do: nothing is run."""
+
+import subprocess
+
+from tools.project import ROOT, clean_environment
+
+TREE = ROOT / "{{cookiecutter.project_slug}}"
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", *words],
+        cwd=TREE,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_each_part_of_a_run_gets_its_arguments() -> None:
+    shown = make("entities", "ARGS=--allow-dirty --allow-drop").stdout
+    assert "scaffold apply --allow-dirty\n" in shown
+    assert "scripts.migration --allow-drop " in shown
+
+
+def test_a_mistyped_argument_is_refused() -> None:
+    for words in ("--allow_drop", "--allow-drop --alow-dirty"):
+        done = make("entities", f"ARGS={words}")
+        assert done.returncode == 2
+        wrong = words.split()[-1]
+        assert f"ARGS: {wrong} is neither --allow-dirty nor --allow-drop" in done.stderr
+        assert "scaffold" not in done.stdout
+
+
+def test_an_upgrade_keeps_its_arguments_to_itself() -> None:
+    """But for the one that the generated code has need of as well."""
+    done = make("upgrade", "ARGS=--to v1 --allow-dirty")
+    assert done.returncode == 0, done.stderr
+    assert "scaffold.upgrade --to v1 --allow-dirty\n" in done.stdout
+    assert "scaffold apply --allow-dirty\n" in done.stdout
+    assert "scaffold apply \n" in make("upgrade", "ARGS=--to v1").stdout
