@@ -712,6 +712,89 @@ def own_migration(library: Project, message: str, step: str = "pass") -> Path:
     return path
 
 
+def change_again(library: Project, spec: Spec) -> None:
+    """On top of what was changed and migrated before."""
+    (library.path / "entities.json").write_text(json.dumps(spec, indent=2))
+    library.run(library.python, "-m", "scaffold", "apply")
+
+
+def cycle(library: Project, server: dict[str, str], *arguments: str) -> str:
+    script = str(HERE / "cycle_filled.py")
+    return library.run(library.python, script, *arguments, environment=server)
+
+
+REQUIRED = all_of(remove("Book.pages"), remove("Book.title"), remove("Book.author"))
+
+
+def test_what_was_left_out_comes_back_with_its_values(
+    library: Project, server: dict[str, str], tmp_path: Path
+) -> None:
+    migration = [library.python, "-m", "scripts.migration"]
+    change(library, REQUIRED)
+    assert "Left out" in library.run(*migration, environment=server)
+    change_again(library, LIBRARY)
+    assert "wrote" in library.run(*migration, environment=server)
+    states = json.loads(
+        cycle(library, server, str(HERE / "library.sql")).split("\n")[-2]
+    )
+    for name in ("after", "back", "again"):
+        assert states[name] == states["before"]
+    meanwhile = tmp_path / "rows.sql"
+    for columns, message in (
+        ("pages, author_id", "books.title: rows that came meanwhile have none; fill"),
+        ("title, author_id", "books.pages: rows that came meanwhile have none; fill"),
+        ("title, pages", 'column "author_id" of relation "books" contains null'),
+    ):
+        values = columns.replace("pages", "1").replace("author_id", "id")
+        row = f"INSERT INTO books ({columns}) SELECT {values.replace('title', 'name')}"
+        rows = (HERE / "library.sql").read_text()
+        meanwhile.write_text(f"{rows}\n{row} FROM authors LIMIT 1;")
+        assert message in cycle(library, server, str(meanwhile), "--stops")
+
+
+def test_what_was_left_out_may_be_dropped_later(
+    library: Project, server: dict[str, str]
+) -> None:
+    migration = [library.python, "-m", "scripts.migration"]
+    change(library, all_of(REQUIRED, remove_entity("Review")))
+    assert "Left out" in library.run(*migration, environment=server)
+    assert "none was written" in library.run(*migration, environment=server)
+    said = library.run(*migration, *DROP, environment=server)
+    for what in ("column books.pages", "column books.author_id", "table reviews"):
+        assert f"DESTRUCTIVE: the migration drops the {what}" in said
+    states = json.loads(
+        cycle(library, server, str(HERE / "library.sql")).split("\n")[-2]
+    )
+    gone = {("books", name) for name in ("pages", "title", "author_id")}
+    kind = Kind("", REQUIRED, dropped=frozenset({"reviews", *gone}))
+    for name in ("after", "again"):
+        expect(kind, states["before"], states[name])
+    assert "none was written" in library.run(*migration, *DROP, environment=server)
+
+
+def test_the_key_of_a_rename_may_go_later(
+    library: Project, server: dict[str, str]
+) -> None:
+    migration = [library.python, "-m", "scripts.migration"]
+    change(
+        library,
+        all_of(
+            rename_entity("Book", "Volume"),
+            rename("Volume.title", "name"),
+            rename("Volume.author", "writer"),
+            rename("Volume.genres", "kinds"),
+        ),
+    )
+    assert "wrote" in library.run(*migration, environment=server)
+    spec = json.loads((library.path / "entities.json").read_text())
+    for one in spec["entities"]:
+        for part in (one, *one["fields"], *one.get("relations", [])):
+            part.pop("renamed_from", None)
+    change_again(library, spec)
+    assert "none was written" in library.run(*migration, environment=server)
+    library.run(*migration, "--check", environment=server)
+
+
 OWN_STEPS = """op.execute("ALTER TABLE books ADD search text NOT NULL DEFAULT ''")
     op.execute("ALTER TABLE books ADD CONSTRAINT ck_books_search CHECK (search <> 'x')")
     op.execute("ALTER TABLE books ADD CONSTRAINT uq_books_own UNIQUE (title, added)")

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic.operations import ops
 
 from scripts.migration import casts, steps
+from scripts.migration.catalog import UNUSED
 from scripts.migration.steps import Operation, Statement, quote
 
 NO_DEFAULT = (
@@ -87,12 +88,14 @@ def change(
     if simple:
         found.append(ops.AlterColumnOp(table, name, **simple))
     if operation.modify_nullable is False:
-        found += [fill_if_possible(table, column)] if back else _fill(table, column)
+        kept = (operation.existing_comment or "").startswith(UNUSED)
+        fill = [fill_if_possible(table, column)] if back else _fill(table, column, kept)
+        found += fill
     return found
 
 
-def _fill(table: str, column: sa.Column[Any]) -> list[Operation]:
-    """Give every row a value, then forbid null."""
+def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
+    """Give every row a value, then forbid null; rows of a kept column have theirs."""
     required = ops.AlterColumnOp(table, column.name, modify_nullable=False)
     if column.server_default is not None:
         name = quote(column.name)
@@ -101,6 +104,10 @@ def _fill(table: str, column: sa.Column[Any]) -> list[Operation]:
     if column.foreign_keys:
         told = f"This fails, and changes nothing, while a row has no {column.name}."
         return [steps.comment(told), required]
+    if kept:
+        told = f"{table}.{column.name}: rows that came meanwhile have none; fill them"
+        without = f"{quote(column.name)} IS NULL"
+        return [steps.refuse_if(table, without, f"{told} first"), required]
     raise Refused(NO_DEFAULT)
 
 
