@@ -1,7 +1,9 @@
 """Random specs, what becomes of them, and what people write into the code meanwhile."""
 
+import ast
 import copy
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -194,6 +196,77 @@ CHANGES = (
 )
 
 
+Home = tuple[str, ...]
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _definitions(text: str) -> list[Definition]:
+    tree = _parsed(text)
+    return [n for n in ast.walk(tree) if isinstance(n, Definition)] if tree else []
+
+
+def _imported(text: str) -> set[str]:
+    tree = _parsed(text)
+    return {
+        alias.asname or alias.name
+        for node in (tree.body if tree else ())
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def _is_class(node: Definition) -> bool:
+    return isinstance(node, ast.ClassDef)
+
+
+def sources(text: str) -> dict[str, str]:
+    """The classes and functions of a module, each with the lines that it consists of."""
+    lines = text.split("\n")
+    tree = _parsed(text)
+    return {
+        node.name: "\n".join(
+            lines[
+                min([node, *node.decorator_list], key=_line).lineno
+                - 1 : node.end_lineno
+            ]
+        )
+        for node in (tree.body if tree else ())
+        if isinstance(node, Definition)
+    }
+
+
+def _line(node: ast.stmt | ast.expr) -> int:
+    return node.lineno
+
+
+def homes(text: str) -> list[tuple[str, Home]] | None:
+    """Each line of a module, and the classes and functions around it."""
+    tree = _parsed(text)
+    if tree is None:
+        return None
+    found: list[Home] = [() for _ in text.split("\n")]
+
+    def enter(node: ast.AST, home: Home) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = home
+            if isinstance(child, Definition):
+                inner = (*home, child.name)
+                first = min([child, *child.decorator_list], key=_line).lineno
+                for number in range(first - 1, child.end_lineno or first):
+                    found[number] = inner
+            enter(child, inner)
+
+    enter(tree, ())
+    return list(zip(text.split("\n"), found, strict=True))
+
+
 class Person:
     """Edits a project as people do, and remembers what has to survive."""
 
@@ -215,6 +288,9 @@ class Person:
     def _mark(self) -> str:
         self.marks.append(f"mine{len(self.marks)}_")
         return self.marks[-1]
+
+    def _text(self, path: str) -> str:
+        return (self.root / path).read_text()
 
     def _lines(self, path: str) -> list[str]:
         return (self.root / path).read_text().split("\n")
@@ -249,6 +325,49 @@ class Person:
         method = f'    def {self._mark()}(self) -> None:\n        """Mine."""\n'
         (self.root / path).write_text(f"{text}\n\n{method}")
 
+    def _add_attribute(self, path: str) -> None:
+        """At the end of a class, where the next one's removal comes close."""
+        classes = [one for one in _definitions(self._text(path)) if _is_class(one)]
+        if classes:
+            end = self.random.choice(classes).end_lineno or 0
+            lines = self._lines(path)
+            self._save(path, [*lines[:end], f"    {self._mark()} = 1", *lines[end:]])
+
+    def _decorate(self, path: str) -> None:
+        found = _definitions(self._text(path))
+        if found:
+            one = self.random.choice(found)
+            at = min([one.lineno, *(each.lineno for each in one.decorator_list)]) - 1
+            line = f"{' ' * one.col_offset}@(lambda it: it)  # {self._mark()}"
+            lines = self._lines(path)
+            self._save(path, [*lines[:at], line, *lines[at:]])
+
+    def _replace_line(self, path: str) -> None:
+        """By a statement, wherever one may stand."""
+        mark = self._mark()
+        if not self._exchange(path, f"{mark} = 1"):
+            self.marks.remove(mark)
+
+    def _delete_line(self, path: str) -> None:
+        self._exchange(path, None)
+
+    def _exchange(self, path: str, statement: str | None) -> bool:
+        """Replace some line of nobody's, if a program is left; imports stay in use."""
+        lines = self._lines(path)
+        imported = _imported(self._text(path))
+        for at in self.random.sample(range(len(lines)), min(9, len(lines))):
+            line = lines[at]
+            words = set(re.findall(r"\w+", line))
+            if "mine" in line.lower() or (statement and not words) or words & imported:
+                continue
+            indent = line[: len(line) - len(line.lstrip())]
+            new = [] if statement is None else [indent + statement]
+            changed = [*lines[:at], *new, *lines[at + 1 :]]
+            if not path.endswith(".py") or _parsed("\n".join(changed)):
+                self._save(path, changed)
+                return True
+        return False
+
     def _use_import(self, path: str) -> None:
         """Use a name that the module happens to import already."""
         text = (self.root / path).read_text().rstrip("\n")
@@ -276,6 +395,11 @@ class Person:
         _extend_line,
         _append_function,
         _append_method,
+        _add_attribute,
+        _add_attribute,
+        _decorate,
+        _replace_line,
+        _delete_line,
         _use_import,
         _save_as_windows_does,
         _remove_file,

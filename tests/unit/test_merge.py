@@ -23,7 +23,13 @@ from scaffold.moves import Move
 from scaffold.spec import load
 from scaffold.tools import Unfinished
 from scaffold.writer import Writer
-from tests.unit.evolution import Person, evolved, random_document
+from tests.unit.evolution import (
+    Person,
+    evolved,
+    homes,
+    random_document,
+    sources,
+)
 
 LABEL = "entities.json"
 Write = Callable[..., None]
@@ -187,6 +193,11 @@ MATTERS = {
         TWO_CLASSES.replace("\n\n\nclass C", "\n\nclass C"),
         TWO_CLASSES,
         TWO_CLASSES.replace("\n\n\nclass C:\n    z = 1", ""),
+    ),
+    "an attribute of a class whose end is now another one's": (
+        "class A:\n    a = 1\n    c = 1\n    mine = 1\n",
+        "class A:\n    a = 1\n    c = 1\n",
+        "class A:\n    a = 1\n    b = 1\n\n\nclass B:\n    a = 2\n    c = 1\n",
     ),
     "a changed line that is gone, after one that stays": (
         "a = 1\nb = 2\n",
@@ -846,12 +857,17 @@ def nothing_is_lost(workshop: Path, random: Random) -> None:
     person = Person(root, random)
     person.work([change.path for change in plan.changes], edits=random.randint(1, 12))
     was_sound = is_sound(root)
-    plan = apply(root, evolved(document, random))
+    before = files(root)
+    later = evolved(document, random)
+    plan = apply(root, later)
     texts = [text.decode() for path, text in files(root).items() if path[0] != "."]
     for mark in person.marks:
         assert any(mark in text for text in texts), mark
     for path in person.removed:
         assert not (root / path).exists()
+    if not any("renamed_from" in entity for entity in later["entities"]):
+        for change in plan.with_outcome(merge.MERGED, merge.UPDATED):
+            stays_at_home(before, files(root), change.path, person.marks)
     after = files(root)
     if plan.with_outcome(merge.CONFLICT):
         with pytest.raises(Unfinished):
@@ -862,6 +878,37 @@ def nothing_is_lost(workshop: Path, random: Random) -> None:
         assert again.is_idle
         merge.carry_out(again)
     assert files(root) == after
+
+
+def stays_at_home(
+    before: dict[str, bytes], after: dict[str, bytes], path: str, marks: list[str]
+) -> None:
+    """What a person wrote is still in the class or function that it was put in.
+
+    Where that is gone, no other one that was there has caught it; and what is no longer
+    generated is gone, unless there is something of the person in it.
+    """
+    base = f"{merge.BASE.as_posix()}/{path}"
+    texts = (before[path], before[base], after[path], after[base])
+    yours, old, now, new = (text.decode().replace("\r\n", "\n") for text in texts)
+    was, at_last = homes(yours), homes(now)
+    if was is None or at_last is None:  # no program, so nobody knows
+        return
+    known, left = ({home for _, home in lines} for lines in (was, at_last))
+    for mark in marks:
+        found = {home for line, home in was if mark in code(line)}
+        ends = {home for line, home in at_last if mark in code(line)}
+        for home in ends - found:
+            assert found.isdisjoint(left), (mark, found, home)
+            assert home not in {(), *known}, (mark, found, home)
+    for name, source in sources(old).items():
+        if sources(yours).get(name) == source and name not in sources(new):
+            assert name not in sources(now), name
+
+
+def code(line: str) -> str:
+    """The line, unless it is a comment, which may follow what it stands beside."""
+    return "" if line.lstrip().startswith("#") else line
 
 
 # What would stop the service; that a comment is far from where black likes it does not.

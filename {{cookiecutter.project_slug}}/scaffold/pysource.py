@@ -140,21 +140,23 @@ def astray(
 
     Such a line stands in a class or function where neither side has it, or decorates
     another one: what it was in is gone, and a neighbour has caught it. Only comments
-    may do that. In `ours`, which are not git's doing, the neighbour may be a new one;
-    elsewhere a new home is the old one under a new name.
+    may do that. Outside of `ours`, where git knew what to do, what it was in may also
+    have a new name.
     """
-    old = _places(before)
-    allowed = Counter(_places(yours)) + Counter(_places(new)) - Counter(old)
-    places = _places("".join(texts))
-    lost = Counter(place for place in places if place[1]) - allowed
-    known = {home for home, _ in old}
+    old, merged = _places(before), _places("".join(texts))
+    sides = [Counter(_places(text)) for text in (yours, new)]
+    lost = Counter(merged) - (sides[0] + sides[1] - Counter(old))
+    there, known = ({home for home, _ in places} for places in (merged, old))
+    added = [place for side in sides for place in side - Counter(old)]
+    stolen = {line for home, line in added if home in there}
     found = set()
     end = 0
     for n, text in enumerate(texts):
         start, end = end, end + text.count("\n")
-        lines = places[start : end + (not text.endswith("\n"))]
-        if any(one in lost and (n in ours or one[0] in known) for one in lines):
-            found.add(n)
+        for home, line in merged[start : end + (not text.endswith("\n"))]:
+            caught = n in ours or home in known or line in stolen
+            if caught and line and (home, line) in lost:
+                found.add(n)
     return found
 
 
