@@ -9,9 +9,11 @@ from fastapi import Depends, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from structlog.testing import capture_logs
 
+from src.core.config import Settings
 from src.core.database import (
     TIMEOUT,
     async_session_maker,
+    create_engine,
     get_db,
     record,
     transaction,
@@ -80,3 +82,14 @@ async def test_the_engine_waits_for_nothing_without_end(engine: AsyncEngine) -> 
         for name in ("statement_timeout", "lock_timeout"):
             value = await connection.scalar(sa.text(f"SHOW {name}"))
             assert value not in (None, "0")
+
+
+async def test_an_error_tells_no_values(settings: Settings) -> None:
+    """They are what somebody sent, and errors go to the log."""
+    engine = create_engine(settings)
+    async with engine.connect() as connection:
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            await connection.execute(sa.text("SELECT CAST(:n AS int) / 0"), {"n": 4711})
+    await engine.dispose()
+    assert "division by zero" in str(caught.value)
+    assert "4711" not in str(caught.value)
