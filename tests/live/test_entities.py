@@ -76,6 +76,8 @@ async def test_the_report_greets(client: httpx2.AsyncClient) -> None:
 OWN_MIGRATION = """\
     op.execute("CREATE INDEX idx_products_lower ON products (lower(name))")
     op.create_check_constraint("ck_mine", "coupons", "discount < 1.5")
+    op.execute("CREATE INDEX ix_products_name_lower ON products (name, lower(name))")
+    op.execute("ALTER TABLE products ADD search text NOT NULL DEFAULT ''")
 """
 
 
@@ -309,6 +311,8 @@ def test_the_spec_grows_and_everybodys_work_stays(
     said = edited.run("make", "entities")
     assert "conflict" not in said
     assert "the column products.manual and its values" in said
+    for own in ("the column products.search", "the index ix_products_name_lower"):
+        assert re.search(f"it has no model: .*{own}", said), said
     check_edits(edited)
     edited.run("make", "migrate")
     check_rows(before, rows(edited, "show"))

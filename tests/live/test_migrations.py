@@ -609,6 +609,8 @@ def expect(kind: Kind, before: Rows, after: Rows) -> None:
             assert table not in after
             continue
         found = after[kind.tables.get(table, table)]
+        for column in (one[1] for one in kind.dropped if one[0] == table):
+            assert all(column not in row for row in found)
         for row in rows:
             wanted = {
                 kind.columns.get((table, column), column): kind.values.get(
@@ -839,6 +841,7 @@ def test_what_a_team_has_made_itself_is_left_alone(
             assert part not in text, part
         assert "drop" not in text.partition("def downgrade")[0]
         library.run(*migration, "--check", environment=server)
+        cycle(library, server, str(HERE / "library.sql"))
 
 
 # Which names the models have and the spec does not, or the reverse.

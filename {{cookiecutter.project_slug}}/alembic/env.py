@@ -29,13 +29,16 @@ OUR_NAMES = ("ix_", "uq_", "fk_", "ck_")  # as NAMING_CONVENTION makes them
 def is_wanted(
     item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
 ) -> bool:
-    """Pass over what is kept unused, unless `make entities` is to drop it.
+    """Pass over what no model has: a migration made it, for reasons of its own.
 
-    And over an index or a constraint with a name that no model would give it: somebody
-    made it in a migration, for reasons that the models do not know.
+    Only `make entities` looks at it, since it knows what entities.json has brought
+    along; but not at indexes and constraints with a name that no model would give
+    them, and at what is kept unused only where it is to be dropped.
     """
     if not reflected or compare_to is not None:
         return True
+    if not context.config.attributes.get("show_foreign"):
+        return False
     if kind not in ("table", "column") and not str(name).startswith(OUR_NAMES):
         return False
     if context.config.attributes.get("show_unused"):

@@ -73,6 +73,7 @@ class Writer:
         self.wish = wish
         quiet = argparse.Namespace(quiet=True)
         self.config = Config(Path("alembic.ini"), cmd_opts=quiet)
+        self.config.attributes["show_foreign"] = True
         self.config.attributes["show_unused"] = wish.allow_drop
 
     def run(self, *, write: bool) -> Outcome:
