@@ -133,6 +133,16 @@ def test_a_name_that_a_person_still_uses_stays_imported() -> None:
     assert merged(before + "\n\nmine = uuid\n", before, new).text == (
         before.replace("A = uuid", "A = 1") + "\n\nmine = uuid\n"
     )
+    before = (
+        '"""Text."""\n\nimport decimal\n\nfrom x import A\n\n\nA = decimal\n\n\nz = 1\n'
+    )
+    found = merged(
+        before + "\n\nmine = decimal\n", before, before.replace("decimal", "uuid")
+    )
+    assert found.text == (
+        before.replace("decimal", "uuid").replace("import", "import decimal\nimport", 1)
+        + "\n\nmine = decimal\n"
+    )
     before = "from x import A, B\n\nA, B\n\n\nz = 1\n"
     found = merged(
         before + "\n\nmine = A\n", before, "from x import B, C\n\nB, C\n\n\nz = 1\n"

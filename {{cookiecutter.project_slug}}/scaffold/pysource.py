@@ -245,7 +245,8 @@ def in_import_order(texts: Sequence[str], n: int) -> str:
             return "\n".join(lines) + "\n"
     if all(re.match(r"(from \S+ )?import [^(]+$", line) for line in lines):
         lines.sort(key=lambda line: (line[0] == "f", natural_key(line.split()[1])))
-        return "\n".join(lines) + "\n"
+        end = "\n\n" if texts[n].endswith("\n\n") else "\n"  # of the group
+        return "\n".join(lines) + end
     return texts[n]
 
 
