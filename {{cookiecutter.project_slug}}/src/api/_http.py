@@ -104,15 +104,16 @@ _Flag = _written_as("true|false", "Write true or false")
 
 
 async def _paging(
+    # The rule of the form stands last: around bounds, which OpenAPI would lose inside.
     skip: Annotated[
         int,
-        _Number,
         fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out."),
+        _Number,
     ] = 0,
     limit: Annotated[
         int,
-        _Number,
         fastapi.Query(ge=1, le=100, description="How many to answer at most."),
+        _Number,
     ] = 20,
     after: Annotated[
         str | None,
@@ -123,7 +124,7 @@ async def _paging(
         ),
     ] = None,
     total: Annotated[
-        bool, _Flag, fastapi.Query(description="Whether to count all there are.")
+        bool, fastapi.Query(description="Whether to count all there are."), _Flag
     ] = True,
 ) -> Paging:
     cursor = None if after is None else Cursor.decode(after)

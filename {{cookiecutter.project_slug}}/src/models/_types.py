@@ -27,7 +27,7 @@ LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 _DATE = re.compile(DATE, re.ASCII)
 _TIME = re.compile(TIME, re.ASCII)
 _DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _ABSOLUTE_URL = re.compile(r"""(?i:https?)://[^\s/?#<>"\\^`{|}][^\s<>"\\^`{|}]*""")
 # Not HttpUrl, whose length is bounded: a field's own `max_length` is the limit.
 _HTTP_URL: pydantic.TypeAdapter[pydantic.AnyUrl] = pydantic.TypeAdapter(
