@@ -56,7 +56,7 @@ def workers(
         for work in ("get", "create"):
             made = compare.rounds(
                 services,
-                lambda service, number, work=work: compare.take(  # type: ignore[misc]
+                lambda service, number, work=work: compare.take(  # type: ignore[misc] # a default has no type
                     service,
                     server,
                     work,
