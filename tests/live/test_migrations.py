@@ -728,6 +728,7 @@ def cycle(library: Project, server: dict[str, str], *arguments: str) -> str:
 REQUIRED = all_of(remove("Book.pages"), remove("Book.title"), remove("Book.author"))
 
 
+@pytest.mark.slow
 def test_what_was_left_out_comes_back_with_its_values(
     library: Project, server: dict[str, str], tmp_path: Path
 ) -> None:
@@ -754,6 +755,7 @@ def test_what_was_left_out_comes_back_with_its_values(
         assert message in cycle(library, server, str(meanwhile), "--stops")
 
 
+@pytest.mark.slow
 def test_what_was_left_out_may_be_dropped_later(
     library: Project, server: dict[str, str]
 ) -> None:
