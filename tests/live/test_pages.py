@@ -15,6 +15,7 @@ from tools.smoke import Client
 pytestmark = pytest.mark.live
 
 
+@pytest.mark.slow
 def test_the_tutorial(tmp_path: Path) -> None:
     (tmp_path / "devmatrix").symlink_to(ROOT)
     reader = Reader(tmp_path)
