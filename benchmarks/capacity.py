@@ -54,18 +54,10 @@ def workers(
     found: dict[str, Any] = {}
     with all_running(systems, project, server, folder) as services:
         for work in ("get", "create"):
-            made = compare.rounds(
-                services,
-                lambda service, number, work=work: compare.take(  # type: ignore[misc] # a default has no type
-                    service,
-                    server,
-                    work,
-                    seconds=options.seconds,
-                    connections=CONNECTIONS,
-                    seed=number,
-                ),
-                options.rounds,
+            take_one = compare.taking(
+                server, work, seconds=options.seconds, connections=CONNECTIONS
             )
+            made = compare.rounds(services, take_one, options.rounds)
             found[work] = results.spread(compare.ratios(made, two, "rate", one))
         found["memory"] = results.spread(compare.ratios(made, two, "memory", one))
     print("two workers to one:", found, flush=True)

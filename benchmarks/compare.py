@@ -55,6 +55,24 @@ def take(
     return min(tries, key=lambda sample: sample.foreign)
 
 
+def taking(
+    database: Database, work: str, *, seconds: int, connections: int
+) -> Callable[[Running, int], Sample]:
+    """Return what takes the sample of a service in the round of a number."""
+
+    def take_one(service: Running, number: int) -> Sample:
+        return take(
+            service,
+            database,
+            work,
+            seconds=seconds,
+            connections=connections,
+            seed=number,
+        )
+
+    return take_one
+
+
 def _once(
     service: Running,
     database: Database,

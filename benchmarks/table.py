@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import compare, results
-from benchmarks.compare import Round, Sample
+from benchmarks.compare import Round
 from benchmarks.systems import (
     AS_SHIPPED,
     OURS,
     REFERENCES,
-    Running,
     all_running,
     database,
 )
@@ -39,17 +38,9 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
         all_running(systems, project, server, folder) as services,
     ):
         for work in WORKS:
-
-            def take_one(service: Running, number: int, work: str = work) -> Sample:
-                return compare.take(
-                    service,
-                    server,
-                    work,
-                    seconds=options.seconds,
-                    connections=CONNECTIONS,
-                    seed=number,
-                )
-
+            take_one = compare.taking(
+                server, work, seconds=options.seconds, connections=CONNECTIONS
+            )
             made = compare.rounds(services, take_one, options.rounds)
             works[work] = {name: row(made, name) for name in made[0]}
             show(work, works[work])

@@ -12,8 +12,8 @@ ROOT = Path.cwd()
 sys.path.insert(0, str(ROOT))
 
 from scaffold import finish, skeleton  # noqa: E402 - it is in the project
-from scaffold.answers import AnswerError, entities_source  # noqa: E402
-from scaffold.origin import origin  # noqa: E402
+from scaffold.answers import AnswerError, entities_source  # noqa: E402 - so is this
+from scaffold.origin import origin  # noqa: E402 - and this
 
 # What a person typed is data: tojson escapes all that could end the string. The second
 # item is the folder that the hook is rendered in, which is the template's own.

@@ -837,8 +837,9 @@ def test_what_a_team_has_made_itself_is_left_alone(
             assert renamed in told[1]
         assert "DESTRUCTIVE" not in said
         assert "Left out" not in said
-        path = library.path / re.search("wrote (.*);", said)[1]  # type: ignore[index]
-        text = path.read_text()
+        wrote = re.search("wrote (.*);", said)
+        assert wrote, said
+        text = (library.path / wrote[1]).read_text()
         for part in ("search", "_own", "_shelf_order", "_lower", "_one", "books_log"):
             assert part not in text, part
         assert "drop" not in text.partition("def downgrade")[0]
