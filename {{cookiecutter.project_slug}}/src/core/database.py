@@ -22,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase
 from src.core import metrics
 from src.core.config import Settings
 from src.core.pool import ping_idle_connections
+from src.core.session import Session
 
 logger = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ class Base(DeclarativeBase):
 # also notes under this key what a request's transaction may take.
 TIMEOUT = "transaction_timeout"
 async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
-    expire_on_commit=False
+    class_=Session, expire_on_commit=False
 )
 
 Verb = Literal["created", "updated", "deleted"]
@@ -97,18 +98,36 @@ class Operation:
 
 
 class Connection(asyncpg.Connection):
-    """A connection that is cut off, once given up, without another word.
+    """A connection that says when a COMMIT was none, and that can be cut off."""
 
-    SQLAlchemy would say goodbye first, and wait two seconds for a server that may be
-    frozen. It gives a timeout only where it has given the connection up.
-    """
+    async def execute(
+        self,
+        query: str,
+        *args: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
+    ) -> str:
+        """Run a statement; raise where PostgreSQL rolls back at a COMMIT.
+
+        It does so, without an error, after any statement of the transaction has failed:
+        an answer that all is well would then be wrong.
+        """
+        status: str = await super().execute(query, *args, timeout=timeout)
+        if status == "ROLLBACK" and query.startswith("COMMIT"):
+            raise asyncpg.InFailedSQLTransactionError(
+                "rolled back, not committed: a statement of the transaction had failed"
+            )
+        return status
 
     async def close(
         self,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
     ) -> None:
-        """Close in good order, or at once where there is a timeout."""
+        """Close in good order, or without another word where there is a timeout.
+
+        SQLAlchemy gives one where it has given the connection up: it would say goodbye
+        first, and wait two seconds for a server that may be frozen.
+        """
         if timeout is None:
             await super().close()
         else:

@@ -115,8 +115,8 @@ def _origin(error: BaseException) -> object:
 
 
 def _is_delete(error: BaseException) -> bool:
-    statement = error.statement if isinstance(error, DBAPIError) else None
-    return (statement or "").lstrip().upper().startswith("DELETE")
+    statement = getattr(_origin(error), "query", None) or ""
+    return statement.lstrip().upper().startswith("DELETE")
 
 
 def _invalid(

@@ -1,19 +1,18 @@
-"""SELECTs that are compiled once and handed to the database's driver.
+"""Statements that are compiled once and handed to the database's driver.
 
 SQLAlchemy writes the SQL and knows the types; what it does anew for each execution
 (cache keys, contexts, cursors, results) takes several times as long as the driver.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.util import greenlet_spawn
+
+from src.core.session import Session
 
 DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -27,11 +26,18 @@ statements = logging.getLogger("sqlalchemy.engine.Engine")
 
 
 class Query:
-    """One SELECT with named parameters, and how to read what it returns."""
+    """One statement with named parameters, and how to read what it returns.
 
-    def __init__(self, statement: sa.Select[Any]) -> None:
+    An INSERT or UPDATE is compiled for `columns`, the parameters that it sets.
+    """
+
+    def __init__(
+        self,
+        statement: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         self.statement = statement
-        compiled = statement.compile(dialect=DIALECT)
+        compiled: Any = statement.compile(dialect=DIALECT, column_keys=columns)
         self.sql = str(compiled)
         self._parameters: Sequence[str] = compiled.positiontup or ()
         binds = {name: compiled.binds[name] for name in self._parameters}
@@ -39,25 +45,31 @@ class Query:
         self._writers = [
             _implementation(bind).bind_processor(DIALECT) for bind in binds.values()
         ]
-        self._readers = [_reader(column) for column in statement.selected_columns]
+        returned = statement.exported_columns
+        self._readers = [_reader(column) for column in returned]
         self._is_plain = not any(self._readers)
+        self._writes = not statement.is_select
+        # Values that only SQLAlchemy can make: a column's default in Python.
+        self._is_sqlalchemys = bool(compiled.prefetch)
 
     async def fetch(
         self, session: AsyncSession, values: Mapping[str, Any]
     ) -> Sequence[Row]:
-        """Return the rows that the parameters lead to.
+        """Return the rows that it returns for these parameters.
 
-        Once the session's transaction has begun, the query is part of it and sees what
-        it has written. Before that it stands for itself: no BEGIN and no COMMIT.
+        It is part of the session's transaction, and sees what that has written. A
+        SELECT before there is one stands for itself: no BEGIN and no COMMIT.
         """
-        if session.in_transaction():
+        if self._is_sqlalchemys or not (
+            isinstance(session, Session) and session.can_lend(for_writing=self._writes)
+        ):
             rows: Sequence[Any]
             rows = (await session.execute(self.statement, dict(values))).all()
             return rows
         given = {**self._fixed, **values}
         arguments = _converted(self._writers, [given[n] for n in self._parameters])
         statements.info("%s\n%r", self.sql, arguments)
-        async with _lent(session.sync_session.bind) as driver:
+        async with session.lend(for_writing=self._writes) as driver:
             records: Sequence[Any] = await driver.fetch(self.sql, *arguments)
         if self._is_plain:
             return records
@@ -77,22 +89,3 @@ def _reader(column: sa.ColumnElement[Any]) -> Converter | None:
 
 def _implementation(column: sa.ColumnElement[Any]) -> sa.types.TypeEngine[Any]:
     return column.type.dialect_impl(DIALECT)
-
-
-@asynccontextmanager
-async def _lent(bind: sa.Engine | sa.Connection | None) -> AsyncIterator[Any]:
-    """Lend a connection as the driver has it: of a pool, or the session's only one."""
-    if isinstance(bind, sa.Connection):
-        yield bind.connection.driver_connection
-        return
-    assert bind is not None  # noqa: S101  # nosec B101 - bound when the service starts
-    connection = await greenlet_spawn(bind.raw_connection)
-    try:
-        yield connection.driver_connection
-    except asyncpg.PostgresError:
-        raise  # an answer: the connection is as good as before
-    except BaseException:
-        connection.invalidate()
-        raise
-    finally:
-        await greenlet_spawn(connection.close)

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
+import asyncpg
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.database import Verb, record
 from src.core.database_errors import translate
 from src.core.query import Row
-from src.models._base import Changes, Entity, Schema
+from src.models._base import Changes, Entity, Schema, new_id
 from src.repositories import _statements as names
 from src.repositories._links import Link as Link
 from src.repositories._paging import Cursor
@@ -27,7 +28,7 @@ def translated_errors() -> Iterator[None]:
     """Raise what a violated constraint means, in the service's own words."""
     try:
         yield
-    except IntegrityError as error:
+    except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
         raise translate(error) from error
 
 
@@ -55,9 +56,11 @@ class Repository(Generic[EntityT]):
     async def create(self, data: Schema) -> EntityT:
         """Insert one row and return it as stored: 0.5 of two decimals is 0.50."""
         columns, linked = self._split(data.model_dump())
+        columns["id"] = new_id()
+        statement = self.statements.insert(tuple(columns))
         with translated_errors():
-            result = await self.db.execute(self.statements.insert, columns)
-            entity: EntityT = self.statements.entity(result.one())
+            (row,) = await statement.fetch(self.db, columns)
+            entity: EntityT = self.statements.entity(row)
             for link, other_ids in linked.items():
                 await link.add(self.db, entity.id, other_ids)
         await self._load_links([entity])
@@ -114,10 +117,9 @@ class Repository(Generic[EntityT]):
     async def delete(self, entity_id: uuid.UUID) -> bool:
         """Delete the row; False if there was none."""
         with translated_errors():
-            deleted = await self.db.execute(
-                self.statements.delete, {names.ROW_ID: entity_id}
-            )
-        if deleted.one_or_none() is None:
+            row_id = {names.ROW_ID: entity_id}
+            deleted = await self.statements.delete.fetch(self.db, row_id)
+        if not deleted:
             return False
         self._record("deleted", entity_id)
         return True
@@ -139,15 +141,15 @@ class Repository(Generic[EntityT]):
         The time of the change is written even where only links change.
         """
         columns, linked = self._split(changes)
-        values = {**columns, names.ROW_ID: entity_id}
+        statement = self.statements.update(tuple(columns))
         with translated_errors():
-            result = await self.db.execute(self.statements.update, values)
-            row = result.one_or_none()
-            if row is None:
+            values = {**columns, names.ROW_ID: entity_id}
+            rows = await statement.fetch(self.db, values)
+            if not rows:
                 return None
             for link, other_ids in linked.items():
                 await link.replace(self.db, entity_id, other_ids)
-        entity: EntityT = self.statements.entity(row)
+        entity: EntityT = self.statements.entity(rows[0])
         await self._load_links([entity])
         self._record("updated", entity_id)
         return entity

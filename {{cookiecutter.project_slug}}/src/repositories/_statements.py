@@ -1,7 +1,7 @@
 """The statements of one entity, each built once: that takes longer than to run it."""
 
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -36,6 +36,9 @@ class Statements(Generic[EntityT]):
         self.find = cache(self._find)
         self.page = cache(self._page)
         self.count = cache(self._count)
+        self.insert = cache(self._insert)
+        # Any fields may be changed together.
+        self.update = lru_cache(self._update)
 
     def entity(self, row: Row) -> EntityT:
         """Return a row as an entity of no session.
@@ -52,17 +55,16 @@ class Statements(Generic[EntityT]):
         return self.find(("id",))
 
     @cached_property
-    def insert(self) -> sa.Executable:
-        return sa.insert(self._table).returning(*self._returned)
+    def delete(self) -> Query:
+        deleted = sa.delete(self._table).where(self._is_row())
+        return Query(deleted.returning(self._table.c.id))
 
-    @cached_property
-    def update(self) -> sa.Executable:
+    def _insert(self, columns: tuple[str, ...]) -> Query:
+        return Query(sa.insert(self._table).returning(*self._returned), columns)
+
+    def _update(self, columns: tuple[str, ...]) -> Query:
         changed = sa.update(self._table).where(self._is_row())
-        return changed.returning(*self._returned)
-
-    @cached_property
-    def delete(self) -> sa.Executable:
-        return sa.delete(self._table).where(self._is_row()).returning(self._table.c.id)
+        return Query(changed.returning(*self._returned), columns)
 
     def _find(self, where: tuple[str, ...]) -> Query:
         return Query(self._narrow(sa.select(*self._returned), where))

@@ -84,6 +84,14 @@ async def test_each_request_sends_what_it_needs(
             created = says(await client.post(case.url, json=body), 201)
         assert sorted(wire.sent) == sorted(["BEGIN", "COMMIT", "INSERT", *links])
     one = f"{case.url}/{created['id']}"
+    assert says(await client.get(one), 200) == created
+    for method in ("PUT", "PATCH"):
+        async with wire.noted():
+            changed = says(await client.request(method, one, json=body), 200)
+        # What is not sent, a PATCH leaves as it is.
+        unlinked = [] if method == "PATCH" else ["DELETE" for _ in links]
+        assert sorted(wire.sent) == ["BEGIN", "COMMIT", *unlinked, *links, "UPDATE"]
+        assert changed == {**created, "updated_at": changed["updated_at"]}
     for path, expected in {
         one: ["SELECT", *links],
         f"{case.url}?total=false": ["SELECT", *links],

@@ -1,0 +1,191 @@
+"""A session's transaction is one, whoever begins it: the driver or SQLAlchemy."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from src.core.config import Settings
+from src.core.database import create_engine, transaction
+from src.core.query import Query
+from src.core.session import Session
+from tests.unit.test_query import SLEEP, VALUES, process_id
+
+NOTES = sa.Table(
+    "_notes",
+    sa.MetaData(),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    *(sa.Column(name, t) for name, (t, _) in VALUES.items() if name != "id"),
+)
+ALL = Query(sa.select(NOTES.c.text))
+RETURNED = sa.insert(NOTES).returning(*NOTES.c)
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """An engine of one connection: what it should have given back, it lacks."""
+    one = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+    engine = create_engine(settings.model_copy(update=one))
+    async with engine.begin() as connection:
+        await connection.run_sync(NOTES.metadata.create_all)
+    yield engine
+    async with engine.begin() as connection:
+        await connection.run_sync(NOTES.metadata.drop_all)
+    await engine.dispose()
+
+
+def makes(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    """Return what makes sessions as the service has them."""
+    return async_sessionmaker(engine, class_=Session)
+
+
+async def add(session: AsyncSession, text: str, **values: Any) -> Any:
+    """Insert by the driver."""
+    row: Mapping[str, Any] = {"id": uuid.uuid4(), "text": text, **values}
+    (added,) = await Query(RETURNED, tuple(row)).fetch(session, row)
+    return added
+
+
+async def add_slowly(session: AsyncSession, text: str) -> None:
+    """Insert by SQLAlchemy."""
+    await session.execute(sa.insert(NOTES), {"id": uuid.uuid4(), "text": text})
+
+
+async def texts(engine: AsyncEngine) -> list[str]:
+    """Return what is there for all to see."""
+    async with Session(engine) as session:
+        return sorted(text for (text,) in await ALL.fetch(session, {}))
+
+
+@pytest.mark.parametrize("is_null", [False, True])
+async def test_values_are_stored_as_by_sqlalchemy(
+    engine: AsyncEngine, is_null: bool
+) -> None:
+    values = {name: None if is_null else value for name, (_, value) in VALUES.items()}
+    values["text"] = "by the driver"
+    values["id"] = uuid.uuid4()
+    async with transaction(makes(engine)) as session:
+        (returned,) = await Query(RETURNED, tuple(values)).fetch(session, values)
+    async with Session(engine) as session:
+        stored = (await session.execute(sa.select(NOTES))).one()
+    read = dict(zip(NOTES.c.keys(), stored, strict=True))
+    assert read == dict(zip(NOTES.c.keys(), returned, strict=True)) == values
+
+
+async def test_both_see_what_the_other_has_written(engine: AsyncEngine) -> None:
+    async with Session(engine) as session:
+        await add(session, "a")
+        assert [text for (text,) in await ALL.fetch(session, {})] == ["a"]
+        assert list(await session.scalars(sa.select(NOTES.c.text))) == ["a"]
+        await add_slowly(session, "b")
+        await add(session, "c")
+        assert len(await ALL.fetch(session, {})) == 3
+        assert session.in_transaction()
+        await session.commit()
+        assert not session.in_transaction()
+    assert await texts(engine) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("end", ["rollback", "close", "error"])
+async def test_a_transaction_that_is_not_committed_leaves_nothing(
+    engine: AsyncEngine, end: str, both: bool
+) -> None:
+    async def fail() -> None:
+        async with transaction(makes(engine)) as session:
+            await add(session, "a")
+            if both:
+                await add_slowly(session, "b")
+            if end == "error":
+                raise LookupError
+            await getattr(session, end)()
+            assert not session.in_transaction()
+
+    if end == "error":
+        with pytest.raises(LookupError):
+            await fail()
+    else:
+        await fail()
+    assert await texts(engine) == []
+
+
+async def test_a_session_serves_one_transaction_after_the_other(
+    engine: AsyncEngine,
+) -> None:
+    async with Session(engine) as session:
+        await add(session, "a")
+        await session.rollback()
+        await add(session, "b")
+        await session.commit()
+        await add_slowly(session, "c")
+        await session.commit()
+        async with session.begin():
+            await add(session, "d")
+        await add(session, "e")
+        async with session.begin_nested() as savepoint:
+            await add(session, "f")
+            await savepoint.rollback()
+        await session.commit()
+    assert await texts(engine) == ["b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("by_driver", [True, False])
+async def test_a_commit_that_was_none_is_an_error(
+    engine: AsyncEngine, by_driver: bool
+) -> None:
+    """PostgreSQL rolls back, and says so in a word that nobody reads."""
+
+    async def go_on_after_a_failure() -> None:
+        async with transaction(makes(engine)) as session:
+            if not by_driver:
+                await add_slowly(session, "a")
+            one = uuid.uuid4()
+            await add(session, "b", id=one)
+            with pytest.raises((asyncpg.UniqueViolationError, DBAPIError)):
+                await add(session, "c", id=one)
+
+    with pytest.raises(Exception, match="rolled back, not committed"):
+        await go_on_after_a_failure()
+    assert await texts(engine) == []
+
+
+async def test_a_lost_connection_takes_its_transaction_along(
+    engine: AsyncEngine,
+) -> None:
+    async with Session(engine) as session:
+        await add(session, "a")
+        before = await process_id(session)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await SLEEP.fetch(session, {"seconds": 0.5})
+        for go_on in (session.commit(), add(session, "b")):
+            with pytest.raises(PendingRollbackError, match="connection is lost"):
+                await go_on
+        await session.rollback()
+        assert await process_id(session) != before
+    assert await texts(engine) == []
+
+
+async def test_defaults_that_python_makes_are_made(engine: AsyncEngine) -> None:
+    table = sa.Table(
+        "_notes",
+        sa.MetaData(),
+        sa.Column("id", sa.Uuid, primary_key=True, default=uuid.uuid4),
+        sa.Column("text", sa.Text, default=lambda: "made", onupdate=lambda: "changed"),
+        sa.Column("size", sa.BigInteger),
+    )
+    insert = Query(sa.insert(table).returning(table.c.text), ("size",))
+    update = Query(sa.update(table).returning(table.c.text), ("size",))
+    async with Session(engine) as session:
+        assert [tuple(row) for row in await insert.fetch(session, {"size": 1})] == [
+            ("made",)
+        ]
+        assert [tuple(row) for row in await update.fetch(session, {"size": 2})] == [
+            ("changed",)
+        ]
