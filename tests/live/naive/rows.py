@@ -430,6 +430,37 @@ def limits_do_not_wait_for_redis(api: Api) -> None:
     assert slowest[0] < 3 * 0.1
 
 
+def requests_arrive_in_time(api: Api) -> None:
+    """For a service that is started with RECEIVE_TIMEOUT=1."""
+    head = f"POST {THINGS}/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for begun in ("", head, f"{head}Content-Length: 99\r\n\r\n{{"):
+        with socket.create_connection((HOST, api.port), timeout=10) as connection:
+            answer = dripped(connection, begun.encode(), seconds=3 * 1)
+        if begun:
+            assert answer.startswith(b"HTTP/1.1 408 "), answer
+            assert b"application/problem+json" in answer
+        assert api.send("GET", f"{THINGS}/").status == 200
+
+
+def dripped(connection: socket.socket, begun: bytes, *, seconds: float) -> bytes:
+    """Go on with a byte now and then until the service has enough; return its answer."""
+    connection.sendall(begun)
+    connection.settimeout(0.2)
+    deadline = time.monotonic() + seconds
+    answer = b""
+    while time.monotonic() < deadline:
+        try:
+            part = connection.recv(65536)
+        except TimeoutError:
+            if begun:
+                connection.sendall(b"x")
+            continue
+        if not part:
+            return answer
+        answer += part
+    raise AssertionError("the service still waits")
+
+
 @contextlib.contextmanager
 def silence() -> Iterator[int]:
     """A port that accepts connections and never answers."""
