@@ -8,13 +8,20 @@ through the same processors and the same sink, so there is one format and one st
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.typing import (
+    EventDict,
+    ExcInfo,
+    FilteringBoundLogger,
+    Processor,
+    WrappedLogger,
+)
 
 from src.core.config import Settings
 
@@ -73,7 +80,7 @@ def setup_logging(settings: Settings) -> None:
     rendering: list[Processor] = (
         [structlog.processors.format_exc_info, render_json]
         if settings.json_logs
-        else [_console(), _encode]
+        else [_escape, _console(), _encode]
     )
     _processors[:] = [*common, *rendering]
     level = logging.getLevelNamesMapping()[settings.log_level]
@@ -114,8 +121,31 @@ def render_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
 def _console() -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=sys.stdout.isatty(),
-        exception_formatter=structlog.dev.plain_traceback,  # no locals: secrets
+        exception_formatter=_trace,
     )
+
+
+def _trace(output: TextIO, error: ExcInfo) -> None:
+    """Write a stack trace; indented, so that nothing in it looks like a line of ours.
+
+    Without local variables: they hold secrets.
+    """
+    for line in "".join(traceback.format_exception(*error)).splitlines():
+        output.write(f"\n  {_printable(line)}")
+
+
+def _escape(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Show what would start another line, or move a terminal's cursor."""
+    return {
+        key: _printable(value) if isinstance(value, str) and key != "stack" else value
+        for key, value in event.items()
+    }
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _plain(value: object) -> object:

@@ -58,6 +58,31 @@ def test_development_logs_plain_lines(capsys: pytest.CaptureFixture[str]) -> Non
     assert "order_paid" in text
     assert "order_id=7" in text
     assert "Started it" in text
+
+
+def test_development_shows_what_would_forge_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    setup_logging(Settings(database_url=URL, environment="development"))
+    evil = "a\n2026-01-01 [info ] all is well\x1b[2J\u2028b"
+    get_logger().info("tried", what=evil)
+    logging.getLogger("other").warning("Not ours: %s", evil)
+    try:
+        raise LookupError(evil)
+    except LookupError:
+        get_logger().exception("failed")
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    own = [line for line in text.splitlines() if not line.startswith("  ")]
+    assert [
+        word for line in own for word in ("tried", "Not ours", "failed") if word in line
+    ] == [
+        "tried",
+        "Not ours",
+        "failed",
+    ]
+    assert len(own) == 3
+    assert "LookupError: a" in text
     assert "{" not in text
 
 
