@@ -150,12 +150,15 @@ Id = Annotated[
 ]
 
 DESCRIPTIONS = {
+    400: "What arrived is no HTTP",
     404: "There is no such resource",
+    408: "The request took too long to arrive",
     409: "The change collides with what is stored",
     413: "The body is too large",
     415: "The body is not declared as JSON",
     422: "The request is invalid",
     429: "Too many requests",
+    431: "The head of the request is too large",
     500: "An error on our side",
     503: "Unavailable for the moment",
 }

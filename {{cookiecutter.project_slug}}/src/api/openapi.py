@@ -128,7 +128,7 @@ def _repair_integers(node: Any) -> None:
 def _document_errors(method: str, operation: dict[str, Any]) -> None:
     """Add the errors that any route of this kind can answer with."""
     responses = operation["responses"]
-    statuses = {500, 503}
+    statuses = {400, 408, 431, 500, 503}
     if "422" in responses:
         statuses.add(422)
     if method in WRITING:

@@ -4,6 +4,7 @@ The interface is slowapi's: `limiter`, `@limiter.limit("5/minute")`, `@limiter.e
 The enforcement is ours: slowapi's middleware lets every route of an included router
 pass, and its storages block the event loop. `enforce_rate_limit` is a dependency of
 the whole application and counts every matched request, a 404, a 415 and a 422 included.
+A 413 costs so little that it does not count.
 """
 
 import asyncio
