@@ -1,6 +1,7 @@
 """`make bench`: measures, and writes what came out into benchmarks/results/."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from pathlib import Path
 
 from benchmarks import capacity, generation, table
 from benchmarks.systems import bake
+from tools.project import Project
 
+EXAMPLE = "simple_task_api"  # BENCH_PROJECT names one that is there already
 PARTS = {
     "table": table.measure,
     "capacity": capacity.measure,
@@ -29,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the database may belong to another user
-        project = bake(folder)
+        given = os.environ.get("BENCH_PROJECT")
+        project = Project(Path(given).resolve()) if given else bake(folder, EXAMPLE)
         for part in options.parts or PARTS:
             PARTS[part](project, folder, options)
     return 0

@@ -20,6 +20,7 @@ from benchmarks.systems import (
     database,
     generated,
     running,
+    tasks,
 )
 from tools.project import Project
 
@@ -32,12 +33,12 @@ CROWD = 512  # connections of that trial
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
     """Run all three."""
-    with database(project, folder, 10_000) as server:
+    with database(project, folder, tasks(10_000)) as server:
         found = {
             "workers": workers(project, server, folder, options),
             "overload": overload(project, server, folder, options),
         }
-    with database(project, folder, ROWS) as server:
+    with database(project, folder, tasks(ROWS)) as server:
         found["depth"] = depth(project, server, folder)
     results.write("capacity", project.python, found)
 
@@ -55,7 +56,7 @@ def workers(
     with all_running(systems, project, server, folder) as services:
         for work in ("get", "create"):
             take_one = compare.taking(
-                server, work, seconds=options.seconds, connections=CONNECTIONS
+                work, seconds=options.seconds, connections=CONNECTIONS
             )
             made = compare.rounds(services, take_one, options.rounds)
             found[work] = results.spread(compare.ratios(made, two, "rate", one))

@@ -4,13 +4,15 @@ import os
 import resource
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from benchmarks import load, machine
-from benchmarks.systems import Database, Running
+from benchmarks.systems import Running
 
 BASELINE = "L1"
 CALM = 0.1  # of the machine may go to others
 TRIES = 5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,6 @@ Round = Mapping[str, Sample]
 
 def take(
     service: Running,
-    database: Database,
     work: str,
     *,
     seconds: int,
@@ -49,21 +50,20 @@ def take(
     """
     tries = []
     for _ in range(TRIES):
-        tries.append(_once(service, database, work, seconds, connections, seed))
+        tries.append(_once(service, work, seconds, connections, seed))
         if tries[-1].foreign <= CALM:
             break
     return min(tries, key=lambda sample: sample.foreign)
 
 
 def taking(
-    database: Database, work: str, *, seconds: int, connections: int
+    work: str, *, seconds: int, connections: int
 ) -> Callable[[Running, int], Sample]:
     """Return what takes the sample of a service in the round of a number."""
 
     def take_one(service: Running, number: int) -> Sample:
         return take(
             service,
-            database,
             work,
             seconds=seconds,
             connections=connections,
@@ -75,20 +75,18 @@ def taking(
 
 def _once(
     service: Running,
-    database: Database,
     work: str,
     seconds: int,
     connections: int,
     seed: int,
 ) -> Sample:
-    root = service.process.pid
-    before = _clocks(root, database.pid)
+    root, database = service.process.pid, service.database.pid
+    before = _clocks(root, database)
     result = load.run(
         service.target, work, seconds=seconds, connections=connections, seed=seed
     )
     server, postgres, client, machine_ = (
-        now - then
-        for now, then in zip(_clocks(root, database.pid), before, strict=True)
+        now - then for now, then in zip(_clocks(root, database), before, strict=True)
     )
     answered = max(1, result.requests)
     all_cores = result.seconds * (os.cpu_count() or 1)
@@ -114,15 +112,22 @@ def _clocks(server: int, database: int) -> tuple[float, float, float, float]:
     )
 
 
+def turn(items: Sequence[T], number: int) -> list[T]:
+    """Return the order of a round: A B C, then B C A, and so on."""
+    shift = number % len(items)
+    return [*items[shift:], *items[:shift]]
+
+
 def rounds(
     services: Sequence[Running], take_one: Callable[[Running, int], Sample], count: int
 ) -> list[Round]:
-    """Go round: A B C, then B C A, and so on; a first round only warms up."""
+    """Take the samples of so many rounds; a first one only warms up."""
     made: list[Round] = []
     for number in range(count + 1):
-        shift = number % len(services)
-        turn = [*services[shift:], *services[:shift]]
-        samples = {service.system.name: take_one(service, number) for service in turn}
+        samples = {
+            service.system.name: take_one(service, number)
+            for service in turn(services, number)
+        }
         for name, sample in samples.items():
             if sample.refused:
                 raise RuntimeError(f"{name}: {sample.refused:.1%} refused or failed")

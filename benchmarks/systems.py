@@ -1,6 +1,5 @@
 """The services that are compared, each started as its makers would in production."""
 
-import os
 import re
 import subprocess
 import tempfile
@@ -37,8 +36,8 @@ SELECT 'Task ' || n, 'Number ' || n || ' of many', n % 3 = 0,
 FROM generate_series(1, {rows}) AS n""",
     "VACUUM ANALYZE tasks",
     "CHECKPOINT",
+    "SELECT id FROM tasks ORDER BY random() LIMIT 10000",
 )
-SAMPLE = "SELECT id FROM tasks ORDER BY random() LIMIT 10000"
 EXECUTE = """\
 import asyncio, asyncpg, sys
 
@@ -70,12 +69,14 @@ def reference(name: str, module: str, about: str) -> System:
     return System(name, about, [*server, *options], "/tasks")
 
 
-def generated(name: str, about: str, **environment: str) -> System:
+def generated(
+    name: str, about: str, resource: str = "tasks", **environment: str
+) -> System:
     return System(
         name,
         about,
         ["src"],
-        "/api/v1/tasks",
+        f"/api/v1/{resource}",
         {**PRODUCTION, **TUNED, **environment},
         "?limit=20&total=false",
     )
@@ -97,26 +98,6 @@ AS_SHIPPED = generated(
 
 
 @dataclass(frozen=True)
-class Running:
-    """A service that answers."""
-
-    system: System
-    process: subprocess.Popen[bytes]
-    target: Target
-    started_in: float  # seconds to the first answer
-
-
-def bake(folder: Path) -> Project:
-    """Generate simple_task_api, or take the project that BENCH_PROJECT names."""
-    given = os.environ.get("BENCH_PROJECT")
-    if given:
-        return Project(Path(given).resolve())
-    command = cookiecutter(folder, "example=simple_task_api")
-    subprocess.run(command, env=clean_environment(), check=True)
-    return Project(folder / "simple_task_api")
-
-
-@dataclass(frozen=True)
 class Database:
     """PostgreSQL as it installs: nothing is turned off for speed."""
 
@@ -125,18 +106,41 @@ class Database:
     ids: Path
 
 
+@dataclass(frozen=True)
+class Running:
+    """A service that answers."""
+
+    system: System
+    database: Database
+    process: subprocess.Popen[bytes]
+    target: Target
+    started_in: float  # seconds to the first answer
+
+
+def bake(folder: Path, example: str) -> Project:
+    command = cookiecutter(folder, f"example={example}")
+    subprocess.run(command, env=clean_environment(), check=True)
+    return Project(folder / example)
+
+
+def tasks(rows: int) -> list[str]:
+    """Return what fills the table of simple_task_api."""
+    return [statement.format(rows=rows) for statement in FILL]
+
+
 @contextmanager
-def database(project: Project, folder: Path, rows: int) -> Iterator[Database]:
-    """Start PostgreSQL with the project's tables and so many tasks."""
+def database(
+    project: Project, folder: Path, filling: Sequence[str]
+) -> Iterator[Database]:
+    """Start PostgreSQL with the project's tables; what filling selects are the ids."""
     data = Path(tempfile.mkdtemp(dir=folder))
     data.chmod(0o755)  # the server may run as another user
     with EmbeddedPostgres(data / "postgres") as server:
         environment = {"DATABASE_URL": server.url}
         project.run(project.python, "-m", "src.migrate", environment=environment)
         execute = [project.python, "-c", EXECUTE, server.url.replace("+asyncpg", "")]
-        filling = [statement.format(rows=rows) for statement in FILL]
         ids = data / "ids"
-        ids.write_text(project.run(*execute, *filling, SAMPLE))
+        ids.write_text(project.run(*execute, *filling))
         pid = (data / "postgres" / "postmaster.pid").read_text().split("\n")[0]
         yield Database(server.url, int(pid), ids)
 
@@ -170,7 +174,7 @@ def running(
     target = Target(url, f"{system.path}/{{id}}", list_path, system.path, server.ids)
     try:
         seconds = _await_answer(process, url + list_path, log)
-        yield Running(system, process, target, seconds)
+        yield Running(system, server, process, target, seconds)
     finally:
         end(process)
 

@@ -12,6 +12,7 @@ from benchmarks.systems import (
     REFERENCES,
     all_running,
     database,
+    tasks,
 )
 from tools.project import Project
 
@@ -34,12 +35,12 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
     systems = [*REFERENCES, OURS, AS_SHIPPED]
     works: dict[str, Any] = {}
     with (
-        database(project, folder, ROWS) as server,
+        database(project, folder, tasks(ROWS)) as server,
         all_running(systems, project, server, folder) as services,
     ):
         for work in WORKS:
             take_one = compare.taking(
-                server, work, seconds=options.seconds, connections=CONNECTIONS
+                work, seconds=options.seconds, connections=CONNECTIONS
             )
             made = compare.rounds(services, take_one, options.rounds)
             works[work] = {name: row(made, name) for name in made[0]}
