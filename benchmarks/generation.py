@@ -1,49 +1,95 @@
-"""How long the parts of generating take that are ours: check, render, write, merge.
+"""How long generating takes: whole bakes step by step, and the parts that are ours.
 
-`python -m benchmarks.scale` measures whole bakes, with environment and migration.
+Caches of packages are warm, or empty ones; those of the file system are always warm, as
+only some systems can drop them.
 """
 
 import argparse
-import json
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks import results
-from benchmarks.scale import entities
+from benchmarks import compare, results, rival, things
 from scaffold import merge
 from scaffold.render import generate_modular_app
 from scaffold.spec import load
 from tools.project import Project
 
-SIZES = (1, 20, 200)
-TIMES = 3
+FEW, MANY = "2 entities", "200 entities"
+SIZES = (1, 2, 20, 200)
+# What should not grow with the entities as they do.
+GROWING = ("render", "write", "migration", "format")
+CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME")
+BARE = (sys.executable, "-m", "cookiecutter", "--version")
 T = TypeVar("T")
+
+Figures = Mapping[str, float]
+Round = Mapping[str, Figures]
+Generator = Callable[[Path, Mapping[str, str]], Figures]
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
-    """Time each part for each size, the best of some runs."""
-    found = {str(count): best(count) for count in SIZES}
-    for count, parts in found.items():
-        print(f"{count} entities:", parts, flush=True)
-    results.write("generation", project.python, {"seconds": found})
+    """Generate in turn, round after round; a first warm round only warms up."""
+    generators: dict[str, Generator] = {}
+    for count in SIZES:
+        name = f"{count} entit{'y' if count == 1 else 'ies'}"
+        generators[name] = partial(bake, count)
+    other = rival.install(folder)
+    if other:
+        generators[rival.NAME] = partial(rival.generate, folder)
+    numbers = range(options.rounds + 1)
+    warm = [one_round(generators, folder, n, cold=False) for n in numbers][1:]
+    cold = [one_round(generators, folder, n, cold=True) for n in numbers[1:]]
+    found = {
+        "rounds": options.rounds,
+        "tools": {
+            **{name: version(name) for name in ("cookiecutter", "uv")},
+            rival.NAME: other,  # nothing where it is left out
+        },
+        "growth": results.spread([growth(one) for one in warm]),
+        "warm": spreads(warm),
+        "cold": spreads(cold),
+    }
+    print("200 entities to 2, render to format:", found["growth"], flush=True)
+    results.write("generation", project.python, found)
 
 
-def best(count: int) -> dict[str, float]:
-    runs = []
-    for _ in range(TIMES):
-        with tempfile.TemporaryDirectory(prefix="generation-") as name:
-            runs.append(once(Path(name), count))
-    least = {part: min(run[part] for run in runs) for part in runs[0]}
-    return {part: results.rounded(seconds) for part, seconds in least.items()}
+def one_round(
+    generators: Mapping[str, Generator], folder: Path, number: int, *, cold: bool
+) -> Round:
+    """Let each make its project, in folders and with empty caches of its own."""
+    began = time.monotonic()
+    subprocess.run(BARE, check=True, stdout=subprocess.DEVNULL)
+    bare = time.monotonic() - began
+    found = {}
+    for name in compare.turn([*generators], number):
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            empty = {cache: str(Path(place, cache)) for cache in CACHES if cold}
+            figures = generators[name](Path(place), empty)
+        found[name] = {**figures, "to a bare start": figures["seconds"] / bare}
+        seconds = f"{figures['seconds']:.1f} s"
+        print("cold" if cold else "warm", name, seconds, flush=True)
+    return {name: found[name] for name in generators}
 
 
-def once(root: Path, count: int) -> dict[str, float]:
-    """Generate into an empty folder, then once more over what stands there."""
-    source = root / "entities.json"
-    source.write_text(json.dumps({"entities": entities(count)}))
+def bake(count: int, folder: Path, environment: Mapping[str, str]) -> Figures:
+    """Return the seconds of a bake, of its steps, and of what is ours in it."""
+    _, seconds, steps = things.generate(folder, count, environment)
+    side_by_side = min(steps["migration"], steps["openapi"])
+    rest = seconds - sum(steps.values()) + side_by_side
+    (folder / "ours").mkdir()
+    return {"seconds": seconds, **steps, "rest": rest, **ours(folder / "ours", count)}
+
+
+def ours(root: Path, count: int) -> dict[str, float]:
+    """Generate the code into an empty folder, then once more over what stands there."""
+    source = things.write(root, count)
     parts: dict[str, float] = {}
 
     def timed(part: str, work: Callable[[], T]) -> T:
@@ -58,3 +104,19 @@ def once(root: Path, count: int) -> dict[str, float]:
     timed("write", lambda: merge.carry_out(plan))
     timed("merge", lambda: merge.make_plan(root, files, {}))
     return {**parts, "all": sum(parts.values())}
+
+
+def growth(one: Round) -> float:
+    many, few = (sum(one[name][part] for part in GROWING) for name in (MANY, FEW))
+    return many / few
+
+
+def spreads(rounds: Sequence[Round]) -> dict[str, dict[str, list[float]]]:
+    """Return each figure over the rounds."""
+    return {
+        name: {
+            figure: results.spread([one[name][figure] for one in rounds])
+            for figure in figures
+        }
+        for name, figures in rounds[0].items()
+    }

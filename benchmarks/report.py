@@ -1,6 +1,7 @@
 """Writes what was measured into docs/performance.md: `python -m benchmarks.report`."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import results
@@ -21,6 +22,8 @@ PLOTS = {
     "rate": "Requests a second, to FastAPI over asyncpg (L1); more is better",
     "cpu": "CPU a request, to FastAPI over asyncpg (L1); less is better",
 }
+STEPS = ("settings", "environment", "migration", "openapi", "format", "git", "rest")
+OURS = ("check", "render", "write", "merge", "all")
 
 
 def main() -> int:
@@ -46,7 +49,7 @@ def sections() -> dict[str, str]:
     """Return the text of each place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    return made | generation() | capacity()
+    return made | capacity() | generation()
 
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
@@ -101,12 +104,39 @@ def generation() -> dict[str, str]:
     found = results.read("generation")
     if found is None:
         return {}
-    parts = list(next(iter(found["seconds"].values())))
-    rows = [
-        (count, *(f"{seconds[part]:.3f}" for part in parts))
-        for count, seconds in found["seconds"].items()
-    ]
-    return {"generation": table(["entities", *parts], rows)}
+    warm = found["warm"]
+    ours = {name: row for name, row in warm.items() if "all" in row}
+    return {
+        "bakes": f"{circumstances(found)}\n\n{bakes(found)}",
+        "growth": f"Render, write, migration and format: {spread(found['growth'])}.",
+        "generation": table(
+            ["seconds", *OURS],
+            [(n, *(f"{row[p][1]:.3f}" for p in OURS)) for n, row in ours.items()],
+        ),
+    }
+
+
+def bakes(found: dict[str, Any]) -> str:
+    """Return whole bakes with warm and cold caches, one below the other."""
+    rows = []
+    for name in found["warm"]:
+        for caches in ("warm", "cold"):
+            row = found[caches][name]
+            whole = spread(row["seconds"]), f"{row['to a bare start'][1]:.0f}"
+            split = (f"{row[step][1]:.1f}" if step in row else "" for step in STEPS)
+            rows.append((name, caches, *whole, *split))
+    return table(["", "caches", "seconds", "to a bare start", *STEPS], rows)
+
+
+def circumstances(found: dict[str, Any]) -> str:
+    """Return when and where a part was measured, in a line."""
+    about = found["machine"]
+    tools = "".join(f", {n} {v}" for n, v in found.get("tools", {}).items() if v)
+    python = about["versions"]["python"]
+    return (
+        f"{about['date']}: {about['cores']} cores ({about['processor']}), "
+        f"python {python}{tools}; {found['rounds']} rounds."
+    )
 
 
 def machine(found: dict[str, Any]) -> str:
@@ -120,7 +150,7 @@ def machine(found: dict[str, Any]) -> str:
     )
 
 
-def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+def table(head: list[str], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -1,10 +1,10 @@
-"""Hundreds of entities, at three times what benchmarks/scale.py measures on two cores."""
+"""Hundreds of entities, at three times what `make bench` measures on two cores."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.scale import describe, generate, start
+from benchmarks.things import describe, generate, start
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
