@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import capacity, generation, table
+from benchmarks import capacity, generation, suite, table
 from benchmarks.systems import bake
 from tools.project import Project
 
@@ -16,6 +16,7 @@ PARTS = {
     "table": table.measure,
     "capacity": capacity.measure,
     "generation": generation.measure,
+    "suite": suite.measure,
 }
 
 

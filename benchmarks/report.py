@@ -49,7 +49,7 @@ def sections() -> dict[str, str]:
     """Return the text of each place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    return made | capacity() | generation()
+    return made | capacity() | generation() | suite()
 
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
@@ -126,6 +126,29 @@ def bakes(found: dict[str, Any]) -> str:
             split = (f"{row[step][1]:.1f}" if step in row else "" for step in STEPS)
             rows.append((name, caches, *whole, *split))
     return table(["", "caches", "seconds", "to a bare start", *STEPS], rows)
+
+
+def suite() -> dict[str, str]:
+    found = results.read("suite")
+    if found is None:
+        return {}
+    rows = [
+        (
+            name,
+            *(spread(row[figure]) for figure in ("seconds", "without coverage")),
+            ", ".join(
+                "{} {:.1f} ({:.1f})".format(n, *s) for n, s in row["longest"].items()
+            ),
+        )
+        for name, row in found["suites"].items()
+    ]
+    head = ["", "seconds", "without coverage", "the longest files (without coverage)"]
+    few, many = (f"{values[1]:.2f}" for values in found["per_test"]["ms"].values())
+    ratio = spread(found["per_test"]["ratio"])
+    return {
+        "suite": f"{circumstances(found)}\n\n{table(head, rows)}",
+        "per test": f"{ratio}: {few} ms a test of the last of 2, {many} ms of 200.",
+    }
 
 
 def circumstances(found: dict[str, Any]) -> str:
