@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import capacity, generation, suite, table
+from benchmarks import capacity, generation, routing, suite, table
 from benchmarks.systems import bake
 from tools.project import Project
 
@@ -17,6 +17,7 @@ PARTS = {
     "capacity": capacity.measure,
     "generation": generation.measure,
     "suite": suite.measure,
+    "routing": routing.measure,
 }
 
 

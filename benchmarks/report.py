@@ -49,7 +49,7 @@ def sections() -> dict[str, str]:
     """Return the text of each place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    return made | capacity() | generation() | suite()
+    return made | capacity() | generation() | suite() | routing()
 
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
@@ -149,6 +149,26 @@ def suite() -> dict[str, str]:
         "suite": f"{circumstances(found)}\n\n{table(head, rows)}",
         "per test": f"{ratio}: {few} ms a test of the last of 2, {many} ms of 200.",
     }
+
+
+def routing() -> dict[str, str]:
+    found = results.read("routing")
+    if found is None:
+        return {}
+    ratios = {
+        "CPU of a get of the last": "cpu",
+        "requests/s": "rate",
+        "memory": "memory",
+    }
+    rows = [(title, spread(found[figure])) for title, figure in ratios.items()]
+    for title, figure in (
+        ("start", "start"),
+        ("/openapi.json", "openapi"),
+    ):
+        few, many = found[figure].values()
+        rows.append((title, f"**{many / few:.2f}** ({many:.3f} s, of 2 {few:.3f} s)"))
+    text = f"{circumstances(found)}\n\n{table(['200 entities, to 2', 'ratio'], rows)}"
+    return {"routing": text}
 
 
 def circumstances(found: dict[str, Any]) -> str:
