@@ -36,7 +36,6 @@ from src.core.database import (
     get_db,
     transaction,
 )
-from src.core.session import Session
 from src.main import create_app
 from tests import support
 
@@ -154,10 +153,7 @@ async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 def session_maker(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
     """Makes sessions whose commit releases a savepoint of the test's transaction."""
     return async_sessionmaker(
-        connection,
-        class_=Session,
-        join_transaction_mode="create_savepoint",
-        expire_on_commit=False,
+        connection, join_transaction_mode="create_savepoint", expire_on_commit=False
     )
 
 

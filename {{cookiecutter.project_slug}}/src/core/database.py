@@ -22,7 +22,6 @@ from sqlalchemy.orm import DeclarativeBase
 from src.core import metrics
 from src.core.config import Settings
 from src.core.pool import ping_idle_connections
-from src.core.session import Session
 
 logger = structlog.get_logger(__name__)
 
@@ -81,7 +80,7 @@ class Base(DeclarativeBase):
 # also notes under this key what a request's transaction may take.
 TIMEOUT = "transaction_timeout"
 async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
-    class_=Session, expire_on_commit=False
+    expire_on_commit=False
 )
 
 Verb = Literal["created", "updated", "deleted"]

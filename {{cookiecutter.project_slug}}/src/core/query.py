@@ -5,14 +5,16 @@ SQLAlchemy writes the SQL and knows the types; what it does anew for each execut
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from src.core.session import Session
+from sqlalchemy.orm import Session
+from sqlalchemy.util import await_, greenlet_spawn
 
 DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -48,7 +50,9 @@ class Query:
         returned = statement.exported_columns
         self._readers = [_reader(column) for column in returned]
         self._is_plain = not any(self._readers)
-        self._writes = not statement.is_select
+        # To write, or to hold a lock, takes a transaction.
+        locks = getattr(statement, "_for_update_arg", None) is not None
+        self._begins = locks or not statement.is_select
         # Values that only SQLAlchemy can make: a column's default in Python.
         self._is_sqlalchemys = bool(compiled.prefetch)
 
@@ -60,16 +64,15 @@ class Query:
         It is part of the session's transaction, and sees what that has written. A
         SELECT before there is one stands for itself: no BEGIN and no COMMIT.
         """
-        if self._is_sqlalchemys or not (
-            isinstance(session, Session) and session.can_lend(for_writing=self._writes)
-        ):
+        if self._is_sqlalchemys:
             rows: Sequence[Any]
             rows = (await session.execute(self.statement, dict(values))).all()
             return rows
         given = {**self._fixed, **values}
         arguments = _converted(self._writers, [given[n] for n in self._parameters])
         statements.info("%s\n%r", self.sql, arguments)
-        async with session.lend(for_writing=self._writes) as driver:
+        within = self._begins or session.in_transaction()
+        async with (_within if within else _alone)(session.sync_session) as driver:
             records: Sequence[Any] = await driver.fetch(self.sql, *arguments)
         if self._is_plain:
             return records
@@ -89,3 +92,61 @@ def _reader(column: sa.ColumnElement[Any]) -> Converter | None:
 
 def _implementation(column: sa.ColumnElement[Any]) -> sa.types.TypeEngine[Any]:
     return column.type.dialect_impl(DIALECT)
+
+
+@asynccontextmanager
+async def _alone(session: Session) -> AsyncIterator[Any]:
+    """Lend a connection for one statement: of a pool, or the session's only one."""
+    bind = session.bind
+    if isinstance(bind, sa.Connection):
+        yield bind.connection.driver_connection
+        return
+    assert bind is not None  # noqa: S101  # nosec B101 - bound when the service starts
+    connection = await greenlet_spawn(bind.raw_connection)
+    try:
+        yield connection.driver_connection
+    except BaseException as error:
+        if not _is_answer(error):
+            connection.invalidate()
+        raise
+    finally:
+        await greenlet_spawn(connection.close)
+
+
+@asynccontextmanager
+async def _within(session: Session) -> AsyncIterator[Any]:
+    """Lend the connection of the session's transaction, which begins if it has not."""
+    connection = await greenlet_spawn(_begun, session)
+    try:
+        yield connection.connection.driver_connection
+    except BaseException as error:
+        if not _is_answer(error):
+            connection.invalidate()
+        raise
+
+
+def _begun(session: Session) -> sa.Connection:
+    """Bring the session to where SQLAlchemy itself would send its statement.
+
+    It tells the driver to begin with the first statement of its own, and this is none.
+    """
+    if session.autoflush:
+        session.flush()
+    connection = session.connection()
+    driver: Any = connection.connection.dbapi_connection
+    if driver._transaction is None:
+        try:
+            await_(driver._start_transaction())
+        except BaseException:
+            connection.invalidate()
+            raise
+    return connection
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether the server refused a statement, and the connection is as good as before.
+
+    FATAL is what it says last: it has ended the session.
+    """
+    ended = getattr(error, "severity_en", None) in ("FATAL", "PANIC")
+    return isinstance(error, asyncpg.PostgresError) and not ended

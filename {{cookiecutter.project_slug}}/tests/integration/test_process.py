@@ -47,7 +47,7 @@ class Service:
                 "HOST": "127.0.0.1",
                 "PORT": str(self.port),
                 "DATABASE_URL": settings.database_url,
-                "RECEIVE_TIMEOUT": "2",
+                "RECEIVE_TIMEOUT": "1",
             },
             stdout=subprocess.PIPE,
         )

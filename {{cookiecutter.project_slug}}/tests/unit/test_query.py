@@ -18,7 +18,6 @@ from src.core.config import Settings
 from src.core.database import create_engine, transaction
 from src.core.logging import setup_logging
 from src.core.query import Query
-from src.core.session import Session
 
 VALUES: dict[str, tuple[Any, Any]] = {
     "id": (sa.Uuid(), uuid.UUID(int=7)),
@@ -50,7 +49,7 @@ async def test_values_are_as_sqlalchemy_has_them(
     engine: AsyncEngine, is_null: bool
 ) -> None:
     values = {name: None if is_null else value for name, (_, value) in VALUES.items()}
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         (alone,) = await columns().fetch(session, values)
         assert not session.in_transaction()
         async with session.begin():
@@ -71,7 +70,7 @@ async def test_a_transaction_reads_what_it_has_written(engine: AsyncEngine) -> N
         return bool(row[0])
 
     async def make_and_fail() -> None:
-        async with transaction(async_sessionmaker(engine, class_=Session)) as session:
+        async with transaction(async_sessionmaker(engine)) as session:
             assert not await look(session)
             await session.execute(sa.text("CREATE TABLE _made ()"))
             assert await look(session)
@@ -79,7 +78,7 @@ async def test_a_transaction_reads_what_it_has_written(engine: AsyncEngine) -> N
 
     with pytest.raises(LookupError):
         await make_and_fail()
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         assert not await look(session)
 
 
@@ -94,7 +93,7 @@ async def test_a_refusal_leaves_the_connection_as_good_as_it_was(
 ) -> None:
     divided = Query(sa.select(sa.literal(1) / sa.bindparam("by", type_=sa.Integer)))
     engine = create_engine(settings)
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         before = await process_id(session)
         with pytest.raises(asyncpg.DivisionByZeroError):
             await divided.fetch(session, {"by": 0})
@@ -106,7 +105,7 @@ async def test_a_query_that_was_given_up_takes_its_connection_along(
     settings: Settings,
 ) -> None:
     engine = create_engine(settings)
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         before = await process_id(session)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -121,7 +120,7 @@ async def test_an_idle_connection_that_died_is_not_used(
 ) -> None:
     after = 60 if noticed else 0.001
     engine = create_engine(settings.model_copy(update={"pool_ping_after": after}))
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         pid = await process_id(session)
     # In a thread that we wait for, so that our driver gets no time to notice.
     killing = threading.Thread(target=asyncio.run, args=(kill(settings, pid),))
@@ -129,7 +128,7 @@ async def test_an_idle_connection_that_died_is_not_used(
     killing.join()
     if noticed:
         await asyncio.sleep(0.1)
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         assert await process_id(session) != pid
     await engine.dispose()
 
@@ -146,7 +145,7 @@ async def test_debug_logs_every_statement(
     for debug in (True, False):
         setup_logging(settings.model_copy(update={"debug": debug}))
         engine = create_engine(settings)
-        async with Session(engine) as session:
+        async with AsyncSession(engine) as session:
             await process_id(session)
             await session.execute(sa.text("SELECT 'the other way'"))
         await engine.dispose()

@@ -8,13 +8,13 @@ from typing import Any
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy import orm
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from src.core.config import Settings
 from src.core.database import create_engine, transaction
 from src.core.query import Query
-from src.core.session import Session
 from tests.unit.test_query import SLEEP, VALUES, process_id
 
 NOTES = sa.Table(
@@ -40,11 +40,6 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-def makes(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    """Return what makes sessions as the service has them."""
-    return async_sessionmaker(engine, class_=Session)
-
-
 async def add(session: AsyncSession, text: str, **values: Any) -> Any:
     """Insert by the driver."""
     row: Mapping[str, Any] = {"id": uuid.uuid4(), "text": text, **values}
@@ -59,7 +54,7 @@ async def add_slowly(session: AsyncSession, text: str) -> None:
 
 async def texts(engine: AsyncEngine) -> list[str]:
     """Return what is there for all to see."""
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         return sorted(text for (text,) in await ALL.fetch(session, {}))
 
 
@@ -70,16 +65,16 @@ async def test_values_are_stored_as_by_sqlalchemy(
     values = {name: None if is_null else value for name, (_, value) in VALUES.items()}
     values["text"] = "by the driver"
     values["id"] = uuid.uuid4()
-    async with transaction(makes(engine)) as session:
+    async with transaction(async_sessionmaker(engine)) as session:
         (returned,) = await Query(RETURNED, tuple(values)).fetch(session, values)
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         stored = (await session.execute(sa.select(NOTES))).one()
     read = dict(zip(NOTES.c.keys(), stored, strict=True))
     assert read == dict(zip(NOTES.c.keys(), returned, strict=True)) == values
 
 
 async def test_both_see_what_the_other_has_written(engine: AsyncEngine) -> None:
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         await add(session, "a")
         assert [text for (text,) in await ALL.fetch(session, {})] == ["a"]
         assert list(await session.scalars(sa.select(NOTES.c.text))) == ["a"]
@@ -93,12 +88,12 @@ async def test_both_see_what_the_other_has_written(engine: AsyncEngine) -> None:
 
 
 @pytest.mark.parametrize("both", [False, True])
-@pytest.mark.parametrize("end", ["rollback", "close", "error"])
+@pytest.mark.parametrize("end", ["rollback", "close", "reset", "invalidate", "error"])
 async def test_a_transaction_that_is_not_committed_leaves_nothing(
     engine: AsyncEngine, end: str, both: bool
 ) -> None:
     async def fail() -> None:
-        async with transaction(makes(engine)) as session:
+        async with transaction(async_sessionmaker(engine)) as session:
             await add(session, "a")
             if both:
                 await add_slowly(session, "b")
@@ -118,7 +113,7 @@ async def test_a_transaction_that_is_not_committed_leaves_nothing(
 async def test_a_session_serves_one_transaction_after_the_other(
     engine: AsyncEngine,
 ) -> None:
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         await add(session, "a")
         await session.rollback()
         await add(session, "b")
@@ -142,7 +137,7 @@ async def test_a_commit_that_was_none_is_an_error(
     """PostgreSQL rolls back, and says so in a word that nobody reads."""
 
     async def go_on_after_a_failure() -> None:
-        async with transaction(makes(engine)) as session:
+        async with transaction(async_sessionmaker(engine)) as session:
             if not by_driver:
                 await add_slowly(session, "a")
             one = uuid.uuid4()
@@ -158,18 +153,64 @@ async def test_a_commit_that_was_none_is_an_error(
 async def test_a_lost_connection_takes_its_transaction_along(
     engine: AsyncEngine,
 ) -> None:
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         await add(session, "a")
         before = await process_id(session)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await SLEEP.fetch(session, {"seconds": 0.5})
         for go_on in (session.commit(), add(session, "b")):
-            with pytest.raises(PendingRollbackError, match="connection is lost"):
+            with pytest.raises(InvalidRequestError):
                 await go_on
         await session.rollback()
         assert await process_id(session) != before
     assert await texts(engine) == []
+
+
+async def test_two_at_once_lose_nothing_in_silence(engine: AsyncEngine) -> None:
+    """One connection runs one statement at a time, and a session has one."""
+    async with AsyncSession(engine) as session:
+        both = [add(session, text) for text in "ab"]
+        results = await asyncio.gather(*both, return_exceptions=True)
+        assert any(isinstance(result, Exception) for result in results)
+        with pytest.raises(InvalidRequestError):
+            await session.commit()
+    assert await texts(engine) == []
+    async with engine.connect() as connection:
+        assert await connection.scalar(sa.text("SELECT 1")) == 1
+
+
+async def test_what_is_pending_is_sent_first(engine: AsyncEngine) -> None:
+    class Base(orm.DeclarativeBase):
+        pass
+
+    class Note(Base):
+        __table__ = NOTES
+
+    async with AsyncSession(engine) as session:
+        session.add(Note(id=uuid.uuid4(), text="a"))
+        assert [text for (text,) in await ALL.fetch(session, {})] == ["a"]
+        await add(session, "b")
+        await session.commit()
+    assert await texts(engine) == ["a", "b"]
+
+
+async def test_a_lock_lasts_as_long_as_the_transaction(engine: AsyncEngine) -> None:
+    locked = Query(sa.select(NOTES.c.text).with_for_update())
+    async with AsyncSession(engine) as session:
+        await locked.fetch(session, {})
+        assert session.in_transaction()
+
+
+async def test_an_isolation_level_holds_for_the_driver_too(engine: AsyncEngine) -> None:
+    level = Query(sa.select(sa.func.current_setting("transaction_isolation")))
+    serial = engine.execution_options(isolation_level="SERIALIZABLE")
+    async with AsyncSession(serial) as session:
+        await add(session, "a")
+        ((found,),) = await level.fetch(session, {})
+        assert found == "serializable"
+        await session.commit()
+    assert await texts(engine) == ["a"]
 
 
 async def test_defaults_that_python_makes_are_made(engine: AsyncEngine) -> None:
@@ -182,7 +223,7 @@ async def test_defaults_that_python_makes_are_made(engine: AsyncEngine) -> None:
     )
     insert = Query(sa.insert(table).returning(table.c.text), ("size",))
     update = Query(sa.update(table).returning(table.c.text), ("size",))
-    async with Session(engine) as session:
+    async with AsyncSession(engine) as session:
         assert [tuple(row) for row in await insert.fetch(session, {"size": 1})] == [
             ("made",)
         ]
