@@ -431,7 +431,7 @@ def limits_do_not_wait_for_redis(api: Api) -> None:
 
 
 def requests_arrive_in_time(api: Api) -> None:
-    """For a service that is started with RECEIVE_TIMEOUT=1."""
+    """For a service that is started with CLIENT_TIMEOUT=1."""
     head = f"POST {THINGS}/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     for begun in ("", head, f"{head}Content-Length: 99\r\n\r\n{{"):
         with socket.create_connection((HOST, api.port), timeout=10) as connection:

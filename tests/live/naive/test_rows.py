@@ -110,7 +110,7 @@ def test_limits_while_redis_is_silent(start: Start, name: str) -> None:
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
 def test_requests_arrive_in_time(start: Start, name: str) -> None:
-    judge(start(name, RECEIVE_TIMEOUT="1"), rows.requests_arrive_in_time)
+    judge(start(name, CLIENT_TIMEOUT="1"), rows.requests_arrive_in_time)
 
 
 def judge(api: Api, row: Row) -> None:

@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     trusted_proxies: Proxies = []
     max_body_size: int = Field(default=1_048_576, ge=1)
     max_requests_in_progress: int = Field(default=200, ge=1)
-    receive_timeout: float = Field(default=30, gt=0, le=DAY)
+    client_timeout: float = Field(default=30, gt=0, le=DAY)
 
     @model_validator(mode="after")
     def _refuse_unsafe_combinations(self) -> "Settings":

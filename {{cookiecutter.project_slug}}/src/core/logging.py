@@ -136,10 +136,15 @@ def _trace(output: TextIO, error: ExcInfo) -> None:
 
 def _escape(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Show what would start another line, or move a terminal's cursor."""
-    return {
-        key: _printable(value) if isinstance(value, str) and key != "stack" else value
-        for key, value in event.items()
-    }
+    return {_printable(str(key)): _shown(key, value) for key, value in event.items()}
+
+
+def _shown(key: str, value: object) -> object:
+    if key == "exc_info" or isinstance(value, int | float | None):
+        return value
+    if key == "stack":
+        return "\n".join(f"  {_printable(line)}" for line in str(value).splitlines())
+    return _printable(value if isinstance(value, str) else repr(value))
 
 
 def _printable(text: str) -> str:

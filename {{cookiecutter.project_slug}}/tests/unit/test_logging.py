@@ -65,7 +65,8 @@ def test_development_shows_what_would_forge_a_line(
 ) -> None:
     setup_logging(Settings(database_url=URL, environment="development"))
     evil = "a\n2026-01-01 [info ] all is well\x1b[2J\u2028b"
-    get_logger().info("tried", what=evil)
+    get_logger().info("tried", what=evil, **{evil: Exception(evil)})
+    get_logger().info("told", stack=evil)
     logging.getLogger("other").warning("Not ours: %s", evil)
     try:
         raise LookupError(evil)
@@ -75,13 +76,17 @@ def test_development_shows_what_would_forge_a_line(
     assert "\x1b" not in text
     own = [line for line in text.splitlines() if not line.startswith("  ")]
     assert [
-        word for line in own for word in ("tried", "Not ours", "failed") if word in line
+        word
+        for line in own
+        for word in ("tried", "told", "Not ours", "failed")
+        if word in line
     ] == [
         "tried",
+        "told",
         "Not ours",
         "failed",
     ]
-    assert len(own) == 3
+    assert len(own) == 4
     assert "LookupError: a" in text
     assert "{" not in text
 
