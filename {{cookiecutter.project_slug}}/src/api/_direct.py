@@ -26,6 +26,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.api._http import JSONRoute, is_json
+from src.core.rate_limit import enforce_before_body
 
 Call = Callable[..., Any]
 
@@ -225,6 +226,7 @@ class DirectRoute:
             if self._body is not None:
                 if not is_json(request):
                     raise Uncovered
+                await enforce_before_body(request)
                 body = await request.body()
                 self._give_body(plan, given, body)
         except Uncovered:

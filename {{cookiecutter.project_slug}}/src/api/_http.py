@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.core.errors import PROBLEM_JSON, UnsupportedMediaTypeError
-from src.core.rate_limit import enforce_rate_limit
+from src.core.rate_limit import enforce_before_body, enforce_rate_limit
 from src.models._types import BIGINT_MAX
 from src.repositories._paging import CURSOR_PATTERN, Cursor
 from src.services._base import Paging
@@ -65,6 +65,7 @@ class JSONRoute(APIRoute):
             if not is_json(request):
                 await enforce_rate_limit(request)
                 raise UnsupportedMediaTypeError()
+            await enforce_before_body(request)
             return await handle(_RawBodyRequest(request.scope, request.receive))
 
         return handle_json

@@ -4,7 +4,7 @@ The interface is slowapi's: `limiter`, `@limiter.limit("5/minute")`, `@limiter.e
 The enforcement is ours: slowapi's middleware lets every route of an included router
 pass, and its storages block the event loop. `enforce_rate_limit` is a dependency of
 the whole application and counts every matched request, a 404, a 415 and a 422 included.
-A 413 costs so little that it does not count.
+A 413 by a declared length costs so little that it does not count.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 REDIS_TIMEOUT = 0.2
 REDIS_RETRY_INTERVAL = 1.0
+ENFORCED = "rate_limit_enforced"  # in the scope of a request that was counted
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Decorator = Callable[[Endpoint], Endpoint]
@@ -176,7 +177,13 @@ class Budgets:
 
 
 async def enforce_rate_limit(request: Request) -> None:
-    """Refuse the request with a 429 when its client has spent its budget."""
+    """Refuse the request with a 429 when its client has spent its budget.
+
+    It counts a request once, however often it is asked.
+    """
+    if ENFORCED in request.scope:
+        return
+    request.scope[ENFORCED] = True
     budgets: Budgets = request.app.state.budgets
     if not (budgets.enabled and limiter.enabled):
         return
@@ -193,6 +200,16 @@ async def enforce_rate_limit(request: Request) -> None:
         wait = await budgets.spend(limit.limit, who, scope, cost=cost)
         if wait is not None:
             raise RateLimitExceededError(wait, limit=str(limit.limit))
+
+
+async def enforce_before_body(request: Request) -> None:
+    """Enforce the limit where FastAPI would read the body first.
+
+    To read and to parse it costs far more than the refusal. What replaces the limit by
+    `dependency_overrides` stays in its place, behind the body.
+    """
+    if enforce_rate_limit not in request.app.dependency_overrides:
+        await enforce_rate_limit(request)
 
 
 async def _hit(

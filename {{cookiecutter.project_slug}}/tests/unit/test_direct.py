@@ -1,7 +1,7 @@
 """Endpoints called by plan: they answer as FastAPI does, whatever a route is made of."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import httpx2
@@ -10,8 +10,10 @@ from fastapi import BackgroundTasks, Depends, FastAPI, Header, Query, Request, R
 
 from src.api import _http as http
 from src.api._direct import DirectRoute, direct_route
+from src.core.config import Settings
 from src.core.dispatch import CHOSEN, dispatch_by_prefix
 from src.core.errors import NotFoundError, register_error_handlers
+from src.core.rate_limit import Budgets, enforce_rate_limit
 from src.core.routing import handle_method_not_allowed
 from src.models._base import Schema
 
@@ -145,29 +147,35 @@ async def by_two(one: Thing, two: Thing) -> Thing:
     return one
 
 
-def application() -> FastAPI:
-    app = FastAPI(openapi_url=None)
+def application(limit: str = "1000/minute") -> FastAPI:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(enforce_rate_limit)])
+    url = "postgresql+asyncpg://app@localhost/app"
+    app.state.budgets = Budgets(Settings(database_url=url, rate_limit=limit))
     register_error_handlers(app)
     app.add_exception_handler(405, handle_method_not_allowed)
     app.include_router(router)
     return app
 
 
+def planned(limit: str = "1000/minute") -> FastAPI:
+    app = application(limit)
+    dispatch_by_prefix(app, direct_route)
+    return app
+
+
 @pytest.fixture
 def direct() -> FastAPI:
     """The application with plans."""
-    app = application()
-    dispatch_by_prefix(app, direct_route)
-    return app
+    return planned()
 
 
 async def seen(app: FastAPI, method: str, path: str, **sent: Any) -> Any:
     """Return what a caller sees, and what happened."""
     calls.clear()
     transport = httpx2.ASGITransport(app)
-    url = "http://test/api/v1/things"
-    async with httpx2.AsyncClient(transport=transport, base_url=url) as client:
-        answer = await client.request(method, path, **sent)
+    url = path if "://" in path else f"http://test/api/v1/things{path}"
+    async with httpx2.AsyncClient(transport=transport) as client:
+        answer = await client.request(method, url, **sent)
     headers = sorted(answer.headers.multi_items())
     return answer.status_code, headers, answer.content, list(calls)
 
@@ -263,3 +271,44 @@ async def test_an_answer_that_is_not_as_declared_is_a_bug(direct: FastAPI) -> No
     direct.include_router(local)
     with pytest.raises(Exception, match="validation error"):
         await seen(direct, "GET", "http://test/api/v1/wrong")
+
+
+class Untouched:
+    """A body that nobody should read."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("somebody did")
+
+
+@pytest.mark.parametrize("made", [application, planned])
+@pytest.mark.parametrize(
+    ("path", "status", "sent"),
+    [
+        ("", 201, {"json": {"name": "a"}}),
+        ("", 422, {"json": {"name": 5}}),
+        ("", 422, {"content": b"{", "headers": JSON}),
+        ("", 415, {"content": b"{}", "headers": {"Content-Type": "text/plain"}}),
+        ("/by/two", 422, {"json": {"one": {"name": "1"}}}),
+    ],
+)
+async def test_a_request_counts_once_and_a_refused_body_is_not_read(
+    made: Callable[[str], FastAPI], path: str, status: int, sent: dict[str, Any]
+) -> None:
+    app = made("2/minute")
+    for _ in range(2):
+        assert (await seen(app, "POST", path, **sent))[0] == status
+    over = await seen(app, "POST", path, content=Untouched(), headers=JSON)
+    assert over[0] == 429
+
+
+async def test_what_replaces_the_limit_is_called_once(direct: FastAPI) -> None:
+    async def unlimited(request: Request) -> None:
+        calls.append(f"unlimited {request.method}")
+
+    plain = application()
+    for app in (direct, plain):
+        app.dependency_overrides = {enforce_rate_limit: unlimited}
+    for name in ("a", 5):  # the second is FastAPI's to refuse
+        answer = await seen(direct, "POST", "", json={"name": name})
+        assert answer[-1].count("unlimited POST") == 1
+        assert answer == await seen(plain, "POST", "", json={"name": name})
