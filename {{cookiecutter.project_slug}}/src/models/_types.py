@@ -129,23 +129,32 @@ def _check_json(value: Any) -> Any:
     """
     if value is None:
         raise PydanticCustomError("json_null", "The value may not be null")
-    pending = [(value, 1)]
-    while pending:
-        item, depth = pending.pop()
+    level, depth = [value], 0
+    while level:  # level by level: a document may have half a million items
+        depth += 1
         if depth > MAX_JSON_DEPTH:
             raise PydanticCustomError(
                 "json_depth", f"JSON may be nested at most {MAX_JSON_DEPTH} deep"
             )
-        if isinstance(item, dict):
-            pending += [(key, depth) for key in item]
-            pending += [(child, depth + 1) for child in item.values()]
-        elif isinstance(item, list):
-            pending += [(child, depth + 1) for child in item]
-        elif isinstance(item, str):
+        level = _check_json_level(level)
+    return value
+
+
+def _check_json_level(items: list[Any]) -> list[Any]:
+    """Judge what is no list and no object; return what those hold."""
+    below: list[Any] = []
+    for item in items:
+        if isinstance(item, str):
             check_text(item)
+        elif isinstance(item, list):
+            below += item
+        elif isinstance(item, dict):
+            below += item.values()
+            for key in item:
+                check_text(key)
         elif isinstance(item, float) and not math.isfinite(item):
             raise PydanticCustomError("finite_number", "JSON knows no NaN or Infinity")
-    return value
+    return below
 
 
 def check_text(value: str) -> str:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import tracemalloc
 from typing import Annotated, Any
 
 import pydantic
@@ -110,3 +111,15 @@ def test_decimals_that_could_not_be_kept_are_refused(sent: str, kind: str) -> No
     with pytest.raises(pydantic.ValidationError) as caught:
         Priced.model_validate_json(f'{{"price": {sent}}}')
     assert [error["type"] for error in caught.value.errors()] == [kind]
+
+
+def test_a_large_document_is_judged_in_little_memory() -> None:
+    document = [[0] * 100_000, {"items": [True] * 100_000}]
+    tracemalloc.start()
+    try:
+        ADAPTERS["json"].validate_python(document)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Two lists of references; a note on each item would take several times as much.
+    assert most < 40 * 100_000
