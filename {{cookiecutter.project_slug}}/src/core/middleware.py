@@ -1,5 +1,6 @@
 """What surrounds every request: pure ASGI, in the order that src/main.py lists."""
 
+import asyncio
 import re
 import time
 import uuid
@@ -204,6 +205,7 @@ class BodyLimitMiddleware:
 class UnhandledErrorMiddleware:
     """Turns a bug into a 500 that tells nothing, and a log line that tells all.
 
+    What a stopping server cancels, as it takes too long, gets a 503 on its way out.
     It stands inside the other layers, so that a 500 has their headers too.
     """
 
@@ -224,6 +226,12 @@ class UnhandledErrorMiddleware:
             await self.app(scope, receive, send_and_note)
         except ClientDisconnect:
             logger.info("client_disconnected", path=scope["path"])
+        except asyncio.CancelledError:
+            logger.warning("request_cancelled", path=scope["path"])
+            if not answering:
+                error = UnavailableError("The service stops before the answer is there")
+                await problem_response(error, _id(scope))(scope, receive, send)
+            raise
         except Exception as error:
             _report(error, scope)
             if answering:

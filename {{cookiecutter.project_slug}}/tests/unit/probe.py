@@ -1,5 +1,6 @@
 """A small application with a route for everything that middleware must cope with."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -52,6 +53,11 @@ async def leave() -> None:
     raise ClientDisconnect
 
 
+async def cancelled() -> None:
+    """Take too long for a server that stops."""
+    raise asyncio.CancelledError
+
+
 async def fail_late() -> Response:
     """Have a bug after the answer has begun."""
 
@@ -76,6 +82,7 @@ def application(*layers: Middleware) -> FastAPI:
     app.add_api_route("/slashed/", echo, methods=["GET"])
     app.add_api_route("/fail", fail, methods=["GET"])
     app.add_api_route("/fail-late", fail_late, methods=["GET"])
+    app.add_api_route("/cancelled", cancelled, methods=["GET"])
     app.add_api_route("/leave", leave, methods=["GET"])
     app.add_api_route("/body", read, methods=["POST"])
     app.add_api_websocket_route("/socket", fail)

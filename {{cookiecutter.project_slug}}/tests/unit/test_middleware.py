@@ -247,6 +247,28 @@ async def test_a_bug_is_told_to_the_log_and_to_nobody_else() -> None:
     assert isinstance(line["exc_info"], RuntimeError)
 
 
+async def test_who_is_cancelled_gets_a_503() -> None:
+    answers: list[Message] = []
+
+    async def nothing() -> Message:
+        raise AssertionError("nobody should listen")
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    scope = {**http("/cancelled"), "method": "GET", "query_string": b""}
+    with capture_logs() as lines, pytest.raises(asyncio.CancelledError):
+        await application(*LAYERS)(scope, nothing, send)
+    headers = dict(answers[0]["headers"])
+    assert answers[0]["status"] == 503
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert {b"x-request-id", b"retry-after"} <= headers.keys()
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("request_cancelled", "warning"),
+        ("request", "info"),
+    ]
+
+
 async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
     transport = httpx2.ASGITransport(application(*LAYERS))
     async with httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
