@@ -226,12 +226,12 @@ class UnhandledErrorMiddleware:
             await self.app(scope, receive, send_and_note)
         except ClientDisconnect:
             logger.info("client_disconnected", path=scope["path"])
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # uvicorn logs one as if it were a bug
             logger.warning("request_cancelled", path=scope["path"])
-            if not answering:
-                error = UnavailableError("The service stops before the answer is there")
-                await problem_response(error, _id(scope))(scope, receive, send)
-            raise
+            if answering:
+                raise
+            stopping = UnavailableError("The service stops before the answer is there")
+            await problem_response(stopping, _id(scope))(scope, receive, send)
         except Exception as error:
             _report(error, scope)
             if answering:

@@ -257,7 +257,7 @@ async def test_who_is_cancelled_gets_a_503() -> None:
         answers.append(message)
 
     scope = {**http("/cancelled"), "method": "GET", "query_string": b""}
-    with capture_logs() as lines, pytest.raises(asyncio.CancelledError):
+    with capture_logs() as lines:
         await application(*LAYERS)(scope, nothing, send)
     headers = dict(answers[0]["headers"])
     assert answers[0]["status"] == 503
@@ -267,6 +267,24 @@ async def test_who_is_cancelled_gets_a_503() -> None:
         ("request_cancelled", "warning"),
         ("request", "info"),
     ]
+
+
+async def test_half_an_answer_is_cancelled_and_cut() -> None:
+    answers: list[Message] = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise asyncio.CancelledError
+
+    async def nothing() -> Message:
+        raise AssertionError("nobody should listen")
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    with pytest.raises(asyncio.CancelledError):
+        await UnhandledErrorMiddleware(app)(http("/slow"), nothing, send)
+    assert [answer["type"] for answer in answers] == ["http.response.start"]
 
 
 async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
