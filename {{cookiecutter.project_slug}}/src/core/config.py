@@ -1,8 +1,9 @@
 """Settings of the service, read from the environment and an optional .env file."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -24,6 +25,19 @@ EXAMPLE_PASSWORDS = {
     *("admin", "example", "secret"),
 }
 DAY = 86_400
+# What asyncpg can be told behind the ? of a URL. It would stop at anything else with the
+# first connection, as it does at a number where it wants one: those are settings.
+DATABASE_OPTIONS = {
+    "ssl": "disable|allow|prefer|require|verify-ca|verify-full",
+    "direct_tls": "true",
+    "target_session_attrs": "any|primary|standby|prefer-standby|read-write|read-only",
+    "gsslib": "gssapi|sspi",
+    "prepared_statement_cache_size": "[0-9]+",
+    "port": "[0-9]{1,5}(,[0-9]{1,5})*",
+    **dict.fromkeys(("host", "user", "password", "passfile", "database"), ".+"),
+    **dict.fromkeys(("service", "servicefile", "krbsrvname"), ".+"),
+}
+WIDEST = {4: 8, 6: 7}  # bits of the widest private network: 10.0.0.0/8, fc00::/7
 ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -43,8 +57,12 @@ def _origin(value: str) -> str:
 
 
 def _proxy(value: str) -> str:
-    ip_network(value, strict=False)
+    _network(value)
     return value
+
+
+def _network(value: str) -> IPv4Network | IPv6Network:
+    return ip_network(value, strict=False)
 
 
 def _rate_limit(value: str) -> str:
@@ -65,7 +83,19 @@ def _database_url(value: str) -> str:
         fits = False
     if not fits:
         raise ValueError("must look like postgresql+asyncpg://user:password@host/name")
+    for name, values in url.normalized_query.items():
+        _judge_option(name, values)
     return value
+
+
+def _judge_option(name: str, values: Sequence[str]) -> None:
+    if name not in DATABASE_OPTIONS:  # it may be half a password: do not say it
+        raise ValueError(f"knows behind the ? only {', '.join(DATABASE_OPTIONS)}")
+    pattern = DATABASE_OPTIONS[name]
+    if not all(re.fullmatch(pattern, value) for value in values):
+        raise ValueError(f"{name} must be {pattern.replace('|', ', ')}")
+    if len(values) > 1 and name not in ("host", "port"):
+        raise ValueError(f"{name} may stand there once")
 
 
 def _is_port(port: int | None) -> bool:
@@ -175,6 +205,12 @@ class Settings(BaseSettings):
         if self.debug:
             raise ValueError(
                 "DEBUG: must be off in production; set ENVIRONMENT=development"
+            )
+        networks = map(_network, self.trusted_proxies)
+        if any(network.prefixlen < WIDEST[network.version] for network in networks):
+            raise ValueError(
+                "TRUSTED_PROXIES: so wide a network lets anybody choose the address "
+                "that counts; name that of your proxies"
             )
         for name, url in (("DATABASE", self.database_url), ("REDIS", self.redis_url)):
             if url and _is_known(make_url(url)):

@@ -1,13 +1,17 @@
 """Settings: what the environment may say, and how it is told that it may not."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pydantic
 import pytest
+from asyncpg.connect_utils import SessionAttribute, SSLMode
+from sqlalchemy.engine import make_url
 
-from src.core.config import Settings, explain, get_settings
+from src.core.config import DATABASE_OPTIONS, Settings, explain, get_settings
 
 ROOT = Path(__file__).parents[2]
 URL = "postgresql+asyncpg://user:hidden@localhost/name"
@@ -61,6 +65,13 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("database_url", URL.replace("localhost", "localhost:99999"), "host"),
         ("database_url", "postgresql://localhost/name", "postgresql+asyncpg://"),
         ("database_url", "nonsense", "postgresql+asyncpg://"),
+        ("database_url", f"{URL}?foo=bar", "only ssl, "),
+        ("database_url", f"{URL}?sslmode=require", "only ssl, "),
+        ("database_url", f"{URL}?statement_cache_size=0", "only ssl, "),
+        ("database_url", f"{URL}?ssl=banana", "ssl must be disable, allow, "),
+        ("database_url", f"{URL}?ssl=require&ssl=require", "ssl may stand there once"),
+        ("database_url", f"{URL}?port=first", "port must be"),
+        ("database_url", f"{URL}?prepared_statement_cache_size=no", "size must be"),
         ("redis_url", "http://localhost", "redis://"),
         ("redis_url", "redis://localhost:99999/0", "redis://"),
         ("redis_url", "redis://localhost:port/0", "redis://"),
@@ -113,6 +124,44 @@ def test_unsafe_combinations_are_refused(given: dict[str, Any], says: str) -> No
     with pytest.raises(pydantic.ValidationError) as caught:
         made(**given)
     assert explain(caught.value)[0].startswith(f"settings: {says}: ")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"ssl={mode.name.replace('_', '-')}" for mode in SSLMode),
+        *(f"target_session_attrs={kind.value}" for kind in SessionAttribute),
+        "host=a:5432&host=b:5433",
+        "host=/var/run/postgresql&user=somebody",
+        "prepared_statement_cache_size=0",
+    ],
+)
+def test_what_the_driver_knows_may_stand_in_the_url(query: str) -> None:
+    url = make_url(made(database_url=f"{URL}?{query}").database_url)
+    _, options = url.get_dialect()().create_connect_args(url)
+    known = inspect.signature(asyncpg.connect).parameters
+    assert options.keys() <= {*known, "prepared_statement_cache_size"}
+
+
+def test_the_driver_knows_every_option() -> None:
+    known = inspect.signature(asyncpg.connect).parameters
+    assert {*known, "prepared_statement_cache_size"} >= DATABASE_OPTIONS.keys()
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "128.0.0.0/1", "2000::/3"])
+def test_no_network_of_anybodys_is_trusted_in_production(network: str) -> None:
+    given = f"10.0.0.0/8,{network}"
+    assert made(environment="test", trusted_proxies=given).trusted_proxies[1] == network
+    with pytest.raises(pydantic.ValidationError) as caught:
+        made(environment="production", trusted_proxies=given)
+    (line,) = explain(caught.value)
+    assert line.startswith("settings: TRUSTED_PROXIES: ")
+
+
+def test_private_networks_are_trusted_in_production() -> None:
+    networks = ["10.0.0.0/8", "192.168.0.0/16", "fc00::/7", "2001:db8::1"]
+    settings = made(environment="production", trusted_proxies=",".join(networks))
+    assert settings.trusted_proxies == networks
 
 
 def test_passwords_of_examples_are_good_enough_at_home() -> None:
