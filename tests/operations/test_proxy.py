@@ -1,0 +1,111 @@
+"""The proxy's rules, asked of HAProxy itself in front of something that says yes."""
+
+import http.client
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tools.project import HOST, PATIENCE, ROOT, end, free_port
+
+pytestmark = pytest.mark.slow
+
+# No answer of the generator changes it.
+FILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "proxy" / "haproxy.cfg"
+
+
+class Yes(BaseHTTPRequestHandler):
+    """Stands for the service."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[int]:
+    with ThreadingHTTPServer((HOST, 0), Yes) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    program: Callable[..., str],
+    backend: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[int]:
+    """The proxy's port; but for names and ports, its file is the project's."""
+    haproxy, port = program("haproxy"), free_port()
+    subprocess.run([haproxy, "-c", "-f", str(FILE)], check=True)
+    own = tmp_path_factory.mktemp("proxy") / "haproxy.cfg"
+    own.write_text(adapted(FILE.read_text(), port, backend))
+    process = subprocess.Popen([haproxy, "-db", "-f", str(own)])
+    try:
+        wait_until_served(port)
+        yield port
+    finally:
+        end(process)
+
+
+def adapted(text: str, port: int, backend: int) -> str:
+    servers = "server-template app 10 app:8000 resolvers docker init-addr none"
+    for old, new in (
+        ("bind :8000", f"bind {HOST}:{port}"),
+        (servers, f"server app {HOST}:{backend}"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+def wait_until_served(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if status(port, "/health/health") == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the proxy does not start")
+
+
+def status(port: int, path: str) -> int:
+    with closing(http.client.HTTPConnection(HOST, port, timeout=30)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/metrics/metrics",
+        "/metrics/metrics/",
+        "/metrics/metrics?a=b",
+        "/%6detrics/metrics",
+        "/%6D%65trics/metrics",
+        "/metrics%2Fmetrics",
+        "//metrics/metrics",
+        "/%2Fmetrics/metrics",
+        "%2Fmetrics/metrics",
+        "http://shop.test/%6detrics/metrics",
+    ],
+)
+def test_the_numbers_stay_inside(proxy: int, path: str) -> None:
+    assert status(proxy, path) in (400, 404)
+
+
+@pytest.mark.parametrize("path", ["/", "/metric", "/api/v1/orders?path=/metrics"])
+def test_all_else_passes(proxy: int, path: str) -> None:
+    assert status(proxy, path) == 200
