@@ -1,0 +1,165 @@
+"""What somebody sends to do harm: it is text, and nothing comes of it."""
+
+import json
+import socket
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from src.models._base import Entity, Schema
+from src.repositories._base import Repository
+from tests.answers import JSON, places, same, says, stored
+from tests.support import Body, Case
+from tests.tables import each_case
+
+SQL = "Robert'); DROP TABLE x;--"
+TAUTOLOGY = "' OR '1'='1"
+BY_TYPE: Body = {
+    "string": SQL,
+    "text": SQL,
+    "json": {SQL: [SQL]},
+    "url": "https://a.test/');DROP/**/TABLE/**/x;--",
+    "email": "'or'1'='1'--@a.example.com",
+}
+SENT = ("DROP TABLE x", "DROP/**/", "'1'='1", "''1''=''1")
+DECLARED = {"after", "skip", "limit", "total"}
+# Of each type what is none of it; of all others `true` is.
+WRONG: Body = {"boolean": 1, "json": "\0"}
+
+# Not the service's metadata: its migrations shall not know this table.
+METADATA = sa.MetaData()
+
+
+class Note(Entity):
+    """A text, whatever the entities of the service are."""
+
+    metadata = METADATA
+    __tablename__ = "_notes"
+    __resource__ = "note"
+
+    text: orm.Mapped[str]
+
+
+class NoteCreate(Schema):
+    """A new note."""
+
+    text: str
+
+
+class Notes(Repository[Note]):
+    """Stores notes."""
+
+    entity = Note
+
+
+def made_of_input(statements: list[str]) -> list[str]:
+    """The statements that hold what was sent."""
+    return [one for one in statements if any(text in one for text in SENT)]
+
+
+async def keeps(client: httpx2.AsyncClient, url: str, name: str, value: Any) -> bool:
+    """Whether a value is taken, and then read back as it was; else it is refused."""
+    response = await client.patch(url, json={name: value})
+    if response.status_code == 422:  # it is too long, or against a pattern
+        assert places(response) == {f"/{name}"}
+        return False
+    assert says(response, 200)[name] == value
+    assert says(await client.get(url), 200)[name] == value
+    return True
+
+
+@each_case
+async def test_sql_in_a_request_is_text(
+    case: Case,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    statements: list[str],
+) -> None:
+    url = await stored(case, db_session)
+    for field in case.fields:
+        if field.type in BY_TYPE:
+            await keeps(client, url, field.name, BY_TYPE[field.type])
+    for text in (SQL, TAUTOLOGY):
+        one = await client.get(f"{case.url}/{quote(text)}")
+        assert places(one) == {f"/{case.name}_id"}
+        for name in DECLARED:
+            some = await client.get(case.url, params={name: text})
+            assert places(some) == {f"/{name}"}
+    assert says(await client.get(case.url), 200)["total"] == 1
+    assert statements
+    assert made_of_input(statements) == []
+
+
+async def test_sql_in_a_value_and_in_a_filter_is_text(
+    connection: AsyncConnection, db_session: AsyncSession, statements: list[str]
+) -> None:
+    await connection.run_sync(METADATA.create_all)
+    notes = Notes(db_session)
+    await notes.create(NoteCreate(text="other"))
+    note = await notes.create(NoteCreate(text=SQL))
+    db_session.expunge_all()
+    found = await notes.find({"text": SQL})
+    assert found is not None
+    assert (found.id, found.text) == (note.id, SQL)
+    assert [row.id for row in await notes.list(where={"text": SQL})] == [note.id]
+    assert await notes.count({"text": SQL}) == 1
+    assert await notes.count({"text": TAUTOLOGY}) == 0
+    assert await notes.find({"text": TAUTOLOGY}) is None
+    assert await notes.count() == 2
+    assert made_of_input(statements) == []
+
+
+@each_case
+async def test_an_address_is_never_fetched(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = await stored(case, db_session)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        for field in case.fields:
+            if field.type in ("url", "string", "text", "json"):
+                await keeps(client, url, field.name, address)
+        says(await client.get(case.url), 200)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()
+
+
+@each_case
+async def test_of_a_repeated_key_the_last_counts(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = await stored(case, db_session)
+    body = await case.factory.request(db_session)
+    types = {field.name: field.type for field in case.keys}
+    for name, value in body.items():
+        key, good = json.dumps(name), json.dumps(value)
+        bad = json.dumps(WRONG.get(types[name], True))
+        content = f"{{{key}: {bad}, {key}: {good}}}".encode()
+        answer = says(await client.patch(url, content=content, headers=JSON), 200)
+        assert same(case, answer, {name: value})
+        content = f"{{{key}: {good}, {key}: {bad}}}".encode()
+        refused = await client.patch(url, content=content, headers=JSON)
+        assert places(refused) == {f"/{name}"}
+
+
+@each_case
+async def test_parameters_that_nobody_declared_decide_nothing(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = await stored(case, db_session)
+    row = says(await client.get(url), 200)
+    page = says(await client.get(case.url), 200)
+    query = dict.fromkeys({"where", "order", "fields", *row} - DECLARED, "x")
+    assert says(await client.get(case.url, params=query), 200) == page
+    assert says(await client.get(url, params=query), 200) == row
+    assert says(await client.patch(url, json={}, params=query), 200) == row
+    # Of a repeated one the last counts, as of a key.
+    twice = says(await client.get(f"{case.url}?limit=0&limit=1"), 200)
+    assert twice["limit"] == 1
+    assert places(await client.get(f"{case.url}?limit=1&limit=0")) == {"/limit"}
