@@ -6,7 +6,12 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+)
 from structlog.testing import capture_logs
 
 from src.core.config import Settings
@@ -43,6 +48,26 @@ async def test_what_is_rolled_back_never_happened(session_maker: Maker) -> None:
     with capture_logs() as lines, pytest.raises(LookupError):
         await fail()
     assert lines == []
+
+
+async def test_of_several_writes_all_are_kept_or_none(
+    connection: AsyncConnection, session_maker: Maker
+) -> None:
+    await connection.execute(sa.text("CREATE TEMPORARY TABLE _kept (n int)"))
+
+    insert = sa.text("INSERT INTO _kept VALUES (1 / CAST(:n AS int))")
+
+    async def write(last: int) -> None:
+        async with transaction(session_maker) as session:
+            for n in (1, last):
+                await session.execute(insert, {"n": n})
+
+    with pytest.raises(sa.exc.DBAPIError, match="division by zero"):
+        await write(0)
+    count = sa.text("SELECT count(*) FROM _kept")
+    assert await connection.scalar(count) == 0
+    await write(1)
+    assert await connection.scalar(count) == 2
 
 
 async def test_a_request_has_a_session_of_its_own(engine: AsyncEngine) -> None:
