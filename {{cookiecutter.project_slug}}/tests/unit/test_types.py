@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 import tracemalloc
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import pydantic
 import pytest
 
 from src.models import _types as types
+from src.models._base import Schema
 from tests import values
 
 CONFIG = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
@@ -52,6 +54,41 @@ def test_value_is_refused(name: str, value: Any) -> None:
         ADAPTERS[name].validate_json(json.dumps(value))
     with pytest.raises(pydantic.ValidationError):
         ADAPTERS[name].validate_python(value)
+
+
+class Patterned(Schema):
+    """A field of a pattern on which other engines try every way to part a text."""
+
+    text: str = pydantic.Field(pattern="^(a+)+$")
+
+
+@pytest.mark.parametrize("length", [28, 500_000])
+def test_a_pattern_takes_time_as_long_as_the_text(length: int) -> None:
+    body = json.dumps({"text": length * "a" + "!"})
+    began = time.process_time()
+    with pytest.raises(pydantic.ValidationError, match="pattern"):
+        Patterned.model_validate_json(body)
+    assert time.process_time() - began < 0.5
+
+
+LONG = 100_000
+NASTY = [
+    *(LONG * one for one in ("1", "a", " ", "%", "-", "a.", "xn--")),
+    *(f"http://{LONG * one}<" for one in ("a", "a.", "[", "@", ":1")),
+    *(f"{LONG * one}@example.com " for one in ("a", "a.", '"')),
+    f"a@{LONG * 'a.'}!",
+    f"2026-01-31T13:30:00.{LONG * '0'}Z",
+    f"13:30:00.{LONG * '0'}",
+]
+
+
+@pytest.mark.parametrize("name", ["date", "time", "datetime", "email", "url"])
+def test_a_long_text_is_refused_at_once(name: str) -> None:
+    for text in NASTY:
+        began = time.process_time()
+        with pytest.raises(pydantic.ValidationError):
+            ADAPTERS[name].validate_json(json.dumps(text))
+        assert time.process_time() - began < 0.5, text[:40]
 
 
 def test_datetimes_become_utc() -> None:
