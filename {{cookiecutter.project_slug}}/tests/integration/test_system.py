@@ -1,5 +1,6 @@
 """The service around its entities: health, metrics, docs, headers, errors, its end."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -97,7 +98,9 @@ async def test_not_ready_while_draining(settings: Settings) -> None:
 async def test_metrics_show_requests_and_the_pool(client: httpx2.AsyncClient) -> None:
     await client.get("/nothing/of-this-name")
     answer = await client.get("/metrics/metrics")
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    kind, *parameters = answer.headers["Content-Type"].split("; ")
+    assert kind == "text/plain"
+    assert "charset=utf-8" in parameters
     assert "of-this-name" not in answer.text
     for series in (
         'http_requests_total{endpoint="unmatched",method="GET",status="404"}',
@@ -116,6 +119,7 @@ async def test_docs_need_nothing_from_elsewhere(
 ) -> None:
     page = await client.get(path)
     assert page.status_code == 200
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     sources = re.findall(r'(?:src|href|data-document)="([^"]*)"', page.text)
     assert len(sources) == 5
     for source in sources:
@@ -158,7 +162,9 @@ def check_headers(answer: httpx2.Response) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-XSS-Protection"] == "1; mode=block"
     assert "max-age=63072000" in headers["Strict-Transport-Security"]
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert {"frame-ancestors 'none'", "base-uri 'none'"} < set(policy)
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cache-Control"] == "no-store"
     assert headers["Access-Control-Allow-Origin"] == "https://app.test"
@@ -195,8 +201,9 @@ async def test_every_answer_has_the_headers_and_every_error_the_one_format(
     answer = await probe.request(method, path, **(options | {"headers": headers}))
     assert answer.status_code == status
     check_headers(answer)
+    kind = "application/problem+json" if error else "application/json"
+    assert answer.headers["Content-Type"] == kind
     if error:
-        assert answer.headers["Content-Type"] == "application/problem+json"
         body = answer.json()
         assert body.keys() >= PROBLEM
         assert (body["error"], body["status"]) == (error, status)
@@ -223,6 +230,30 @@ async def test_a_forwarded_address_is_no_way_around_the_limit(
         answer = await probe.post("/probe/letters", json={"text": ""}, headers=headers)
         statuses.append(answer.status_code)
     assert statuses == [200] * 5 + [429]
+
+
+async def test_beyond_its_limit_the_service_refuses_at_once(
+    settings: Settings,
+) -> None:
+    app = probe_app(settings, max_requests_in_progress=1)
+    full, over = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        full.set()
+        await over.wait()
+
+    app.add_api_route("/probe/work", work, methods=["GET"])
+    async with client_of(app) as client:
+        busy = asyncio.create_task(client.get("/probe/work"))
+        await full.wait()
+        refused = await client.get("/nothing")
+        spared = await client.get("/health/health")
+        over.set()
+        assert (await busy).status_code == spared.status_code == 200
+        assert (await client.get("/nothing")).status_code == 404
+    assert refused.status_code == 503
+    assert refused.json()["error"] == "service_unavailable"
+    assert int(refused.headers["Retry-After"]) >= 1
 
 
 async def test_405_names_every_method(probe: httpx2.AsyncClient) -> None:
