@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,17 @@ def test_dependabot_watches_this_package_manager(pack: Pack) -> None:
     ecosystems = [update["package-ecosystem"] for update in settings["updates"]]
     manager = {"uv": "uv", "poetry": "pip"}[pack.manager]
     assert ecosystems == [manager, "github-actions", "docker", "docker-compose"]
+
+
+def test_every_dependency_is_locked_with_its_hashes(pack: Pack) -> None:
+    lock = tomllib.loads((pack.path / f"{pack.manager}.lock").read_text())
+    locked = [one for one in lock["package"] if "virtual" not in one.get("source", {})]
+    assert len(locked) > 50
+    for one in locked:
+        source = [one["sdist"]] if "sdist" in one else []
+        files = one.get("files", [*one.get("wheels", ()), *source])
+        assert files, one["name"]
+        assert all(file["hash"].startswith("sha256:") for file in files), one["name"]
 
 
 def test_every_commit_would_pass_its_hooks(pack: Pack) -> None:
