@@ -27,7 +27,12 @@ LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 _DATE = re.compile(DATE, re.ASCII)
 _TIME = re.compile(TIME, re.ASCII)
 _DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# What is beyond it, once its zeros are gone, no column holds; no driver takes it either.
+MAX_EXPONENT = 1_000
+_EXACT = decimal.Context(
+    prec=decimal.MAX_PREC, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX
+)
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _ABSOLUTE_URL = re.compile(r"""(?i:https?)://[^\s/?#<>"\\^`{|}][^\s<>"\\^`{|}]*""")
 # Not HttpUrl, whose length is bounded: a field's own `max_length` is the limit.
 _HTTP_URL: pydantic.TypeAdapter[pydantic.AnyUrl] = pydantic.TypeAdapter(
@@ -189,6 +194,8 @@ def _read_decimal(value: Any, info: pydantic.ValidationInfo) -> Any:
         number = decimal.Decimal(text)
     except decimal.DecimalException as error:
         raise PydanticKnownError("decimal_parsing") from error
+    if number.is_finite() and abs(int(number.as_tuple().exponent)) > MAX_EXPONENT:
+        number = number.normalize(_EXACT)  # 0e-20000 is 0, and 0.1000… is 0.1
     digits = number.normalize().as_tuple().digits if isinstance(value, float) else ()
     if len(digits) > sys.float_info.dig:
         raise PydanticCustomError(

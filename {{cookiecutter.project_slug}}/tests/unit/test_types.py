@@ -91,6 +91,15 @@ def test_a_long_text_is_refused_at_once(name: str) -> None:
         assert time.process_time() - began < 0.5, text[:40]
 
 
+@pytest.mark.parametrize("end", ["", "x", ".", "e", "e1", "e999999999", ".x"])
+def test_a_long_decimal_is_refused_at_once(end: str) -> None:
+    for digits in (LONG * "1", f"1.{LONG * '1'}", f".{LONG * '0'}1"):
+        began = time.process_time()
+        with pytest.raises(pydantic.ValidationError):
+            Priced.model_validate_json(json.dumps({"price": digits + end}))
+        assert time.process_time() - began < 0.5
+
+
 def test_datetimes_become_utc() -> None:
     taken = ADAPTERS["datetime"].validate_json('"2026-01-31t13:30:00.5+05:30"')
     assert taken.isoformat() == "2026-01-31T08:00:00.500000+00:00"
@@ -122,6 +131,9 @@ class Priced(pydantic.BaseModel):
         ("1234567890123.45", "1234567890123.45"),
         ("1.50", "1.5"),
         ("1e3", "1000"),
+        ('"0e-20000"', "0"),
+        ('"-0e999999999"', "-0"),
+        (f'"0.1{20_000 * "0"}"', "0.1"),
     ],
 )
 def test_decimals_are_what_was_sent(sent: str, taken: str) -> None:
