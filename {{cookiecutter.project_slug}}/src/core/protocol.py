@@ -99,7 +99,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for the client to read, but not for ever."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(_patience(), self.transport.abort)
+        self._watch(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Wait no more: the client reads."""
@@ -118,6 +118,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Whether the next move is ours."""
         cycle = self.cycle
         return not self._arriving and cycle is not None and not cycle.response_complete
+
+    def _watch(self, left: int) -> None:
+        """End the connection unless the client reads some of what is left."""
+
+        def look() -> None:
+            now = self.transport.get_write_buffer_size()
+            if now < left:
+                self._watch(now)
+            else:
+                self.transport.abort()
+
+        self._stalled = self.loop.call_later(_patience(), look)
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(_patience(), self._end)
