@@ -16,4 +16,4 @@ def test_two_hundred_entities_are_generated_and_start_in_time(tmp_path: Path) ->
     project, seconds, steps = generate(tmp_path, ENTITIES)
     assert seconds < GENERATING, steps
     assert start(project) < STARTING
-    assert describe(project) < DESCRIBING
+    assert max(describe(project)) < DESCRIBING

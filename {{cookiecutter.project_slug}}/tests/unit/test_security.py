@@ -204,7 +204,7 @@ def test_more_tags_than_anybody_writes_are_text(tag: str, tags: frozenset[str]) 
     text = tag * 20_000
     began = time.process_time()
     clean = sanitize_html(text, tags=tags)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 1.2
     assert clean == text.replace("<", "&lt;")
     assert sanitize_html(clean, tags=tags) == clean
 
