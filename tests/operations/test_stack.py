@@ -135,6 +135,16 @@ def make_traffic(url: str) -> None:
     assert served
 
 
+def test_promtool_accepts_the_numbers(
+    stack: Stack, program: Callable[..., str]
+) -> None:
+    with urllib.request.urlopen(f"{stack.service}/metrics/metrics") as answer:
+        page = answer.read()
+    command = [program("promtool", "prometheus"), "check", "metrics"]
+    done = subprocess.run(command, input=page, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_prometheus_scrapes_the_service(stack: Stack, pack: Pack) -> None:
     (target,) = stack.prometheus.get("targets")["activeTargets"]
     assert (target["health"], target["lastError"]) == ("up", "")
