@@ -27,7 +27,7 @@ from tools.project import Project
 ROWS = 1_000_000
 CONNECTIONS = 32
 REQUESTS = 30  # of each page; the middle one counts
-BOUND = 64  # requests in progress, in the trial of overload
+BOUND = 40  # requests in progress: twice the pool
 CROWD = 512  # connections of that trial
 
 

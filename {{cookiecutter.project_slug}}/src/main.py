@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from src.api._direct import direct_route
 from src.api.openapi import operation_id, read_openapi
@@ -21,12 +22,12 @@ from src.core.metrics import register, shared_with_workers
 from src.core.middleware import (
     BodyLimitMiddleware,
     MetricsMiddleware,
-    OverloadMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
+from src.core.overload import OverloadMiddleware, Refusal
 from src.core.rate_limit import Budgets, enforce_rate_limit
 from src.core.readiness import Readiness
 from src.core.routing import handle_method_not_allowed, route_table
@@ -75,7 +76,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _middleware(settings: Settings) -> list[Middleware]:
     """What surrounds the routes, outermost first."""
     cors = Middleware(CORSMiddleware, **cors_options(settings))
+    refusal: ASGIApp = Refusal({**FIXED_HEADERS, **DEFAULT_HEADERS})
+    if settings.cors_origins:
+        refusal = CORSMiddleware(refusal, **cors_options(settings))
     return [
+        # Before a request costs more than its refusal.
+        Middleware(
+            OverloadMiddleware,
+            limit=settings.max_requests_in_progress,
+            spared=("/health/", "/metrics/"),
+            refusal=refusal,
+        ),
         # Everything below logs with the request's id, and answers with it.
         Middleware(RequestIDMiddleware),
         # Sees the final status, whichever layer below it answers.
@@ -84,12 +95,6 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(SecurityHeadersMiddleware, FIXED_HEADERS, DEFAULT_HEADERS),
         # Outside of what can fail, so that browsers may read errors.
         *([cors] if settings.cors_origins else []),
-        # Before a request costs more than its refusal.
-        Middleware(
-            OverloadMiddleware,
-            limit=settings.max_requests_in_progress,
-            spared=("/health/", "/metrics/"),
-        ),
         # Before anything reads a body.
         Middleware(BodyLimitMiddleware, limit=settings.max_body_size),
         # A bug in what follows becomes a 500 that has all of the above.

@@ -15,13 +15,10 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from src.core.routing import route_path
+from src.core.routing import Key, first_segments, is_fixed, route_path
 
-DEPTH = 3  # /api/v1/tasks
 CHOSEN = "dispatched_route"
 TRACED = "fastapi.telemetry"  # in the scope when FastAPI's own tracing is on
-
-Key = tuple[str, ...]
 
 
 class Entry(NamedTuple):
@@ -53,7 +50,7 @@ class Dispatcher(BaseRoute):
             self._size = len(self._routes)
             self._index = self._make_index()
         partial: tuple[Match, Scope] = Match.NONE, {}
-        for entry in self._index.get(_key(route_path(scope)), ()):
+        for entry in self._index.get(first_segments(route_path(scope)), ()):
             match, child_scope = entry.matches(scope)
             if match is Match.FULL:
                 found = {"route": entry.route, CHOSEN: entry.app}
@@ -76,9 +73,9 @@ class Dispatcher(BaseRoute):
         for context in iter_route_contexts(
             [route for route in self._routes if route is not self]
         ):
-            key = _key(context.path or "{")
+            key = first_segments(context.path or "{")
             is_plain = isinstance(context.original_route, APIRoute)
-            if not is_plain or any("{" in segment for segment in key):
+            if not is_plain or not is_fixed(key):
                 break
             app = self._answering(context)
             entry = Entry(context.matches, app, context.original_route)
@@ -99,7 +96,3 @@ def dispatch_by_prefix(
 
 async def _refuse_method(scope: Scope, receive: Receive, send: Send) -> None:
     raise HTTPException(405)
-
-
-def _key(path: str) -> Key:
-    return tuple(path.split("/", DEPTH + 1)[1 : DEPTH + 1])

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from fastapi import HTTPException
 from starlette.requests import ClientDisconnect
@@ -24,7 +24,6 @@ from src.core.routing import allow, route_path, route_table
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-BODY_HEADERS = {b"content-length", b"transfer-encoding"}
 MAX_DIGITS = 15  # of a Content-Length worth reading
 CLIENT_LEFT = 499  # as nginx logs it: the client hung up before there was an answer
 
@@ -40,9 +39,7 @@ class RequestIDMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        sent = _header(scope, b"x-request-id")
-        sane = sent is not None and REQUEST_ID.fullmatch(sent)
-        request_id = sent if sane and sent else str(uuid.uuid4()).encode()
+        request_id = sane_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
@@ -87,9 +84,7 @@ class MetricsMiddleware:
 
 
 def _note(scope: Scope, status: int, duration: float) -> None:
-    method = scope["method"] if scope["method"] in METHODS else "OTHER"
-    route = route_table(scope["app"]).template(scope)
-    metrics.observe(method, route, status, duration)
+    method, route = observe_request(scope, status, duration)
     client = scope.get("client")
     logger.info(
         "request",
@@ -99,6 +94,14 @@ def _note(scope: Scope, status: int, duration: float) -> None:
         duration=round(duration, 6),
         client=client[0] if client else None,
     )
+
+
+def observe_request(scope: Scope, status: int, duration: float) -> tuple[str, str]:
+    """Count a request; return the labels of its method and its route."""
+    method = scope["method"] if scope["method"] in METHODS else "OTHER"
+    route = route_table(scope["app"]).template(scope)
+    metrics.observe(method, route, status, duration)
+    return method, route
 
 
 class SecurityHeadersMiddleware:
@@ -111,8 +114,8 @@ class SecurityHeadersMiddleware:
         defaults: Mapping[str, str],
     ) -> None:
         self.app = app
-        self.fixed = _encode(fixed)
-        self.defaults = _encode(defaults)
+        self.fixed = encode_headers(fixed)
+        self.defaults = encode_headers(defaults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -127,44 +130,6 @@ class SecurityHeadersMiddleware:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
-
-
-class OverloadMiddleware:
-    """Refuses at once what would only wait until its client has given up.
-
-    Those that are under way keep their pace, and balancers learn to go elsewhere. A
-    request is under way when its body is here: who sends slowly keeps nobody out.
-    Paths below `spared` are always answered: they tell how things stand.
-    """
-
-    def __init__(self, app: ASGIApp, limit: int, spared: Sequence[str]) -> None:
-        self.app = app
-        self.limit = limit
-        self.spared = tuple(spared)
-        self.in_progress = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or route_path(scope).startswith(self.spared):
-            return await self.app(scope, receive, send)
-        if self.in_progress >= self.limit:
-            error = UnavailableError("Too many requests are under way")
-            return await problem_response(error, _id(scope))(scope, receive, send)
-        has_body = any(name in BODY_HEADERS for name, _ in scope["headers"])
-        counted = 0 if has_body else 1
-        self.in_progress += counted
-
-        async def receive_and_count() -> Message:
-            nonlocal counted
-            message = await receive()
-            if not (counted or message.get("more_body")):
-                counted = 1
-                self.in_progress += 1
-            return message
-
-        try:
-            await self.app(scope, receive_and_count if has_body else receive, send)
-        finally:
-            self.in_progress -= counted
 
 
 class BodyLimitMiddleware:
@@ -285,6 +250,13 @@ class PathMiddleware:
             scope["endpoint"] = as_get.get("endpoint")
 
 
+def sane_id(scope: Scope) -> bytes:
+    """Return the client's id for its request if it is a sane one, else a new one."""
+    sent = _header(scope, b"x-request-id")
+    sane = sent is not None and REQUEST_ID.fullmatch(sent)
+    return sent if sane and sent else str(uuid.uuid4()).encode()
+
+
 def _id(scope: Scope) -> str:
     return str(scope["state"]["request_id"])
 
@@ -296,5 +268,5 @@ def _header(scope: Scope, wanted: bytes) -> bytes | None:
     return None
 
 
-def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

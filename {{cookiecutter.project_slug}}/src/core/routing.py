@@ -19,6 +19,9 @@ from starlette.types import Scope
 from src.core.errors import handle_http_exception
 
 UNMATCHED = "unmatched"  # one label for all paths that no route answers
+DEPTH = 3  # /api/v1/tasks
+
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -37,26 +40,34 @@ class RouteTable:
     def __init__(self, app: FastAPI) -> None:
         self.size = len(app.routes)
         self._mounts: list[re.Pattern[str]] = []
-        self._places: list[Place] = []
         self._by_endpoint: dict[Any, list[Place]] = {}
+        places: list[Place] = []
         for context in iter_route_contexts(app.routes):
             if isinstance(context.original_route, Mount):
                 self._mounts.append(context.path_regex)
             elif context.path and context.endpoint and context.methods:
                 pattern, template, _ = compile_path(context.path)
                 methods = frozenset(context.methods)
-                self._add(Place(context.endpoint, template, pattern, methods))
+                places.append(Place(context.endpoint, template, pattern, methods))
         self._slashed = [
-            place.pattern for place in self._places if place.template.endswith("/")
+            place.pattern for place in places if place.template.endswith("/")
         ]
-
-    def _add(self, place: Place) -> None:
-        self._places.append(place)
-        self._by_endpoint.setdefault(place.endpoint, []).append(place)
+        keys = {first_segments(place.template) for place in places}
+        self._index: dict[Key, list[Place]] = {k: [] for k in keys if is_fixed(k)}
+        self._elsewhere: list[Place] = []
+        for place in places:
+            self._by_endpoint.setdefault(place.endpoint, []).append(place)
+            near = self._index.get(first_segments(place.template))
+            if near is not None:
+                near.append(place)
+                continue
+            for found in (*self._index.values(), self._elsewhere):
+                found.append(place)
 
     def at(self, path: str) -> list[Place]:
         """Return the places that a path leads to, whatever the method."""
-        return [place for place in self._places if place.pattern.match(path)]
+        near = self._index.get(first_segments(path), self._elsewhere)
+        return [place for place in near if place.pattern.match(path)]
 
     def template(self, scope: Scope) -> str:
         """Return the full template of the route that answered.
@@ -94,6 +105,16 @@ def route_path(scope: Scope) -> str:
     """Return the path below the prefix under which a proxy shows the service."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
+
+
+def first_segments(path: str) -> Key:
+    """Return what most routes differ in: their paths' first segments."""
+    return tuple(path.split("/", DEPTH + 1)[1 : DEPTH + 1])
+
+
+def is_fixed(key: Key) -> bool:
+    """Whether the first segments of a template have no parameter."""
+    return not any("{" in segment for segment in key)
 
 
 def allow(places: list[Place]) -> str:

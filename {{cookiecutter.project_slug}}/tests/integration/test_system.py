@@ -235,7 +235,8 @@ async def test_a_forwarded_address_is_no_way_around_the_limit(
 async def test_beyond_its_limit_the_service_refuses_at_once(
     settings: Settings,
 ) -> None:
-    app = probe_app(settings, max_requests_in_progress=1)
+    origin = "https://app.test"
+    app = probe_app(settings, max_requests_in_progress=1, cors_origins=[origin])
     full, over = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -246,7 +247,7 @@ async def test_beyond_its_limit_the_service_refuses_at_once(
     async with client_of(app) as client:
         busy = asyncio.create_task(client.get("/probe/work"))
         await full.wait()
-        refused = await client.get("/nothing")
+        refused = await client.get("/nothing", headers={"Origin": origin})
         spared = await client.get("/health/health")
         over.set()
         assert (await busy).status_code == spared.status_code == 200
@@ -254,6 +255,8 @@ async def test_beyond_its_limit_the_service_refuses_at_once(
     assert refused.status_code == 503
     assert refused.json()["error"] == "service_unavailable"
     assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.headers["Access-Control-Allow-Origin"] == origin
+    assert refused.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_405_names_every_method(probe: httpx2.AsyncClient) -> None:

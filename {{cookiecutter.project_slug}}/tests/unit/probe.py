@@ -1,17 +1,20 @@
 """A small application with a route for everything that middleware must cope with."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
+from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount
+from starlette.types import Scope
 
 from src.core.errors import register_error_handlers
 from src.core.middleware import (
@@ -22,6 +25,8 @@ from src.core.middleware import (
     UnhandledErrorMiddleware,
 )
 from src.core.routing import handle_method_not_allowed
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 LAYERS = (
     Middleware(RequestIDMiddleware),
@@ -93,3 +98,15 @@ def application(*layers: Middleware) -> FastAPI:
 def client_of(*layers: Middleware) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(application(*layers), raise_app_exceptions=False)
     return httpx2.AsyncClient(transport=transport, base_url="http://test")
+
+
+def http(path: str, *headers: tuple[bytes, bytes]) -> Scope:
+    """The scope of a request, for a layer alone."""
+    state = {"request_id": "1"}
+    return {"type": "http", "path": path, "headers": headers, "state": state}
+
+
+def count_of(method: str, endpoint: str, status: int) -> float:
+    """Return how often Prometheus has seen such a request."""
+    labels = {"method": method, "endpoint": endpoint, "status": str(status)}
+    return REGISTRY.get_sample_value("http_requests_total", labels) or 0

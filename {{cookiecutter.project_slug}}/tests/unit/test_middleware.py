@@ -1,7 +1,6 @@
 """What surrounds a request, each layer around a small application."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,16 +16,14 @@ from structlog.testing import capture_logs
 from src.core.middleware import (
     BodyLimitMiddleware,
     MetricsMiddleware,
-    OverloadMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
     UnhandledErrorMiddleware,
 )
+from src.core.overload import OverloadMiddleware
 from src.core.security import CORSMiddleware
-from tests.unit.probe import LAYERS, application, client_of
-
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+from tests.unit.probe import LAYERS, UUID, application, client_of, count_of, http
 
 
 async def test_a_request_without_an_id_gets_one_everywhere() -> None:
@@ -52,11 +49,6 @@ async def test_any_other_id_is_replaced(request_id: str) -> None:
         headers = [(b"x-request-id", request_id.encode())]
         answer = await client.get("/", headers=headers)
     assert UUID.fullmatch(answer.headers["X-Request-ID"])
-
-
-def count_of(method: str, endpoint: str, status: int) -> float:
-    labels = {"method": method, "endpoint": endpoint, "status": str(status)}
-    return REGISTRY.get_sample_value("http_requests_total", labels) or 0
 
 
 @pytest.mark.parametrize(
@@ -170,69 +162,6 @@ async def test_a_strange_content_length_does_no_harm(length: str, status: int) -
     assert answer.status_code == status
 
 
-def http(path: str, *headers: tuple[bytes, bytes]) -> Scope:
-    state = {"request_id": "1"}
-    return {"type": "http", "path": path, "headers": headers, "state": state}
-
-
-async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
-    full, over = asyncio.Event(), asyncio.Event()
-    answers: list[Message] = []
-
-    async def app(scope: Scope, _: Receive, __: Send) -> None:
-        if scope["path"] == "/slow":
-            full.set()
-            await over.wait()
-
-    async def send(message: Message) -> None:
-        answers.append(message)
-
-    async def receive() -> Message:
-        raise AssertionError("nobody should listen")
-
-    layer = OverloadMiddleware(app, limit=1, spared=["/health/"])
-    slow = asyncio.create_task(layer(http("/slow"), receive, send))
-    await full.wait()
-    await layer(http("/health/ready"), receive, send)
-    assert answers == []
-    await layer(http("/other"), receive, send)
-    assert answers[0]["status"] == 503
-    assert (b"retry-after", b"1") in answers[0]["headers"]
-    over.set()
-    await slow
-    answers.clear()
-    await layer(http("/other"), receive, send)
-    assert answers == []
-
-
-async def test_who_sends_slowly_counts_once_the_body_is_here() -> None:
-    parts: asyncio.Queue[Message] = asyncio.Queue()
-    statuses: list[int] = []
-
-    async def app(_: Scope, receive: Receive, __: Send) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    async def send(message: Message) -> None:
-        statuses.append(message.get("status", 0))
-
-    async def nothing() -> Message:
-        return {"type": "http.disconnect"}
-
-    layer = OverloadMiddleware(app, limit=1, spared=["/health/"])
-    body = http("/slow", (b"content-length", b"2"))
-    slow = asyncio.create_task(layer(body, parts.get, send))
-    for more, refused in ((True, 0), (False, 1)):
-        parts.put_nowait({"type": "http.request", "body": b"x", "more_body": more})
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        await layer(http("/other"), nothing, send)
-        assert statuses.count(503) == refused
-    parts.put_nowait(await nothing())
-    await slow
-    assert layer.in_progress == 0
-
-
 async def test_a_bug_is_told_to_the_log_and_to_nobody_else() -> None:
     with capture_logs() as lines:
         async with client_of(*LAYERS) as client:
@@ -302,7 +231,7 @@ async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
         MetricsMiddleware,
         lambda app: SecurityHeadersMiddleware(app, {}, {}),
         lambda app: BodyLimitMiddleware(app, 1),
-        lambda app: OverloadMiddleware(app, 1, ["/health/"]),
+        lambda app: OverloadMiddleware(app, 1, [], application()),
         CORSMiddleware,
         UnhandledErrorMiddleware,
         PathMiddleware,

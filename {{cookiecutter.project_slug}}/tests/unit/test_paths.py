@@ -62,6 +62,20 @@ async def test_a_route_that_is_added_later_is_known() -> None:
     assert route_table(app).at("/later")
 
 
+def test_a_path_leads_to_its_routes_in_their_order() -> None:
+    app = application(*LAYERS)
+    app.add_api_route("/{any}/things/{name}", echo, methods=["GET"])
+    app.add_api_route("/v1/things/{name}", echo, methods=["PATCH"])
+
+    def templates(path: str) -> list[str]:
+        return [place.template for place in route_table(app).at(path)]
+
+    thing, any_thing = "/v1/things/{name}", "/{any}/things/{name}"
+    assert templates("/v1/things/x") == [thing, thing, any_thing, thing]
+    assert templates("/v2/things/x") == [any_thing]
+    assert templates("/v1/things/x/y") == templates("/v1/other") == []
+
+
 CORS = Middleware(
     CORSMiddleware,
     allow_origins=["https://app.test"],

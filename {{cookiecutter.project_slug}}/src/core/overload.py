@@ -1,0 +1,97 @@
+"""What happens to requests for which there is no room."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from src.core.errors import UnavailableError, problem_response
+from src.core.logging import get_logger
+from src.core.middleware import encode_headers, observe_request, sane_id
+from src.core.routing import route_path
+
+BODY_HEADERS = {b"content-length", b"transfer-encoding"}
+REFUSALS_TOLD_EVERY = 1.0  # seconds
+
+logger = get_logger()
+
+
+class OverloadMiddleware:
+    """Refuses at once what would only wait until its client has given up.
+
+    Those that are under way keep their pace, and balancers learn to go elsewhere. A
+    request is under way when its body is here: who sends slowly keeps nobody out.
+    Paths below `spared` are always answered: they tell how things stand.
+
+    It stands outside of all other layers: together they take longer than a refusal may,
+    where several times as many requests come as can be answered.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limit: int, spared: Sequence[str], refusal: ASGIApp
+    ) -> None:
+        self.app = app
+        self.limit = limit
+        self.spared = tuple(spared)
+        self.refusal = refusal
+        self.in_progress = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or route_path(scope).startswith(self.spared):
+            return await self.app(scope, receive, send)
+        if self.in_progress >= self.limit:
+            return await self.refusal(scope, receive, send)
+        has_body = any(name in BODY_HEADERS for name, _ in scope["headers"])
+        counted = 0 if has_body else 1
+        self.in_progress += counted
+
+        async def receive_and_count() -> Message:
+            nonlocal counted
+            message = await receive()
+            if not (counted or message.get("more_body")):
+                counted = 1
+                self.in_progress += 1
+            return message
+
+        try:
+            await self.app(scope, receive_and_count if has_body else receive, send)
+        finally:
+            self.in_progress -= counted
+
+
+class Refusal:
+    """What those get for whom there is no room: a 503 with an id, and these headers.
+
+    The log tells every second how many they were: a line for each would take as long as
+    the refusal.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        error = UnavailableError("Too many requests are under way")
+        answer = problem_response(error, "")
+        self.status = answer.status_code
+        # The id comes last, and needs no escaping.
+        self.body, self.end = bytes(answer.body[:-2]), bytes(answer.body[-2:])
+        own = [pair for pair in answer.raw_headers if pair[0] != b"content-length"]
+        self.headers = [*own, *encode_headers(headers)]
+        self.refused = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = sane_id(scope)
+        body = self.body + request_id + self.end
+        headers = [
+            *self.headers,
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id),
+        ]
+        start = {"status": self.status, "headers": headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": body})
+        observe_request(scope, self.status, 0)
+        if self.refused == 0:
+            asyncio.get_running_loop().call_later(REFUSALS_TOLD_EVERY, self._tell)
+        self.refused += 1
+
+    def _tell(self) -> None:
+        logger.warning("requests_refused", count=self.refused, reason="overload")
+        self.refused = 0
