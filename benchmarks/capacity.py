@@ -1,10 +1,11 @@
-"""What a service can take: workers, pages at depth, and twice what it can take."""
+"""What a service can take: workers, pages at depth, and more than it can take."""
 
 import argparse
 import json
 import statistics
 import time
 import urllib.request
+from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,9 +27,10 @@ from tools.project import Project
 
 ROWS = 1_000_000
 CONNECTIONS = 32
-REQUESTS = 30  # of each page; the middle one counts
+REQUESTS = 60  # of each page, in turn; the middle one counts
 BOUND = 40  # requests in progress: twice the pool
-CROWD = 512  # connections of that trial
+TIMES = (2, 5)  # the peak, in that trial
+CROWD = 1024  # connections of that trial
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
@@ -68,36 +70,52 @@ def workers(
 def overload(
     project: Project, server: Database, folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Offer twice the peak by a crowd of clients; tell what comes of it."""
+    """Offer more than the peak by a crowd of clients; tell what comes of it."""
     system = generated("bounded", "", MAX_REQUESTS_IN_PROGRESS=str(BOUND))
-    found = []
+    found: dict[str, list[dict[str, float]]] = {}
+    push = dict.fromkeys(
+        TIMES, 1.0
+    )  # clients wait for answers too, not only in between
     with running(system, project, server, log=folder / "overload.log") as service:
-        for number in range(options.rounds):
-            peak = _load(service, options.seconds, CONNECTIONS)
-            crowd = _load(service, options.seconds, CROWD, offered=2 * peak.rate)
-            good = (crowd.requests - crowd.refused) / crowd.seconds
-            if number:  # the first warms up
-                found.append(
-                    {
-                        "offered": crowd.rate / peak.rate,
-                        "goodput": good / peak.rate,
-                        "refused": crowd.refused / crowd.requests,
-                        "failed": crowd.failed / crowd.requests,
-                        "p50": crowd.p50,
-                        "p99": crowd.p99,
-                    }
-                )
-    told = {key: results.spread([one[key] for one in found]) for key in found[0]}
-    print("overload:", told, flush=True)
-    return {"bound": BOUND, "connections": CROWD, **told}
+        for number in range(options.rounds + 1):
+            for work in ("get", "mixed"):
+                peak = _load(service, work, options.seconds, CONNECTIONS).rate
+                for times in TIMES:
+                    offered = times * peak
+                    pushed = offered * push[times]
+                    crowd = _load(service, work, options.seconds, CROWD, pushed)
+                    push[times] *= offered / crowd.rate
+                    if number:  # the first warms up
+                        told = found.setdefault(f"{work}, {times} times the peak", [])
+                        told.append(_outcome(crowd, peak))
+    loads = {
+        name: {
+            figure: results.spread([one[figure] for one in told]) for figure in told[0]
+        }
+        for name, told in found.items()
+    }
+    print("overload:", loads, flush=True)
+    return {"bound": BOUND, "connections": CROWD, "loads": loads}
+
+
+def _outcome(crowd: load.Result, peak: float) -> dict[str, float]:
+    good = (crowd.requests - crowd.refused) / crowd.seconds
+    return {
+        "offered": crowd.rate / peak,
+        "goodput": good / peak,
+        "refused": crowd.refused / crowd.requests,
+        "failed": crowd.failed / crowd.requests,
+        "p50": crowd.p50,
+        "p99": crowd.p99,
+    }
 
 
 def _load(
-    service: Running, seconds: int, connections: int, offered: float = 0
+    service: Running, work: str, seconds: int, connections: int, offered: float = 0
 ) -> load.Result:
     pause = round(1000 * connections / offered) if offered else 0
     return load.run(
-        service.target, "get", seconds=seconds, connections=connections, pause=pause
+        service.target, work, seconds=seconds, connections=connections, pause=pause
     )
 
 
@@ -115,7 +133,7 @@ def depth(project: Project, server: Database, folder: Path) -> dict[str, Any]:
             "skip=999980, counted": f"{path}?limit=20&skip={last}",
             "after=… at the same place": f"{path}?limit=20&total=false&after={cursor}",
         }
-        found = {name: _seconds(service, page) * 1e3 for name, page in pages.items()}
+        found = _milliseconds(service, pages)
     told = {name: results.rounded(value) for name, value in found.items()}
     print("pages of a million rows, ms:", told, flush=True)
     return told
@@ -127,15 +145,17 @@ def _cursor(service: Running, path: str, skip: int) -> str:
         return str(json.load(answer)["next"])
 
 
-def _seconds(service: Running, path: str) -> float:
+def _milliseconds(service: Running, pages: Mapping[str, str]) -> dict[str, float]:
+    """Return what each page takes, where all are asked for in turn."""
     address = urlsplit(service.target.url)
-    times = []
+    times: dict[str, list[float]] = {name: [] for name in pages}
     with closing(HTTPConnection(str(address.hostname), address.port)) as connection:
         for _ in range(REQUESTS):
-            began = time.perf_counter()
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            body = answer.read()
-            times.append(time.perf_counter() - began)
-            assert answer.status == 200, body
-    return statistics.median(times)
+            for name, page in pages.items():
+                began = time.perf_counter()
+                connection.request("GET", page)
+                answer = connection.getresponse()
+                body = answer.read()
+                times[name].append((time.perf_counter() - began) * 1e3)
+                assert answer.status == 200, body
+    return {name: statistics.median(taken) for name, taken in times.items()}

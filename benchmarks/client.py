@@ -32,7 +32,7 @@ def requests() -> Callable[[], bytes]:
         made += 1
         text = f"{environ['BENCH_PREFIX']}{made}"
         body = environ["BENCH_BODY"].replace("{n}", text)
-        return _request("POST", environ["BENCH_CREATE"], body)
+        return _request(environ["BENCH_METHOD"], environ["BENCH_CREATE"], body)
 
     def mixed() -> bytes:
         return dice.choices((get, page, create), (80, 15, 5))[0]()

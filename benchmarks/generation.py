@@ -42,7 +42,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
         generators[name] = partial(bake, count)
     other = rival.install(folder)
     if other:
-        generators[rival.NAME] = partial(rival.generate, folder)
+        generators[rival.NAME] = partial(rival_project, folder)
     numbers = range(options.rounds + 1)
     warm = [one_round(generators, folder, n, cold=False) for n in numbers][1:]
     cold = [one_round(generators, folder, n, cold=True) for n in numbers[1:]]
@@ -85,6 +85,12 @@ def bake(count: int, folder: Path, environment: Mapping[str, str]) -> Figures:
     rest = seconds - sum(steps.values()) + side_by_side
     (folder / "ours").mkdir()
     return {"seconds": seconds, **steps, "rest": rest, **ours(folder / "ours", count)}
+
+
+def rival_project(
+    installed: Path, folder: Path, environment: Mapping[str, str]
+) -> Figures:
+    return rival.generate(installed, folder, environment, rival.METRICS)
 
 
 def ours(root: Path, count: int) -> dict[str, float]:

@@ -24,6 +24,7 @@ class Target:
     create: str
     ids: Path
     body: str = '{"title": "Task {n}", "description": "Made under load"}'
+    method: str = "POST"  # of a create
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def run(
         "BENCH_GET": target.get,
         "BENCH_LIST": target.list,
         "BENCH_CREATE": target.create,
+        "BENCH_METHOD": target.method,
         "BENCH_BODY": target.body,
         "BENCH_IDS": str(target.ids),
         "BENCH_SEED": str(seed),

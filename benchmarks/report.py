@@ -23,6 +23,9 @@ PLOTS = {
     "cpu": "CPU a request, to FastAPI over asyncpg (L1); less is better",
 }
 STEPS = ("settings", "environment", "migration", "openapi", "format", "git", "rest")
+CROWD = ("offered", "goodput", "refused", "failed", "p50", "p99")
+UNITS = {"offered": ", to the peak", "goodput": ", to the peak", "refused": ", of all"}
+UNITS |= {"failed": ", of all", "p50": ", ms", "p99": ", ms"}
 OURS = ("check", "render", "write", "merge", "all")
 
 
@@ -54,12 +57,13 @@ def sections() -> dict[str, str]:
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
     works = found["works"]
+    memory = {n: row["memory"] for rows in works.values() for n, row in rows.items()}
     made = {f"table {work}": work_table(rows) for work, rows in works.items()}
     made["systems"] = table(["", "what it is"], list(found["systems"].items()))
     made["start"] = table(
         ["", "seconds to the first answer", "memory under load, to L1"],
         [
-            (name, f"{seconds:.2f}", spread(works["get"][name]["memory"]))
+            (name, f"{seconds:.2f}", spread(memory[name]))
             for name, seconds in found["start"].items()
         ],
     )
@@ -82,16 +86,15 @@ def capacity() -> dict[str, str]:
     found = results.read("capacity")
     if found is None:
         return {}
-    workers, crowd = found["workers"], found["overload"]
-    figures = ("offered", "goodput", "refused", "failed", "p50", "p99")
+    workers, crowd = found["workers"], found["overload"]["loads"]
     return {
         "workers": table(
             ["2 workers, to 1", "ratio"],
             [(name, spread(values)) for name, values in workers.items()],
         ),
         "overload": table(
-            ["twice the peak is offered", "to the peak; p50 and p99 in ms"],
-            [(name, spread(crowd[name])) for name in figures],
+            ["", *(f"{figure}{UNITS.get(figure, '')}" for figure in CROWD)],
+            [(name, *(spread(of[f]) for f in CROWD)) for name, of in crowd.items()],
         ),
         "depth": table(
             ["page of a million rows", "ms"],

@@ -5,21 +5,45 @@ not find by itself. cookiecutter-django is on GitHub alone, so it is not compare
 """
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from benchmarks import systems
+from benchmarks.systems import EXECUTE, Database, Running, System
 from benchmarks.things import clock
+from tools.project import HOST, Project
 
 NAME = "fastapi_template"
 # What our services have, as far as it offers it.
 FEATURES = ("--api-type=rest", "--db=postgresql", "--orm=sqlalchemy", "--migrations")
-EXTRAS = ("--ci=github", "--redis", "--swagger", "--prometheus", "--dummy", "--routers")
+EXTRAS = ("--ci=github", "--redis", "--swagger", "--dummy", "--routers")
+# With it, and today's dependencies, its service answers every request with a 500.
+METRICS = "--prometheus"
 # It commits, and has nobody to ask who does.
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "nobody"), ("EMAIL", "nobody@localhost"))
 }
+
+# Its example: no get by id, rows of a number and a name, and no answer to a create.
+SERVICE = System(
+    NAME,
+    "the service of s3rius' generator without metrics, on a newer Python",
+    ["rival"],
+    "/api/dummy/",
+    {"RIVAL_RELOAD": "False", "RIVAL_HOST": HOST},
+    port_setting="RIVAL_PORT",
+    works=("list", "create"),
+    create={"body": '{"name": "Task {n}"}', "method": "PUT"},
+)
+FILL = (
+    "INSERT INTO dummy_model (name) "
+    "SELECT 'Task ' || n FROM generate_series(1, {rows}) AS n"
+)
 
 
 def install(folder: Path) -> str | None:
@@ -38,11 +62,11 @@ def install(folder: Path) -> str | None:
 
 
 def generate(
-    installed: Path, folder: Path, environment: Mapping[str, str]
+    installed: Path, folder: Path, environment: Mapping[str, str], *more: str
 ) -> dict[str, float]:
     """Make a project, with environment and first commit, and no questions."""
     folder.mkdir(exist_ok=True)
-    options = ["--quiet", "--name=rival", *FEATURES, *EXTRAS]
+    options = ["--quiet", "--name=rival", *FEATURES, *EXTRAS, *more]
     program = _home(installed) / "bin" / NAME
     seconds, said = clock([program, *options], {**IDENTITY, **environment}, folder)
     # Whatever fails, it ends with 0, and without the commit.
@@ -50,6 +74,34 @@ def generate(
     if subprocess.run(last, capture_output=True).returncode:
         raise RuntimeError(said)
     return {"seconds": seconds}
+
+
+@contextmanager
+def running(
+    folder: Path, project: Project, server: Database, rows: int
+) -> Iterator[list[Running]]:
+    """Start its service over a database of its own; none where it does not install."""
+    if install(folder) is None:
+        yield []
+        return
+    its = Project(folder / "trial" / "rival")
+    address = urlsplit(server.url)
+    environment = {
+        "RIVAL_DB_HOST": str(address.hostname),
+        "RIVAL_DB_PORT": str(address.port),
+        "RIVAL_DB_USER": str(address.username),
+        "RIVAL_DB_BASE": "rival",
+    }
+    ours = server.url.replace("+asyncpg", "")
+    theirs = ours.removesuffix(address.path) + "/rival"
+    execute = [project.python, "-c", EXECUTE]
+    project.run(*execute, ours, "CREATE DATABASE rival")
+    its.run(its.python, "-m", "alembic", "upgrade", "head", environment=environment)
+    filling = [FILL.format(rows=rows), "VACUUM ANALYZE dummy_model"]
+    project.run(*execute, theirs, *filling)
+    system = replace(SERVICE, environment={**SERVICE.environment, **environment})
+    with systems.running(system, its, server, log=folder / "rival.log") as service:
+        yield [service]
 
 
 def _home(folder: Path) -> Path:

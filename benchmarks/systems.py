@@ -23,6 +23,7 @@ from tools.project import (
 )
 
 PATIENCE = 60.0
+WORKS = ("get", "list", "create", "mixed")
 # The limiter counts every request, but lets the one client of a benchmark go on.
 RAISED = {"RATE_LIMIT": "1000000000/minute"}
 # docs/performance.md: the settings for a service under load.
@@ -53,7 +54,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @dataclass(frozen=True)
 class System:
-    """A service: what it is, how it starts, and where its resource is."""
+    """A service: what it is, how it starts, where its resource is, what it can do."""
 
     name: str
     about: str
@@ -61,6 +62,9 @@ class System:
     path: str
     environment: Mapping[str, str] = field(default_factory=dict)
     list_query: str = "?limit=20"
+    port_setting: str = "PORT"
+    works: Sequence[str] = WORKS
+    create: Mapping[str, str] = field(default_factory=dict)  # how, if not as usual
 
 
 def reference(name: str, module: str, about: str) -> System:
@@ -156,7 +160,7 @@ def running(
         "DATABASE_URL": server.url,
         "PYTHONPATH": str(ROOT) if system.path == "/tasks" else "",
         "HOST": HOST,
-        "PORT": str(port),
+        system.port_setting: str(port),
         **system.environment,
     }
     arguments = ["--port", str(port)] if system.path == "/tasks" else []
@@ -171,7 +175,8 @@ def running(
         )
     url = f"http://{HOST}:{port}"
     list_path = system.path + system.list_query
-    target = Target(url, f"{system.path}/{{id}}", list_path, system.path, server.ids)
+    one = f"{system.path}/{{id}}"
+    target = Target(url, one, list_path, system.path, server.ids, **system.create)
     try:
         seconds = _await_answer(process, url + list_path, log)
         yield Running(system, server, process, target, seconds)

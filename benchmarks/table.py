@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compare, results
+from benchmarks import compare, results, rival
 from benchmarks.compare import Round
 from benchmarks.systems import (
     AS_SHIPPED,
     OURS,
     REFERENCES,
+    WORKS,
     all_running,
     database,
     tasks,
@@ -18,7 +19,6 @@ from tools.project import Project
 
 ROWS = 10_000
 CONNECTIONS = 32
-WORKS = ("get", "list", "create", "mixed")
 # What is compared as a ratio to the baseline, by its title.
 FIGURES = {
     "rate": "requests/s",
@@ -36,14 +36,17 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
     works: dict[str, Any] = {}
     with (
         database(project, folder, tasks(ROWS)) as server,
-        all_running(systems, project, server, folder) as services,
+        all_running(systems, project, server, folder) as known,
+        rival.running(folder, project, server, ROWS) as others,
     ):
+        services = [*known, *others]
         for work in WORKS:
             take_one = compare.taking(
                 work, seconds=options.seconds, connections=CONNECTIONS
             )
-            made = compare.rounds(services, take_one, options.rounds)
-            works[work] = {name: row(made, name) for name in made[0]}
+            able = [one for one in services if work in one.system.works]
+            made = compare.rounds(able, take_one, options.rounds)
+            works[work] = {one.system.name: row(made, one.system.name) for one in able}
             show(work, works[work])
         starts = {s.system.name: results.rounded(s.started_in) for s in services}
     about = {
@@ -51,7 +54,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
         "connections": CONNECTIONS,
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "systems": {system.name: system.about for system in systems},
+        "systems": {one.system.name: one.system.about for one in services},
     }
     results.write("table", project.python, {**about, "start": starts, "works": works})
 

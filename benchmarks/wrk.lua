@@ -6,6 +6,7 @@ end
 local work, prefix = os.getenv("BENCH_WORK"), os.getenv("BENCH_PREFIX")
 local get, list = os.getenv("BENCH_GET"), os.getenv("BENCH_LIST")
 local create, body = os.getenv("BENCH_CREATE"), os.getenv("BENCH_BODY")
+local method = os.getenv("BENCH_METHOD")
 local json = { ["Content-Type"] = "application/json" }
 local made = 0
 math.randomseed(tonumber(os.getenv("BENCH_SEED")))
@@ -19,7 +20,7 @@ local works = {
   end,
   create = function()
     made = made + 1
-    return wrk.format("POST", create, json, (body:gsub("{n}", prefix .. made)))
+    return wrk.format(method, create, json, (body:gsub("{n}", prefix .. made)))
   end,
 }
 

@@ -1,14 +1,16 @@
 """What happens to requests for which there is no room."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.core import metrics
 from src.core.errors import UnavailableError, problem_response
 from src.core.logging import get_logger
-from src.core.middleware import encode_headers, observe_request, sane_id
-from src.core.routing import route_path
+from src.core.middleware import encode_headers, method_label, sane_id
+from src.core.routing import UNMATCHED, route_path
 
 BODY_HEADERS = {b"content-length", b"transfer-encoding"}
 REFUSALS_TOLD_EVERY = 1.0  # seconds
@@ -62,8 +64,8 @@ class OverloadMiddleware:
 class Refusal:
     """What those get for whom there is no room: a 503 with an id, and these headers.
 
-    The log tells every second how many they were: a line for each would take as long as
-    the refusal.
+    Log and metrics are told every second how many they were: to tell each, and to look
+    for its route, would take as long as the refusal.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
@@ -74,7 +76,7 @@ class Refusal:
         self.body, self.end = bytes(answer.body[:-2]), bytes(answer.body[-2:])
         own = [pair for pair in answer.raw_headers if pair[0] != b"content-length"]
         self.headers = [*own, *encode_headers(headers)]
-        self.refused = 0
+        self.refused: Counter[str] = Counter()  # by method
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = sane_id(scope)
@@ -87,11 +89,13 @@ class Refusal:
         start = {"status": self.status, "headers": headers}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
-        observe_request(scope, self.status, 0)
-        if self.refused == 0:
+        if not self.refused:
             asyncio.get_running_loop().call_later(REFUSALS_TOLD_EVERY, self._tell)
-        self.refused += 1
+        self.refused[method_label(scope)] += 1
 
     def _tell(self) -> None:
-        logger.warning("requests_refused", count=self.refused, reason="overload")
-        self.refused = 0
+        for method, count in self.refused.items():
+            labels = (method, UNMATCHED, self.status)
+            metrics.http_requests_total.labels(*labels).inc(count)
+        logger.warning("requests_refused", count=self.refused.total())
+        self.refused.clear()
