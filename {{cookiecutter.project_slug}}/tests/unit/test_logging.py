@@ -193,6 +193,7 @@ SCALARS = st.none() | st.integers() | st.floats() | st.binary() | ANY_TEXT
 VALUES = SCALARS | st.lists(SCALARS) | st.dictionaries(st.integers(), SCALARS)
 
 
+@pytest.mark.usefixtures("untraced")
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(ANY_TEXT, VALUES, max_size=3))
 def test_whatever_is_logged_is_one_json_object_on_one_line(

@@ -131,6 +131,7 @@ def test_known_attacks_leave_no_markup(payload: str, tags: frozenset[str]) -> No
     assert sanitize_html(cleaned, tags=tags) == cleaned
 
 
+@pytest.mark.usefixtures("untraced")
 @searched
 @given(MARKUP)
 @example("<p><button><p>x</p></button></p>")
@@ -141,6 +142,7 @@ def test_no_markup_survives_in_a_string(text: str) -> None:
     assert sanitize_html(cleaned) == cleaned
 
 
+@pytest.mark.usefixtures("untraced")
 @searched
 @given(MARKUP)
 def test_only_bare_paragraphs_breaks_and_strong_survive_in_a_text(text: str) -> None:
@@ -149,6 +151,7 @@ def test_only_bare_paragraphs_breaks_and_strong_survive_in_a_text(text: str) -> 
     assert sanitize_html(cleaned, tags=RICH_TEXT_TAGS) == cleaned
 
 
+@pytest.mark.usefixtures("untraced")
 @searched
 @given(st.text() | MARKUP)
 def test_escaped_text_is_never_escaped_again(text: str) -> None:
@@ -156,6 +159,7 @@ def test_escaped_text_is_never_escaped_again(text: str) -> None:
     assert sanitize_html(escaped) == escaped
 
 
+@pytest.mark.usefixtures("untraced")
 @searched
 @given(st.lists(st.text(alphabet="<>&=\"' \n\r09é\N{GRINNING FACE}")).map("".join))
 def test_comparisons_are_text(text: str) -> None:
@@ -197,6 +201,7 @@ def test_nesting_that_never_settles_loses_its_tags(
     assert sanitize_html(text, tags=RICH_TEXT_TAGS) == "x"
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("tags", [frozenset(), RICH_TEXT_TAGS])
 @pytest.mark.parametrize("tag", ["<div>", "<b></p>", "<p><strong>"])
 def test_more_tags_than_anybody_writes_are_text(tag: str, tags: frozenset[str]) -> None:

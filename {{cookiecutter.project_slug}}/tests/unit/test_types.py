@@ -162,6 +162,7 @@ def test_decimals_that_could_not_be_kept_are_refused(sent: str, kind: str) -> No
     assert [error["type"] for error in caught.value.errors()] == [kind]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_large_document_is_judged_in_little_memory() -> None:
     document = [[0] * 100_000, {"items": [True] * 100_000}]
     tracemalloc.start()
