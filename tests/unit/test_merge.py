@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import scaffold
 from scaffold import merge, threeway, upgrade, worktree
-from scaffold.__main__ import main, make_plan
+from scaffold.__main__ import is_current, main, make_plan
 from scaffold.moves import Move
 from scaffold.spec import load
 from scaffold.tools import Unfinished
@@ -818,6 +818,41 @@ def test_a_name_that_another_entity_had_is_no_place_to_move_to(project: Path) ->
             in (project / "src" / "services" / f"{name}.py").read_text()
         )
     assert run(project, "plan") == 0
+
+
+# One page alone, as the migration needs it
+
+MODELS = "src/models/entities.py"
+
+
+def current(project: Path) -> bool:
+    return is_current(project, load(project / "entities.json"), MODELS)
+
+
+def test_a_page_is_current_whatever_a_person_added(project: Path) -> None:
+    assert current(project)
+    page = project / MODELS
+    page.write_text(page.read_text() + "\n\nMINE = 1\n")
+    (project / "src" / "services" / "task.py").write_text("MINE = 1\n")
+    assert current(project)
+    page.unlink()  # the models may stand in a package instead
+    assert current(project)
+
+
+@pytest.mark.parametrize("path", ["entities.json", f".devmatrix/base/{MODELS}"])
+def test_a_page_is_outdated_where_a_run_would_change_it(
+    project: Path, path: str
+) -> None:
+    page = project / path
+    page.write_text(page.read_text().replace("title", "heading"))
+    assert not current(project)
+
+
+def test_no_page_is_current_while_a_conflict_is_open(project: Path) -> None:
+    page = project / "src" / "services" / "task.py"
+    page.write_text(f"<<<<<<< yours\n=======\n>>>>>>> {LABEL}\n")
+    with pytest.raises(Unfinished, match="still open"):
+        current(project)
 
 
 # Laws 2 and 3, on random specs and random edits

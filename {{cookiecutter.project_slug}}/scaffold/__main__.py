@@ -66,6 +66,14 @@ def make_plan(root: Path, spec: Spec) -> merge.Plan:
     return replace(plan, records=records)
 
 
+def is_current(root: Path, spec: Spec, page: str) -> bool:
+    """Whether a page of all entities is as a spec has it; the rest is not rendered."""
+    files = generate_modular_app(spec, only=page).files
+    plan = merge.make_plan(root, files)
+    records = {GENERATED: (root / "entities.json").read_bytes()}
+    return replace(plan, records=records).leaves(page)
+
+
 def _moves(root: Path, spec: Spec) -> Mapping[str, Move]:
     try:
         return find_moves(load(root / GENERATED), spec)

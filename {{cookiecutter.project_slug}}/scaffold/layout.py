@@ -4,6 +4,7 @@ Templates write each statement on one line; `wrap` breaks those that are too lon
 just where black and ruff would break them, so that a formatter changes nothing.
 """
 
+import functools
 import re
 import textwrap
 import unicodedata
@@ -17,6 +18,8 @@ _ASSIGNED = re.compile(r"( *(?:return|[\w.]+(?:: [^=]+)? =)) (.+)")
 _OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ([|+] .+)""")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
+# A string literal, or what is left of one; or what parts a statement.
+_CODE = re.compile(r"""(["'])(?:(?!\1)[^\\]|\\.)*\1?|[,()[\]{}]""")
 _QUOTES = re.compile('"{3,}')
 
 
@@ -80,9 +83,10 @@ def width(text: str) -> int:
     """Columns on a screen, as formatters count them: 漢 takes two."""
     if text.isascii():
         return len(text)
-    return sum(_columns(character) for character in text)
+    return sum(map(_columns, text))
 
 
+@functools.cache
 def _columns(character: str) -> int:
     if unicodedata.combining(character):
         return 0
@@ -220,21 +224,10 @@ def split(content: str) -> list[str]:
 
 
 def _code(line: str) -> Iterator[tuple[int, str]]:
-    """Yield the characters that stand outside of string literals."""
-    quote = ""
-    escaped = False
-    for position, character in enumerate(line):
-        if quote:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == quote:
-                quote = ""
-        elif character in "\"'":
-            quote = character
-        else:
-            yield position, character
+    """Yield the commas and brackets that stand outside of string literals."""
+    for found in _CODE.finditer(line):
+        if found[0][0] not in "\"'":
+            yield found.start(), found[0]
 
 
 _STRING = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
@@ -261,15 +254,17 @@ def _pieces(string: str, first: int, rest: int, suffix: str) -> list[str]:
     quote = string[0]
     pieces: list[list[str]] = []
     current: list[str] = []
-    room = first - 2
+    room, used = first - 2, 0
     for atom in [*_ATOM.findall(string[1:-1]), ""]:
         needed = width(atom) if atom else width(suffix)
-        if sum(map(width, current)) + needed > room:
+        if used + needed > room:
             spaces = [n for n, character in enumerate(current) if character == " "]
             cut = spaces[-1] + 1 if spaces else len(current)
             pieces.append(current[:cut])
             current, room = current[cut:], rest - 2
+            used = sum(map(width, current))
         current.append(atom)
+        used += width(atom)
     pieces.append(current)
     return [_quoted(piece, quote) for piece in pieces if any(piece)]
 

@@ -82,6 +82,13 @@ class Plan:
             )
         )
 
+    def leaves(self, path: str) -> bool:
+        """Whether it would change nothing of this path, nor any record."""
+        written = {change.path for change in self.written}
+        known = read(self.root / self.base / path)
+        same = path not in written and known == self.new_base[path]
+        return same and not self.outdated_records
+
     @property
     def outdated_records(self) -> list[Path]:
         return [

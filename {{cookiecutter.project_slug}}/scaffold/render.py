@@ -24,11 +24,14 @@ class GeneratedApp:
     files: Mapping[str, str]
 
 
-def generate_modular_app(spec: Spec, templates: Path = TEMPLATES) -> GeneratedApp:
+def generate_modular_app(
+    spec: Spec, templates: Path = TEMPLATES, *, only: str | None = None
+) -> GeneratedApp:
     """Render every template: once, or once an entity where its path says ENTITY.
 
     A template's path is its target's path. ENTITY stands for the entity's module
-    (`order_item`), ENTITIES for that of its routes (`order_items`).
+    (`order_item`), ENTITIES for that of its routes (`order_items`). `only` names a
+    template that is to be rendered alone.
     """
     environment = Environment(
         loader=FileSystemLoader(templates, encoding="utf-8"),
@@ -41,7 +44,7 @@ def generate_modular_app(spec: Spec, templates: Path = TEMPLATES) -> GeneratedAp
     environment.filters["literal"] = literal
     entities = [EntityView(entity, spec) for entity in spec.entities]
     files = {}
-    for name in sorted(_templates(templates)):
+    for name in sorted(_templates(templates)) if only is None else [only]:
         template = environment.get_template(f"{name}.jinja")
         for path, context in _targets(name, entities):
             text = template.render(context, entities=entities, by_module=_by_module)

@@ -78,7 +78,7 @@ def _embedded() -> Iterator[str]:
     from scripts.binaries import PostgresError
     from scripts.postgres import EmbeddedPostgres
 
-    server = EmbeddedPostgres()
+    server = EmbeddedPostgres(database="postgres")  # which every server has
     try:
         server.start()
     except PostgresError as error:

@@ -83,7 +83,8 @@ class Writer:
         if len(heads) > 1:
             raise Unfinished(HEADS.format(" and ".join(sorted(heads))))
         command.upgrade(self.config, "head")  # env.py also imports the models
-        trial = self.databases.create(self.url) if write else ""
+        # Comparing renames what is there; the first migration finds nothing.
+        trial = self.databases.create(self.url) if write and heads else self.url
         outcome, context = self._compare(self.url)
         if write and not outcome.problems and not outcome.draft.refusals:
             self._write(context, outcome, trial)
