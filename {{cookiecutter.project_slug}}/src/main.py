@@ -133,14 +133,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def settle_garbage() -> None:
-    """Leave what is there for good out of garbage collections, and have fewer of them.
+    """Leave what is there for good out of garbage collections.
 
     What a service holds at its start is most of what it ever holds, and looking through
-    it again and again takes time from requests.
+    it again and again takes time from requests. Once more for this is not worth it
+    either: of what is old by now, nothing is garbage.
     """
-    gc.collect()
+    gc.collect(1)
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 def _register_entities() -> None:
