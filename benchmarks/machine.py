@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,9 @@ def processes(root: int) -> list[int]:
     while pending:
         pid = pending.pop()
         found.append(pid)
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
+        with suppress(OSError):  # it may have ended meanwhile
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
                 pending += map(int, task.read_text().split())
-            except OSError:  # it has ended meanwhile
-                continue
     return found
 
 
