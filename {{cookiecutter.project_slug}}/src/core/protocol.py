@@ -19,6 +19,7 @@ from src.core.routing import UNMATCHED
 from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS
 
 MAX_HEAD = 65_536  # bytes of a request line with its headers, as they arrive
+LINGER = 2.0  # seconds in which who was refused may finish sending
 
 logger = get_logger()
 
@@ -29,6 +30,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _in_body = False
     _arriving = False  # whether a part of a request is here, and not yet all of it
+    _is_over = False  # whether it was refused, and nothing more is read of it
     _unread = 0  # bytes since something whole was read: a head, a part of a body
     _deadline: asyncio.TimerHandle | None = None  # for the client to send
     _stalled: asyncio.TimerHandle | None = None  # until it reads
@@ -49,6 +51,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as long as heads and trailers keep to their bound."""
+        if self._is_over:
+            return
         self._unread += len(data)
         super().data_received(data)
         if self._unread > MAX_HEAD:
@@ -149,7 +153,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer instead of the application, and end the connection."""
+        """Answer instead of the application, once, and end the connection."""
+        if self._is_over:
+            return
         cycle = self.cycle  # of this request, once its head is here; else of the last
         if not self._in_body and cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False  # that answer is still owed, and the last
@@ -164,9 +170,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             request_id=request_id,
         )
         metrics.http_requests_total.labels("OTHER", UNMATCHED, status).inc()
-        if not (self._in_body and (cycle.response_started or self.pipeline)):
-            self.transport.write(_answer(status, code, message, request_id))
-        self.transport.close()
+        if self._in_body and (cycle.response_started or self.pipeline):
+            self.transport.close()
+            return
+        self.transport.write(_answer(status, code, message, request_id))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Say no more, and let what the client still sends come to nothing.
+
+        To close at once would reset the connection, and who is still sending could
+        lose the answer before reading it (RFC 9112, 9.6).
+        """
+        self._is_over = True
+        self._stop_waiting()
+        if self._in_body:  # the application still waits for the rest of it
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if not self.transport.can_write_eof():  # TLS
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(LINGER, self.transport.abort)
 
 
 def _patience() -> float:

@@ -117,6 +117,38 @@ async def test_it_is_refused_in_the_one_format(
     assert (line["status"], line["request_id"]) == (status, problem["request_id"])
 
 
+@pytest.mark.parametrize("begun", [POST, CHUNKED + b"0\r\n"])
+async def test_who_still_sends_reads_the_refusal(
+    connect: Connect, begun: bytes
+) -> None:
+    async with connect() as (reader, writer):
+        writer.write(begun + b"X-Long: ")
+        for _ in range(50):
+            writer.write(MAX_HEAD * b"x")
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        async with asyncio.timeout(30):
+            answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_who_never_ends_is_cut_off(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER", PATIENCE)
+
+    async def keep_sending(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"NO HTTP\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(PATIENCE / 10)
+
+    async with connect() as (_, writer):
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(keep_sending(writer), 30)
+
+
 async def test_trailers_have_the_bound_of_a_head(connect: Connect) -> None:
     begun = CHUNKED + b"0\r\nX-Trailer: "
     answer = await answers(connect, begun, (MAX_HEAD + 1) * b"x")
