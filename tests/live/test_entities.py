@@ -172,8 +172,8 @@ def edited(team: Project) -> Project:
     edit(
         team,
         "src/services/review.py",
-        "        return await self._create(data)\n",
-        f"{RULE}        return await self._create(data)\n",
+        "        return self._create(data)\n",
+        f"{RULE}        return self._create(data)\n",
     )
     edit(team, "src/services/review.py", "\n\nclass ", f"{ERROR}\n\nclass ")
     edit(
@@ -344,7 +344,7 @@ def test_the_template_grows_too(edited: Project, template: Path, before: Rows) -
     )
     text = service.read_text()
     service.write_text(
-        text.replace("and return it as stored.", "and return what is stored.")
+        text.replace("and return it as stored", "and return what is stored")
     )
     config = tree / "src/core/config.py"
     config.write_text(

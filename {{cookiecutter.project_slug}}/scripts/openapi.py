@@ -2,10 +2,10 @@
 
 import argparse
 import gc
-import json
 import sys
 from collections.abc import Sequence
 
+import orjson
 from dotenv import dotenv_values
 
 from src.api.openapi import DOCUMENT, build_openapi
@@ -21,7 +21,8 @@ def render() -> str:
     app.title = names.get("APP_NAME") or app.title
     app.version = names.get("VERSION") or app.version
     app.description = names.get("DESCRIPTION") or ""
-    return json.dumps(build_openapi(app), indent=2, ensure_ascii=False) + "\n"
+    written = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(build_openapi(app), option=written).decode()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ class InMemoryRepository(Repository[EntityT]):
         self.entity = entity
         self.rows: dict[uuid.UUID, EntityT] = {}
 
-    async def create(self, data: Schema) -> EntityT:
+    async def create(self, data: Schema, *, autocommit: bool = False) -> EntityT:
         values = data.model_dump()
         self._judge(values)
         now = dt.datetime.now(dt.UTC)

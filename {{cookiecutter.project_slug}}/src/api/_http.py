@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
 import fastapi
@@ -14,11 +14,13 @@ from starlette.responses import Response
 
 from src.core.errors import PROBLEM_JSON, UnsupportedMediaTypeError
 from src.core.rate_limit import enforce_before_body, enforce_rate_limit
+from src.models._base import Resource
 from src.models._types import BIGINT_MAX
 from src.repositories._paging import CURSOR_PATTERN, Cursor
-from src.services._base import Paging
+from src.services._base import Creation, Paging
 
 SchemaT = TypeVar("SchemaT", bound=pydantic.BaseModel)
+ResourceT = TypeVar("ResourceT", bound=Resource)
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -163,6 +165,18 @@ DESCRIPTIONS = {
     500: "An error on our side",
     503: "Unavailable for the moment",
 }
+
+
+async def autocommitted(creating: Awaitable[ResourceT]) -> ResourceT:
+    """Create a row as the last thing that a request does.
+
+    A service that says no more than `return self._create(data)` has it committed by
+    the INSERT itself. One that awaits it, to go on with something else, has all of it
+    in one transaction, as ever.
+    """
+    if isinstance(creating, Creation):
+        creating.autocommit = True
+    return await creating
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

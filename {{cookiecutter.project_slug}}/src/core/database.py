@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from src.core import metrics
 from src.core.config import Settings
-from src.core.pool import ping_idle_connections
+from src.core.pool import Pool, ping_idle_connections
 
 logger = structlog.get_logger(__name__)
 
@@ -83,6 +83,9 @@ async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
     expire_on_commit=False
 )
 
+# Noted in a session's `info` once a statement of it has committed itself.
+AUTOCOMMITTED = "autocommitted"
+
 Verb = Literal["created", "updated", "deleted"]
 
 
@@ -142,6 +145,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
     statement_timeout = int(settings.command_timeout * 900)
     engine = create_async_engine(
         settings.database_url,
+        poolclass=Pool,
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout,
@@ -174,12 +178,19 @@ async def transaction(
     """One unit of work: committed when the block ends, rolled back on any error.
 
     The transaction begins with the first statement that needs one (see
-    src/core/query.py), so that a request that reads one row sends one statement.
+    src/core/query.py), so that a request that reads one row sends one statement. What
+    would be written after a statement that committed itself is refused: it would be
+    another transaction, and could fail on its own.
     """
     session = session_maker()
     try:
         yield session
         if session.in_transaction():
+            if AUTOCOMMITTED in session.info:
+                raise RuntimeError(
+                    "something was written after a row that had been committed: await "
+                    "the creation itself, without http.autocommitted"
+                )
             await session.commit()
     finally:
         if session.in_transaction():  # something failed: closing rolls back

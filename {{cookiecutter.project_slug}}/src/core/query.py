@@ -5,8 +5,7 @@ SQLAlchemy writes the SQL and knows the types; what it does anew for each execut
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,6 +14,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_, greenlet_spawn
+
+from src.core.database import AUTOCOMMITTED
 
 DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -57,12 +58,17 @@ class Query:
         self._is_sqlalchemys = bool(compiled.prefetch)
 
     async def fetch(
-        self, session: AsyncSession, values: Mapping[str, Any]
+        self,
+        session: AsyncSession,
+        values: Mapping[str, Any],
+        *,
+        autocommit: bool = False,
     ) -> Sequence[Row]:
         """Return the rows that it returns for these parameters.
 
         It is part of the session's transaction, and sees what that has written. A
-        SELECT before there is one stands for itself: no BEGIN and no COMMIT.
+        SELECT before there is one stands for itself: no BEGIN and no COMMIT. So does
+        what writes, with `autocommit`: no more can be written then (see `transaction`).
         """
         if self._is_sqlalchemys:
             rows: Sequence[Any]
@@ -71,9 +77,13 @@ class Query:
         given = {**self._fixed, **values}
         arguments = _converted(self._writers, [given[n] for n in self._parameters])
         statements.info("%s\n%r", self.sql, arguments)
-        within = self._begins or session.in_transaction()
-        async with (_within if within else _alone)(session.sync_session) as driver:
-            records: Sequence[Any] = await driver.fetch(self.sql, *arguments)
+        within = session.in_transaction() or (
+            self._begins and not (autocommit and _may_autocommit(session.sync_session))
+        )
+        fetch = _within if within else _alone
+        records = await fetch(session.sync_session, self.sql, arguments)
+        if self._begins and not within:
+            session.info[AUTOCOMMITTED] = True
         if self._is_plain:
             return records
         return [_converted(self._readers, record) for record in records]
@@ -94,35 +104,43 @@ def _implementation(column: sa.ColumnElement[Any]) -> sa.types.TypeEngine[Any]:
     return column.type.dialect_impl(DIALECT)
 
 
-@asynccontextmanager
-async def _alone(session: Session) -> AsyncIterator[Any]:
-    """Lend a connection for one statement: of a pool, or the session's only one."""
+def _may_autocommit(session: Session) -> bool:
+    """Whether nothing waits to be written before, and the commit is the session's own.
+
+    A session on one connection is part of what somebody does there: a test, a script.
+    """
+    waiting = session.new or session.dirty or session.deleted
+    return isinstance(session.bind, sa.Engine) and not waiting
+
+
+async def _alone(session: Session, sql: str, arguments: Row) -> Sequence[Any]:
+    """Send one statement over a connection of the pool, or the session's only one."""
     bind = session.bind
     if isinstance(bind, sa.Connection):
-        yield bind.connection.driver_connection
-        return
+        return await _fetch(bind.connection, bind, sql, arguments)
     assert bind is not None  # noqa: S101  # nosec B101 - bound when the service starts
     connection = await greenlet_spawn(bind.raw_connection)
     try:
-        yield connection.driver_connection
-    except BaseException as error:
-        if not _is_answer(error):
-            connection.invalidate()
-        raise
+        return await _fetch(connection, connection, sql, arguments)
     finally:
         await greenlet_spawn(connection.close)
 
 
-@asynccontextmanager
-async def _within(session: Session) -> AsyncIterator[Any]:
-    """Lend the connection of the session's transaction, which begins if it has not."""
+async def _within(session: Session, sql: str, arguments: Row) -> Sequence[Any]:
+    """Send it over that of the session's transaction, which begins if it has not."""
     connection = await greenlet_spawn(_begun, session)
+    return await _fetch(connection.connection, connection, sql, arguments)
+
+
+async def _fetch(lent: Any, owner: Any, sql: str, arguments: Row) -> Sequence[Any]:
+    """Send it over a connection that was lent, and is not lent again once it broke."""
     try:
-        yield connection.connection.driver_connection
+        records: Sequence[Any] = await lent.driver_connection.fetch(sql, *arguments)
     except BaseException as error:
         if not _is_answer(error):
-            connection.invalidate()
+            owner.invalidate()
         raise
+    return records
 
 
 def _begun(session: Session) -> sa.Connection:

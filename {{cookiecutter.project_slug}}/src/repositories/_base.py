@@ -53,13 +53,19 @@ class Repository(Generic[EntityT]):
     def __init__(self, db: AsyncSession) -> None:
         self.db = db
 
-    async def create(self, data: Schema) -> EntityT:
-        """Insert one row and return it as stored: 0.5 of two decimals is 0.50."""
+    async def create(self, data: Schema, *, autocommit: bool = False) -> EntityT:
+        """Insert one row and return it as stored: 0.5 of two decimals is 0.50.
+
+        With `autocommit`, for a caller that does nothing after it, the statement
+        commits itself where it is the only one: without BEGIN and COMMIT.
+        """
         columns, linked = self._split(data.model_dump())
         columns["id"] = new_id()
         statement = self.statements.insert(tuple(columns))
         with translated_errors():
-            (row,) = await statement.fetch(self.db, columns)
+            (row,) = await statement.fetch(
+                self.db, columns, autocommit=autocommit and not self.links
+            )
             entity: EntityT = self.statements.entity(row)
             for link, other_ids in linked.items():
                 await link.add(self.db, entity.id, other_ids)

@@ -1,7 +1,7 @@
 """The generic service: the rules that hold for every entity."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -31,6 +31,24 @@ class Paging:
     total: bool = True
 
 
+class Creation(Generic[ResourceT]):
+    """A row that is created once this is awaited, within the request's transaction.
+
+    With `autocommit` it is a transaction of its own, where it is the request's only
+    statement: as safe, in a third of the round trips. But nothing that can fail may
+    follow then, as the row would stay: set it by `http.autocommitted` in a route.
+    """
+
+    def __init__(
+        self, create: "Callable[[Creation[ResourceT]], Coroutine[Any, Any, ResourceT]]"
+    ) -> None:
+        self.autocommit = False
+        self._created = create(self)
+
+    def __await__(self) -> Generator[Any, Any, ResourceT]:
+        return self._created.__await__()
+
+
 class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     """Cleans what comes in, decides, and answers with schemas, never with rows."""
 
@@ -42,9 +60,14 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     def __init__(self, repository: Repository[EntityT]) -> None:
         self.repository = repository
 
-    async def _create(self, data: CreateT) -> ResourceT:
-        entity = await self.repository.create(self._clean(data))
-        return self.resource.from_entity(entity)
+    def _create(self, data: CreateT) -> Creation[ResourceT]:
+        async def create(creation: Creation[ResourceT]) -> ResourceT:
+            entity = await self.repository.create(
+                self._clean(data), autocommit=creation.autocommit
+            )
+            return self.resource.from_entity(entity)
+
+        return Creation(create)
 
     async def _get(self, entity_id: uuid.UUID) -> ResourceT:
         return self._found(entity_id, await self.repository.get(entity_id))

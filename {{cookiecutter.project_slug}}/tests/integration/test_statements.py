@@ -84,7 +84,9 @@ async def test_each_request_sends_what_it_needs(
     for body in bodies:
         async with wire.noted():
             created = says(await client.post(case.url, json=body), 201)
-        assert sorted(wire.sent) == sorted(["BEGIN", "COMMIT", "INSERT", *links])
+        # An INSERT that is alone commits itself.
+        around = ["BEGIN", "COMMIT"] if case.repository.links else []
+        assert sorted(wire.sent) == sorted([*around, "INSERT", *links])
     one = f"{case.url}/{created['id']}"
     assert says(await client.get(one), 200) == created
     for method in ("PUT", "PATCH"):

@@ -6,6 +6,7 @@ from typing import Any
 import pydantic
 import pytest
 
+from src.api import _http as http
 from src.core.errors import InvalidError, NotFoundError
 from src.repositories._paging import Cursor
 from src.services._base import Paging
@@ -57,6 +58,27 @@ async def test_create_answers_with_the_resource(case: Case, desk: Desk) -> None:
     answer = created.model_dump(mode="json", by_alias=True)
     assert {key: answer[key] for key in body} == body
     assert created == case.resource.from_entity(desk.repository.rows[created.id])
+
+
+@each_case
+async def test_a_create_commits_itself_where_nothing_follows(
+    case: Case, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, autocommits = desk.repository.create, []
+
+    async def note(data: Any, *, autocommit: bool = False) -> Any:
+        autocommits.append(autocommit)
+        return await create(data)
+
+    async def create_and_go_on() -> Any:
+        return await desk.create(read(case.create, case.factory.payload()))
+
+    monkeypatch.setattr(desk.repository, "create", note)
+    at_once = desk.create(read(case.create, case.factory.payload()))
+    for creating in (at_once, create_and_go_on()):
+        created = await http.autocommitted(creating)
+        assert type(created) is case.resource
+    assert autocommits == [True, False]
 
 
 @each_case

@@ -87,6 +87,85 @@ async def test_both_see_what_the_other_has_written(engine: AsyncEngine) -> None:
     assert await texts(engine) == ["a", "b", "c"]
 
 
+async def commit_one(session: AsyncSession, text: str, **values: Any) -> None:
+    """Insert by a statement that commits itself."""
+    row: Mapping[str, Any] = {"id": uuid.uuid4(), "text": text, **values}
+    await Query(RETURNED, tuple(row)).fetch(session, row, autocommit=True)
+
+
+async def test_a_statement_can_commit_itself(engine: AsyncEngine) -> None:
+    async with transaction(async_sessionmaker(engine)) as session:
+        await commit_one(session, "a")
+        assert not session.in_transaction()
+        assert await texts(engine) == ["a"]
+
+
+async def test_a_statement_that_is_not_alone_does_not_commit_itself(
+    engine: AsyncEngine,
+) -> None:
+    class Base(orm.DeclarativeBase):
+        metadata = NOTES.metadata
+
+    class Note(Base):
+        __table__ = NOTES
+
+    async def fail(first: Any) -> None:
+        async with transaction(async_sessionmaker(engine)) as session:
+            await first(session)
+            await commit_one(session, "b")
+            raise LookupError
+
+    async def leave_pending(session: AsyncSession) -> None:
+        session.add(Note(id=uuid.uuid4(), text="a"))
+
+    async def write(session: AsyncSession) -> None:
+        await add(session, "a")
+
+    for first in (leave_pending, write):
+        with pytest.raises(LookupError):
+            await fail(first)
+        assert await texts(engine) == []
+
+
+async def test_nothing_is_written_after_what_has_committed_itself(
+    engine: AsyncEngine,
+) -> None:
+    async def go_on(more: Any) -> None:
+        async with transaction(async_sessionmaker(engine)) as session:
+            await commit_one(session, "a")
+            await more(session, "b")
+
+    for more in (add, add_slowly):
+        with pytest.raises(RuntimeError, match=r"without http\.autocommitted"):
+            await go_on(more)
+    assert await texts(engine) == ["a", "a"]
+
+
+async def test_what_could_not_commit_itself_lets_others_be_written(
+    engine: AsyncEngine,
+) -> None:
+    one = uuid.uuid4()
+    async with transaction(async_sessionmaker(engine)) as session:
+        await add(session, "a", id=one)
+    async with transaction(async_sessionmaker(engine)) as session:
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await commit_one(session, "b", id=one)
+        await add(session, "c")
+    assert await texts(engine) == ["a", "c"]
+
+
+async def test_on_a_connection_of_somebody_else_it_is_for_them_to_commit(
+    engine: AsyncEngine,
+) -> None:
+    async with engine.connect() as connection:
+        maker = async_sessionmaker(connection, join_transaction_mode="create_savepoint")
+        await connection.begin()
+        async with transaction(maker) as session:
+            await commit_one(session, "a")
+        await connection.rollback()
+    assert await texts(engine) == []
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("end", ["rollback", "close", "reset", "invalidate", "error"])
 async def test_a_transaction_that_is_not_committed_leaves_nothing(

@@ -17,7 +17,7 @@ async def create_project(
     response: fastapi.Response,
 ) -> Project:
     """Create a project."""
-    created = await service.create_project(data)
+    created = await http.autocommitted(service.create_project(data))
     response.headers["Location"] = f"{router.prefix}/{created.id}"
     return created
 

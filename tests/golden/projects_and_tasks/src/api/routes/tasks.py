@@ -17,7 +17,7 @@ async def create_task(
     response: fastapi.Response,
 ) -> Task:
     """Create a task."""
-    created = await service.create_task(data)
+    created = await http.autocommitted(service.create_task(data))
     response.headers["Location"] = f"{router.prefix}/{created.id}"
     return created
 
