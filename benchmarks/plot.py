@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, BAR, GAP, LEFT, TOP = 760, 15, 14, 190, 34
-COLOURS = ("#9aa0a6", "#7f8c9b", "#b0a090", "#c3a6a0", "#1a73e8", "#8ab4f8", "#d0b25a")
+COLOURS = (
+    "#9aa0a6",
+    "#7f8c9b",
+    "#b0a090",
+    "#c3a6a0",
+    "#1a73e8",
+    "#5b95f5",
+    "#8ab4f8",
+    "#d0b25a",
+)
 
 Spread = Sequence[float]  # smallest, middle, largest
 

@@ -93,11 +93,18 @@ REFERENCES = (
     reference("L3", "naive_stack", "L2 with the usual middleware"),
 )
 OURS = generated("generated", "simple_task_api in its production profile")
-AS_SHIPPED = generated(
-    "generated, defaults",
-    "the same with the default pool of 5 + 10 and its ping",
+SMALL_POOL = generated(
+    "generated, 5 + 10",
+    "the same with the default pool of 5 + 10",
     POOL_SIZE="5",
     MAX_OVERFLOW="10",
+)
+AS_SHIPPED = generated(
+    "generated, defaults",
+    "the same with that pool and a ping before each use",
+    POOL_SIZE="5",
+    MAX_OVERFLOW="10",
+    POOL_PING_AFTER="0",
 )
 
 

@@ -10,6 +10,7 @@ from benchmarks.systems import (
     AS_SHIPPED,
     OURS,
     REFERENCES,
+    SMALL_POOL,
     WORKS,
     all_running,
     database,
@@ -32,7 +33,7 @@ FIGURES = {
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
     """Run the whole table."""
-    systems = [*REFERENCES, OURS, AS_SHIPPED]
+    systems = [*REFERENCES, OURS, SMALL_POOL, AS_SHIPPED]
     works: dict[str, Any] = {}
     with (
         database(project, folder, tasks(ROWS)) as server,

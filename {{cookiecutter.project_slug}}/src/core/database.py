@@ -178,9 +178,8 @@ async def transaction(
     """One unit of work: committed when the block ends, rolled back on any error.
 
     The transaction begins with the first statement that needs one (see
-    src/core/query.py), so that a request that reads one row sends one statement. What
-    would be written after a statement that committed itself is refused: it would be
-    another transaction, and could fail on its own.
+    src/core/query.py), so that a request that reads one row sends one statement. None
+    may begin after a statement that committed itself: it could fail on its own.
     """
     session = session_maker()
     try:
@@ -188,8 +187,8 @@ async def transaction(
         if session.in_transaction():
             if AUTOCOMMITTED in session.info:
                 raise RuntimeError(
-                    "something was written after a row that had been committed: await "
-                    "the creation itself, without http.autocommitted"
+                    "a transaction began after a row that had committed itself: await "
+                    "the creation, without http.autocommitted"
                 )
             await session.commit()
     finally:
