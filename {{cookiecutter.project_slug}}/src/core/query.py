@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_, greenlet_spawn
 
@@ -77,9 +77,10 @@ class Query:
         given = {**self._fixed, **values}
         arguments = _converted(self._writers, [given[n] for n in self._parameters])
         statements.info("%s\n%r", self.sql, arguments)
-        within = session.in_transaction() or (
-            self._begins and not (autocommit and _may_autocommit(session.sync_session))
-        )
+        # A session on one connection is part of what somebody does there: a script.
+        autocommit = autocommit and isinstance(session.bind, AsyncEngine)
+        # What waits to be written, such as an object that was added, has begun one.
+        within = session.in_transaction() or (self._begins and not autocommit)
         fetch = _within if within else _alone
         records = await fetch(session.sync_session, self.sql, arguments)
         if self._begins and not within:
@@ -102,15 +103,6 @@ def _reader(column: sa.ColumnElement[Any]) -> Converter | None:
 
 def _implementation(column: sa.ColumnElement[Any]) -> sa.types.TypeEngine[Any]:
     return column.type.dialect_impl(DIALECT)
-
-
-def _may_autocommit(session: Session) -> bool:
-    """Whether nothing waits to be written before, and the commit is the session's own.
-
-    A session on one connection is part of what somebody does there: a test, a script.
-    """
-    waiting = session.new or session.dirty or session.deleted
-    return isinstance(session.bind, sa.Engine) and not waiting
 
 
 async def _alone(session: Session, sql: str, arguments: Row) -> Sequence[Any]:

@@ -5,11 +5,13 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from src.core.config import Settings
 from src.core.database import create_engine
+from src.core.query import Query
 
+ONLY = Query(sa.select(sa.literal(1)))
 ONE = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.2}
 
 
@@ -17,14 +19,11 @@ async def test_who_asked_first_is_served_first(settings: Settings) -> None:
     engine = create_engine(settings.model_copy(update={**ONE, "pool_timeout": 30}))
     served: list[str] = []
 
-    async def use(name: str) -> None:
-        async with engine.connect() as connection:
-            await connection.execute(sa.text("SELECT 1"))
-            served.append(name)
-
     async def use_twice(name: str) -> None:
-        await use(name)
-        await use(f"{name} again")  # at once, before who was woken has run
+        async with AsyncSession(engine) as session:
+            for turn in (name, f"{name} again"):  # before who was woken has run
+                await ONLY.fetch(session, {})
+                served.append(turn)
 
     tasks = [asyncio.create_task(use_twice(name)) for name in "abcd"]
     await asyncio.gather(*tasks)

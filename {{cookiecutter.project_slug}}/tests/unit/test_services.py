@@ -1,5 +1,6 @@
 """Services: the rules between HTTP and storage, on a repository without a database."""
 
+import gc
 import uuid
 from typing import Any
 
@@ -79,6 +80,17 @@ async def test_a_create_commits_itself_where_nothing_follows(
         created = await http.autocommitted(creating)
         assert type(created) is case.resource
     assert autocommits == [True, False]
+
+
+@each_case
+def test_a_creation_that_nobody_awaits_warns(case: Case, desk: Desk) -> None:
+    def forget() -> None:
+        desk.create(read(case.create, case.factory.payload()))
+        gc.collect()
+
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        forget()
+    assert desk.repository.rows == {}
 
 
 @each_case

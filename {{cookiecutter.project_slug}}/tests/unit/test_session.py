@@ -121,10 +121,22 @@ async def test_a_statement_that_is_not_alone_does_not_commit_itself(
     async def write(session: AsyncSession) -> None:
         await add(session, "a")
 
-    for first in (leave_pending, write):
+    async def leave_changed(session: AsyncSession) -> None:
+        note: Any = await session.scalar(sa.select(Note))
+        await session.commit()
+        note.text = "c"
+
+    async def leave_deleted(session: AsyncSession) -> None:
+        note: Any = await session.scalar(sa.select(Note))
+        await session.commit()
+        await session.delete(note)
+
+    async with transaction(async_sessionmaker(engine)) as session:
+        await add(session, "0")
+    for first in (leave_pending, leave_changed, leave_deleted, write):
         with pytest.raises(LookupError):
             await fail(first)
-        assert await texts(engine) == []
+        assert await texts(engine) == ["0"]
 
 
 async def test_nothing_is_written_after_what_has_committed_itself(
