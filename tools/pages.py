@@ -16,6 +16,12 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEV = re.compile(r"^make dev(?: +# .*)?\n", re.MULTILINE)
 NAMED_FILE = re.compile(r"`([\w/.]+\.\w+)`")
 MINUTE = 60.0
+# Whoever reads a page has told git who they are; a machine that runs tests has not.
+KNOWN_TO_GIT = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "Reader"), ("EMAIL", "reader@example.com"))
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Reader:
         done = subprocess.run(
             ["bash", "-c", script.replace(">&3", f">&{write}")],
             cwd=self.folder,
-            env=clean_environment(),
+            env={**clean_environment(), **KNOWN_TO_GIT},
             input=text,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
