@@ -30,16 +30,22 @@ def ask(server: EmbeddedPostgres, sql: str, database: str = "app") -> str:
     return done.stdout.strip()
 
 
-def pid_of(data: Path) -> int:
-    return int((data / "postmaster.pid").read_text().split("\n")[0])
+def pid_in(data: Path) -> int | None:
+    """The server's pid; None until it has written it, as it creates the file before."""
+    try:
+        first, whole, _ = (data / "postmaster.pid").read_text().partition("\n")
+    except FileNotFoundError:
+        return None
+    return int(first) if whole else None
 
 
 def runs(pid: int) -> bool:
     """Whether it is a process, and no mere remnant that nobody has asked about."""
-    status = Path(f"/proc/{pid}/stat")
-    if not status.exists():
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -129,8 +135,9 @@ def test_it_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> Non
     extra = environment(TMPDIR=str(tmp_path))
     with subprocess.Popen(command, env=extra, start_new_session=True) as parent:
         try:
-            assert eventually(lambda: bool(list(tmp_path.glob("pg/postmaster.pid"))))
-            pid = pid_of(tmp_path / "pg")
+            assert eventually(lambda: pid_in(tmp_path / "pg") is not None)
+            pid = pid_in(tmp_path / "pg")
+            assert pid is not None
             assert runs(pid)
             parent.send_signal(signal.SIGKILL)
             assert eventually(lambda: not runs(pid))
