@@ -88,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except subprocess.CalledProcessError as error:
         print(f"make demo: generating failed with {error.returncode}", file=sys.stderr)
     except Ended as error:
-        log = SHOP.log.read_text(errors="replace")[-3000:] if options.smoke else ""
-        print(f"{log}make demo: {error}", file=sys.stderr)
+        print(f"make demo: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1

@@ -119,7 +119,7 @@ class Reader:
                 text=True,
                 start_new_session=True,
             )
-        wait_until_healthy(self.service, f"http://{HOST}:{self.port}")
+        wait_until_healthy(self.service, f"http://{HOST}:{self.port}", log)
 
     def _stop(self) -> None:
         """Type Ctrl-C: it reaches everything that the terminal has started."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,6 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+PORTS = range(20_000, 30_000)  # below those that systems make connections from
+LAST = 2_000  # characters of a log that tell why something ended
 PATIENCE = 90.0  # seconds for a busy machine; an idle one needs two or three
 MINUTE = 60.0
 # What is set for our own tools would change how a project's behave.
@@ -111,16 +114,20 @@ class Project:
         process = self.start(*module, environment=environment)
         try:
             url = f"http://{HOST}:{port}"
-            wait_until_healthy(process, url)
+            wait_until_healthy(process, url, self.log)
             yield url
         finally:
             end(process)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Find a port that stays free until somebody listens there.
+
+    One that the system gives out for the asking is also given to the next connection.
+    """
+    while not is_free(port := secrets.choice(PORTS)):
+        pass
+    return port
 
 
 def is_free(port: int) -> bool:
@@ -133,18 +140,25 @@ def is_free(port: int) -> bool:
     return True
 
 
-def wait_until_healthy(process: subprocess.Popen[Any], url: str) -> None:
+def wait_until_healthy(
+    process: subprocess.Popen[Any], url: str, log: Path | None = None
+) -> None:
+    """Wait for the first answer; without one, raise what it said last in its log."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Ended(f"it ended by itself with {process.returncode}")
+            raise Ended(f"it ended by itself with {process.returncode}{_last_of(log)}")
         with (
             contextlib.suppress(OSError),
             urllib.request.urlopen(f"{url}/health/health", timeout=5),
         ):
             return
         time.sleep(0.02)
-    raise Ended(f"{url} does not answer")
+    raise Ended(f"{url} does not answer{_last_of(log)}")
+
+
+def _last_of(log: Path | None) -> str:
+    return f":\n{log.read_text(errors='replace')[-LAST:]}" if log else ""
 
 
 def end(process: subprocess.Popen[Any]) -> int:

@@ -54,7 +54,7 @@ def test_every_verb_works(
         module = ["src.migrate", "--then-serve"]
         service = pack.project.start(*module, environment=environment)
         try:
-            wait_until_healthy(service, f"http://{HOST}:{port}")
+            wait_until_healthy(service, f"http://{HOST}:{port}", pack.project.log)
             assert smoke(f"http://{HOST}:{port}")
         finally:
             end(service)

@@ -67,7 +67,7 @@ def test_it_is_deployed_without_containers(pack: Pack, tmp_path: Path) -> None:
         service = deployed.project.start("src", environment=settings)
         try:
             url = f"http://{HOST}:{port}"
-            wait_until_healthy(service, url)
+            wait_until_healthy(service, url, deployed.project.log)
             assert urllib.request.urlopen(f"{url}/health/ready").status == 200
         finally:
             assert end(service) == 0

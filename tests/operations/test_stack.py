@@ -85,7 +85,7 @@ def running(pack: Pack, servers: Servers, folder: Path) -> Iterator[Stack]:
         )
         started.callback(end, service)
         url = f"http://{HOST}:{ports[1]}"
-        wait_until_healthy(service, url)
+        wait_until_healthy(service, url, pack.project.log)
         settings = folder / "prometheus.yml"
         settings.write_text(yaml.safe_dump(configuration(pack, ports[1])))
         run(
