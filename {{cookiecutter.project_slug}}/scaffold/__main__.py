@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scaffold import agreement, merge
+from scaffold import agreement, merge, schema
 from scaffold.moves import Move, find_moves
 from scaffold.render import generate_modular_app
 from scaffold.spec import Spec, SpecError, load, report
@@ -14,6 +14,7 @@ from scaffold.tools import Unfinished
 from scaffold.worktree import uncommitted
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = "entities.schema.json"  # for editors; beside the file that it is about
 GENERATED = Path(".devmatrix") / "entities.json"  # what the code stands for
 WOULD_CHANGE = 2
 ALWAYS_TOLD = {merge.CREATED, merge.MERGED, merge.UPDATED, merge.UNCHANGED}
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_plan(root: Path, spec: Spec) -> merge.Plan:
     """What it takes to bring the generated code in line with a spec."""
-    files = generate_modular_app(spec).files
+    files = {**generate_modular_app(spec).files, SCHEMA: schema.render()}
     plan = merge.make_plan(root, files, _moves(root, spec))
     records = {GENERATED: (root / "entities.json").read_bytes()}
     return replace(plan, records=records)
