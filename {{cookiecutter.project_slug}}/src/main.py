@@ -14,7 +14,13 @@ from src.api._direct import direct_route
 from src.api.openapi import operation_id, read_openapi
 from src.api.routes import ROUTERS, docs, health, metrics
 from src.core.config import Settings, get_settings
-from src.core.database import TIMEOUT, Base, async_session_maker, create_engine
+from src.core.database import (
+    STATEMENT_TIMEOUT,
+    TIMEOUT,
+    Base,
+    async_session_maker,
+    create_engine,
+)
 from src.core.dispatch import dispatch_by_prefix
 from src.core.errors import register_error_handlers
 from src.core.logging import get_logger, setup_logging
@@ -113,7 +119,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """
     settings: Settings = app.state.settings
     engine = create_engine(settings)
-    info = {TIMEOUT: settings.transaction_timeout}
+    info = {
+        TIMEOUT: settings.transaction_timeout,
+        STATEMENT_TIMEOUT: settings.statement_timeout,
+    }
     async_session_maker.configure(bind=engine, info=info)
     app.state.engine = engine
     route_table(app)

@@ -228,6 +228,12 @@ class Settings(BaseSettings):
         return self.docs_enabled
 
     @property
+    def statement_timeout(self) -> float:
+        """Seconds after which the server gives a statement up, and says why: a little
+        before the driver does."""
+        return self.command_timeout * 0.9
+
+    @property
     def json_logs(self) -> bool:
         """Readable console lines in development, JSON everywhere else."""
         return self.environment != "development"

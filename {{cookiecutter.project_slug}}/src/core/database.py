@@ -1,6 +1,7 @@
 """The engine, the session factory, and the one place that commits."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ PGIdentifierPreparer.reserved_words = PGIdentifierPreparer.reserved_words | {
     "tablesample",
 }
 
+GOODBYE = 0.5  # seconds; a request may wait for it that is done otherwise
 MAX_NAME = 63  # bytes of an identifier in PostgreSQL
 
 
@@ -77,14 +79,22 @@ class Base(DeclarativeBase):
 
 
 # Bound to the engine while the application runs: see `lifespan` in src/main.py, which
-# also notes under this key what a request's transaction may take.
+# also notes under these keys what a request's transaction and a statement may take.
 TIMEOUT = "transaction_timeout"
+STATEMENT_TIMEOUT = "statement_timeout"
 async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
     expire_on_commit=False
 )
 
-# Noted in a session's `info` once a statement of it has committed itself.
+# Noted in a session's `info` once a statement of it commits itself.
 AUTOCOMMITTED = "autocommitted"
+ALONE = (
+    "more was asked of the database after a row that had committed itself: await the "
+    "creation, without http.autocommitted"
+)
+# Until when, by the loop's clock, a statement that commits itself can be sent: what takes
+# longer than that is rolled back by the server before the request gives up.
+LAST_CALL = "last_call"
 
 Verb = Literal["created", "updated", "deleted"]
 
@@ -131,7 +141,8 @@ class Connection(asyncpg.Connection):
         first, and wait two seconds for a server that may be frozen.
         """
         if timeout is None:
-            await super().close()
+            with contextlib.suppress(TimeoutError):  # then it is cut off
+                await super().close(timeout=GOODBYE)
         else:
             self.terminate()
 
@@ -142,7 +153,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
     A frozen server answers nothing at all: without `command_timeout` a request
     would wait for ever.
     """
-    statement_timeout = int(settings.command_timeout * 900)
+    statement_timeout = int(settings.statement_timeout * 1000)
     engine = create_async_engine(
         settings.database_url,
         poolclass=Pool,
@@ -158,8 +169,6 @@ def create_engine(settings: Settings) -> AsyncEngine:
             "command_timeout": settings.command_timeout,
             "server_settings": {
                 "application_name": settings.app_name[:63],
-                # Milliseconds, a little before our own time-out, so that the
-                # server gives up first and says why.
                 "statement_timeout": str(statement_timeout),
                 "lock_timeout": str(statement_timeout // 2),
                 "idle_in_transaction_session_timeout": str(2 * statement_timeout),
@@ -186,10 +195,7 @@ async def transaction(
         yield session
         if session.in_transaction():
             if AUTOCOMMITTED in session.info:
-                raise RuntimeError(
-                    "a transaction began after a row that had committed itself: await "
-                    "the creation, without http.autocommitted"
-                )
+                raise RuntimeError(ALONE)
             await session.commit()
     finally:
         if session.in_transaction():  # something failed: closing rolls back
@@ -225,5 +231,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
     within `transaction_timeout`.
     """
     limits = async_session_maker.kw.get("info", {})
-    async with asyncio.timeout(limits.get(TIMEOUT)), transaction() as session:
+    async with asyncio.timeout(limits.get(TIMEOUT)) as limit, transaction() as session:
+        if (end := limit.when()) is not None:
+            session.info[LAST_CALL] = end - limits[STATEMENT_TIMEOUT]
         yield session

@@ -1,6 +1,7 @@
 """The pool of connections: who waits for one is served in turn, and which are tested."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import Any
@@ -27,12 +28,8 @@ class Turns(asyncio.Queue[Any]):
 
     def put_nowait(self, item: Any) -> None:
         """Hand the item over, or keep it where nobody waits."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(item)
-                return
-        super().put_nowait(item)
+        if not self._hand_over(item):
+            super().put_nowait(item)
 
     async def get(self) -> Any:
         """Wait for an item."""
@@ -43,9 +40,21 @@ class Turns(asyncio.Queue[Any]):
         try:
             return await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it came at the same moment: to the next
-                self.put_nowait(turn.result())
+            if turn.cancelled():
+                with contextlib.suppress(ValueError):  # somebody passed over it already
+                    self._waiting.remove(turn)
+            # It came at the same moment: to the next, or back, even if all are back.
+            elif not self._hand_over(turn.result()):
+                self._put(turn.result())
             raise
+
+    def _hand_over(self, item: Any) -> bool:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(item)
+                return True
+        return False
 
 
 class TurnsQueue(AsyncAdaptedQueue[Any]):

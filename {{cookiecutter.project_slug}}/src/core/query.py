@@ -4,8 +4,12 @@ SQLAlchemy writes the SQL and knows the types; what it does anew for each execut
 (cache keys, contexts, cursors, results) takes several times as long as the driver.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -15,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_, greenlet_spawn
 
-from src.core.database import AUTOCOMMITTED
+from src.core.database import ALONE, AUTOCOMMITTED, LAST_CALL
 
 DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -23,6 +27,8 @@ FLOAT8, NUMERIC = 701, 1700  # PostgreSQL's numbers for its types
 
 Row = Sequence[Any]
 Converter = Callable[[Any], Any]
+Fetch = Callable[[Session, str, Row], Awaitable[Sequence[Any]]]
+Sender = Callable[[Any, Any, str, Row], Awaitable[Sequence[Any]]]
 
 # Where SQLAlchemy logs its statements with DEBUG=true.
 statements = logging.getLogger("sqlalchemy.engine.Engine")
@@ -68,8 +74,10 @@ class Query:
 
         It is part of the session's transaction, and sees what that has written. A
         SELECT before there is one stands for itself: no BEGIN and no COMMIT. So does
-        what writes, with `autocommit`: no more can be written then (see `transaction`).
+        what writes, with `autocommit`: nothing more can be asked of the session then.
         """
+        if AUTOCOMMITTED in session.info:
+            raise RuntimeError(ALONE)
         if self._is_sqlalchemys:
             rows: Sequence[Any]
             rows = (await session.execute(self.statement, dict(values))).all()
@@ -80,11 +88,12 @@ class Query:
         # A session on one connection is part of what somebody does there: a script.
         autocommit = autocommit and isinstance(session.bind, AsyncEngine)
         # What waits to be written, such as an object that was added, has begun one.
-        within = session.in_transaction() or (self._begins and not autocommit)
-        fetch = _within if within else _alone
+        fetch: Fetch = _alone
+        if session.in_transaction():
+            fetch = _within
+        elif self._begins:
+            fetch = _autocommitted if autocommit else _within
         records = await fetch(session.sync_session, self.sql, arguments)
-        if self._begins and not within:
-            session.info[AUTOCOMMITTED] = True
         if self._is_plain:
             return records
         return [_converted(self._readers, record) for record in records]
@@ -105,23 +114,55 @@ def _implementation(column: sa.ColumnElement[Any]) -> sa.types.TypeEngine[Any]:
     return column.type.dialect_impl(DIALECT)
 
 
-async def _alone(session: Session, sql: str, arguments: Row) -> Sequence[Any]:
-    """Send one statement over a connection of the pool, or the session's only one."""
-    bind = session.bind
-    if isinstance(bind, sa.Connection):
-        return await _fetch(bind.connection, bind, sql, arguments)
-    assert bind is not None  # noqa: S101  # nosec B101 - bound when the service starts
-    connection = await greenlet_spawn(bind.raw_connection)
-    try:
-        return await _fetch(connection, connection, sql, arguments)
-    finally:
-        await greenlet_spawn(connection.close)
-
-
 async def _within(session: Session, sql: str, arguments: Row) -> Sequence[Any]:
     """Send it over that of the session's transaction, which begins if it has not."""
     connection = await greenlet_spawn(_begun, session)
     return await _fetch(connection.connection, connection, sql, arguments)
+
+
+async def _autocommitted(session: Session, sql: str, arguments: Row) -> Sequence[Any]:
+    """Send it as a transaction of its own."""
+    session.info[AUTOCOMMITTED] = True  # at once: others may use the session meanwhile
+    last_call = session.info.get(LAST_CALL, math.inf)
+    try:
+        return await _alone(session, sql, arguments, partial(_committed, last_call))
+    except BaseException:
+        del session.info[AUTOCOMMITTED]
+        raise
+
+
+async def _alone(
+    session: Session, sql: str, arguments: Row, send: Sender | None = None
+) -> Sequence[Any]:
+    """Send one statement over a connection of the pool, or the session's only one."""
+    bind = session.bind
+    send = send or _fetch
+    if isinstance(bind, sa.Connection):
+        return await send(bind.connection, bind, sql, arguments)
+    assert bind is not None  # noqa: S101  # nosec B101 - bound when the service starts
+    connection = await greenlet_spawn(bind.raw_connection)
+    try:
+        return await send(connection, connection, sql, arguments)
+    finally:
+        await greenlet_spawn(connection.close)
+
+
+async def _committed(
+    last_call: float, lent: Any, owner: Any, sql: str, arguments: Row
+) -> Sequence[Any]:
+    """Send what writes, on its own or, after the last call, between BEGIN and COMMIT.
+
+    On its own it could be committed after the request had to give up.
+    """
+    if asyncio.get_running_loop().time() <= last_call:
+        return await _fetch(lent, owner, sql, arguments)
+    driver = lent.dbapi_connection
+    with _invalidating(owner):
+        await driver._start_transaction()
+    records = await _fetch(lent, owner, sql, arguments)
+    with _invalidating(owner):
+        await greenlet_spawn(driver.commit)
+    return records
 
 
 async def _fetch(lent: Any, owner: Any, sql: str, arguments: Row) -> Sequence[Any]:
@@ -135,6 +176,15 @@ async def _fetch(lent: Any, owner: Any, sql: str, arguments: Row) -> Sequence[An
     return records
 
 
+@contextmanager
+def _invalidating(connection: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
+
+
 def _begun(session: Session) -> sa.Connection:
     """Bring the session to where SQLAlchemy itself would send its statement.
 
@@ -145,11 +195,8 @@ def _begun(session: Session) -> sa.Connection:
     connection = session.connection()
     driver: Any = connection.connection.dbapi_connection
     if driver._transaction is None:
-        try:
+        with _invalidating(connection):
             await_(driver._start_transaction())
-        except BaseException:
-            connection.invalidate()
-            raise
     return connection
 
 

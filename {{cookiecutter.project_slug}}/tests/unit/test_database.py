@@ -1,5 +1,6 @@
 """Transactions: what is announced, and when."""
 
+import asyncio
 from typing import Annotated
 
 import httpx2
@@ -16,6 +17,9 @@ from structlog.testing import capture_logs
 
 from src.core.config import Settings
 from src.core.database import (
+    GOODBYE,
+    LAST_CALL,
+    STATEMENT_TIMEOUT,
     TIMEOUT,
     async_session_maker,
     create_engine,
@@ -25,6 +29,7 @@ from src.core.database import (
 )
 
 Maker = async_sessionmaker[AsyncSession]
+TERMINATE = b"X\0\0\0\x04"  # a client's last message
 
 
 async def test_writes_are_announced_after_the_commit(session_maker: Maker) -> None:
@@ -79,10 +84,24 @@ async def test_a_request_has_a_session_of_its_own(engine: AsyncEngine) -> None:
         await anext(sessions)
 
 
+async def test_what_commits_itself_is_sent_early_enough_to_be_answered(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {TIMEOUT: 50, STATEMENT_TIMEOUT: 20}
+    monkeypatch.setitem(async_session_maker.kw, "info", limits)
+    sessions = get_db()
+    session = await anext(sessions)
+    left = session.info[LAST_CALL] - asyncio.get_running_loop().time()
+    assert 20 < left <= 30
+    with pytest.raises(StopAsyncIteration):
+        await anext(sessions)
+
+
 async def test_a_request_has_a_time_limit_for_all_that_it_asks(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(async_session_maker.kw, "info", {TIMEOUT: 0.1})
+    limits = {TIMEOUT: 0.1, STATEMENT_TIMEOUT: 0.05}
+    monkeypatch.setitem(async_session_maker.kw, "info", limits)
     app = FastAPI()
 
     @app.get("/")
@@ -107,6 +126,38 @@ async def test_the_engine_waits_for_nothing_without_end(engine: AsyncEngine) -> 
         for name in ("statement_timeout", "lock_timeout"):
             value = await connection.scalar(sa.text(f"SHOW {name}"))
             assert value not in (None, "0")
+
+
+async def test_a_goodbye_that_nobody_hears_is_short(settings: Settings) -> None:
+    """It comes when all is done: what was committed must not turn into an error."""
+    url = sa.make_url(settings.database_url)
+    over, served = asyncio.Event(), asyncio.Event()
+
+    async def pass_on(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        while (data := await source.read(65_536)) and data != TERMINATE:
+            to.write(data)
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(url.host, url.port)
+        asking = asyncio.create_task(pass_on(reader, far_writer))
+        answering = asyncio.create_task(pass_on(far_reader, writer))
+        await over.wait()
+        far_writer.close()
+        await asyncio.wait([asking, answering])
+        writer.close()
+        served.set()
+
+    server = await asyncio.start_server(proxy, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    there = url.set(port=port).render_as_string(hide_password=False)
+    engine = create_engine(settings.model_copy(update={"database_url": there}))
+    async with engine.connect() as connection:
+        await connection.execute(sa.text("SELECT 1"))
+    async with asyncio.timeout(3 * GOODBYE):
+        await engine.dispose()
+    over.set()
+    await served.wait()
+    server.close()
 
 
 async def test_an_error_tells_no_values(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Connections of the pool: who waits for one gets it in turn."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -56,11 +57,33 @@ async def test_a_connection_for_who_has_left_goes_to_the_next(
     await engine.dispose()
 
 
+async def test_who_leaves_takes_no_place_along(settings: Settings) -> None:
+    both = {"pool_size": 1, "max_overflow": 1, "pool_timeout": 30}
+    engine = create_engine(settings.model_copy(update=both))
+    first, second = await engine.connect(), await engine.connect()
+
+    async def take() -> AsyncConnection:
+        return await engine.connect()
+
+    waiting = asyncio.create_task(take())
+    await asyncio.sleep(0.01)
+    # One is handed over, the other fills the pool, and who was to have the first leaves.
+    returned = [asyncio.create_task(one.close()) for one in (first, second)]
+    asyncio.get_running_loop().call_soon(waiting.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.gather(*returned)
+    async with asyncio.timeout(5), engine.connect(), engine.connect():
+        assert "Checked out connections: 2" in engine.pool.status()
+    await engine.dispose()
+
+
 async def test_who_waits_in_vain_is_told(settings: Settings) -> None:
     engine = create_engine(settings.model_copy(update=ONE))
     held = await engine.connect()
     with pytest.raises(PoolTimeoutError):
         await engine.connect()
+    assert not cast(Any, engine.pool)._pool._queue._waiting
     await held.close()
     async with engine.connect() as connection:
         assert await connection.scalar(sa.text("SELECT 1")) == 1

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from src.core.config import Settings
-from src.core.database import create_engine, transaction
+from src.core.database import LAST_CALL, create_engine, transaction
 from src.core.query import Query
 from tests.unit.test_query import SLEEP, VALUES, process_id
 
@@ -25,6 +25,13 @@ NOTES = sa.Table(
 )
 ALL = Query(sa.select(NOTES.c.text))
 RETURNED = sa.insert(NOTES).returning(*NOTES.c)
+PAUSE = 0.3
+SLOW = (
+    f"""CREATE OR REPLACE FUNCTION pg_temp.pause() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep({PAUSE}); RETURN NEW; END $$""",
+    """CREATE TRIGGER pause BEFORE INSERT ON _notes FOR EACH ROW
+    WHEN (NEW.text = 'slow') EXECUTE FUNCTION pg_temp.pause()""",
+)
 
 
 @pytest.fixture
@@ -139,18 +146,60 @@ async def test_a_statement_that_is_not_alone_does_not_commit_itself(
         assert await texts(engine) == ["0"]
 
 
-async def test_nothing_is_written_after_what_has_committed_itself(
+async def test_nothing_is_asked_after_what_has_committed_itself(
     engine: AsyncEngine,
 ) -> None:
+    async def look(session: AsyncSession, _: str) -> None:
+        await ALL.fetch(session, {})
+
     async def go_on(more: Any) -> None:
         async with transaction(async_sessionmaker(engine)) as session:
             await commit_one(session, "a")
             await more(session, "b")
 
-    for more in (add, add_slowly):
+    for more in (add, add_slowly, commit_one, look):
         with pytest.raises(RuntimeError, match=r"without http\.autocommitted"):
             await go_on(more)
-    assert await texts(engine) == ["a", "a"]
+    assert await texts(engine) == ["a"] * 4
+
+
+async def test_of_two_at_once_only_one_commits_itself(engine: AsyncEngine) -> None:
+    async with transaction(async_sessionmaker(engine)) as session:
+        both = [commit_one(session, text) for text in "ab"]
+        _, refused = await asyncio.gather(*both, return_exceptions=True)
+    assert isinstance(refused, RuntimeError)
+    assert await texts(engine) == ["a"]
+
+
+async def test_what_a_request_gives_up_is_not_stored(engine: AsyncEngine) -> None:
+    """Time was lost before, so that the server might store it after the request."""
+
+    async def create(text: str) -> None:
+        async with transaction(async_sessionmaker(engine)) as session:
+            session.info[LAST_CALL] = asyncio.get_running_loop().time() - 1
+            async with asyncio.timeout(PAUSE / 3 if text == "slow" else None):
+                await commit_one(session, text)
+
+    async with engine.begin() as connection:
+        for statement in SLOW:
+            await connection.execute(sa.text(statement))
+    with pytest.raises(TimeoutError):
+        await create("slow")
+    await create("in time")
+    await asyncio.sleep(2 * PAUSE)
+    assert await texts(engine) == ["in time"]
+
+
+async def test_late_or_not_a_refusal_leaves_nothing_open(engine: AsyncEngine) -> None:
+    one = uuid.uuid4()
+    async with transaction(async_sessionmaker(engine)) as session:
+        await add(session, "a", id=one)
+    async with transaction(async_sessionmaker(engine)) as session:
+        session.info[LAST_CALL] = asyncio.get_running_loop().time() - 1
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await commit_one(session, "b", id=one)
+        await add(session, "c")
+    assert await texts(engine) == ["a", "c"]
 
 
 async def test_what_could_not_commit_itself_lets_others_be_written(
