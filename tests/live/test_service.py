@@ -6,6 +6,7 @@ Everything is real here: the environment, PostgreSQL, HTTP.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,16 @@ def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
     total = re.search(r"^TOTAL .*?(\d+)%", output, re.MULTILINE)
     assert total, output
     assert int(total[1]) >= COVERAGE, output
+
+
+def test_its_requests_send_what_they_need(project: Project) -> None:
+    guest = project.path / "tests" / "integration" / "test_each_statement.py"
+    shutil.copy(HERE / "statements.py", guest)
+    try:
+        output = project.run(project.python, "-m", "pytest", "--no-cov", str(guest))
+    finally:
+        guest.unlink()
+    assert re.search(r"\d+ passed", output)
 
 
 SHOP, TASKS = (

@@ -72,6 +72,11 @@ class Arranger:
         self.draft = Draft()
 
     def run(self, found: Iterable[Operation]) -> Draft:
+        """Arrange them; what drops a new table is told by names alone.
+
+        Alembic's `reverse()` copies a table into what drops it, and does that again to
+        write it: of hundreds of tables, a sixth of the time of a migration.
+        """
         operations = list(_flat(found))
         gone = _tables(operations, ops.DropTableOp)
         new = _tables(operations, ops.CreateTableOp)
@@ -91,10 +96,12 @@ class Arranger:
                     self._add_foreign_key(operation, operations)
                 case ops.DropIndexOp() | ops.DropConstraintOp():
                     self._loosen(operation, gone, going)
-                case ops.CreateTableOp():
-                    self._plain(CREATE, operation)
-                case ops.CreateIndexOp() if operation.table_name in new:
-                    self._plain(CREATE, operation)
+                case ops.CreateTableOp(table_name=table):
+                    drop: Operation = ops.DropTableOp(table)
+                    self.draft.add(CREATE, [operation], [drop])
+                case ops.CreateIndexOp(table_name=table) if table in new:
+                    name: Any = operation.index_name
+                    self.draft.add(CREATE, [operation], [ops.DropIndexOp(name, table)])
                 case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
                     self._plain(ALTER, operation)
                 case _:

@@ -10,7 +10,8 @@ import pytest
 from src.api import _http as http
 from src.core.errors import InvalidError, NotFoundError
 from src.repositories._paging import Cursor
-from src.services._base import Paging
+from src.services._base import Paging, Service
+from tests.cases import CASES
 from tests.fakes import InMemoryRepository
 from tests.support import Case, Field, Reference, read
 from tests.tables import each_case, each_reference, each_text
@@ -61,22 +62,27 @@ async def test_create_answers_with_the_resource(case: Case, desk: Desk) -> None:
     assert created == case.resource.from_entity(desk.repository.rows[created.id])
 
 
-@each_case
 async def test_a_create_commits_itself_where_nothing_follows(
-    case: Case, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    create, autocommits = desk.repository.create, []
+    case = CASES[0]
+    repository = InMemoryRepository[Any](case.factory.entity)
+    service = Service[Any, Any, Any, Any](repository)
+    service.resource = case.resource
+    create, autocommits = repository.create, []
 
     async def note(data: Any, *, autocommit: bool = False) -> Any:
         autocommits.append(autocommit)
         return await create(data)
 
-    async def create_and_go_on() -> Any:
-        return await desk.create(read(case.create, case.factory.payload()))
+    def creation() -> Any:
+        return service._create(read(case.create, case.factory.payload()))
 
-    monkeypatch.setattr(desk.repository, "create", note)
-    at_once = desk.create(read(case.create, case.factory.payload()))
-    for creating in (at_once, create_and_go_on()):
+    async def create_and_go_on() -> Any:
+        return await creation()
+
+    monkeypatch.setattr(repository, "create", note)
+    for creating in (creation(), create_and_go_on()):
         created = await http.autocommitted(creating)
         assert type(created) is case.resource
     assert autocommits == [True, False]
