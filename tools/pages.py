@@ -1,16 +1,18 @@
 """Reads a page of the documentation, and does what it says."""
 
+import fcntl
 import json
 import os
+import pty
 import re
-import signal
 import subprocess
+import termios
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.project import HOST, clean_environment, end, free_port, wait_until_healthy
+from tools.project import HOST, clean_environment, free_port, wait_until_healthy
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEV = re.compile(r"^make dev(?: +# .*)?\n", re.MULTILINE)
@@ -51,6 +53,7 @@ class Reader:
     folder: Path
     port: int = field(default_factory=free_port)
     service: subprocess.Popen[str] | None = None
+    terminal: int = -1  # what the service was started at
     said: list[str] = field(default_factory=list)
 
     def follow(self, page: str) -> None:
@@ -108,24 +111,28 @@ class Reader:
     def _serve(self) -> None:
         self._stop()
         log = self.folder.with_name("service.log")
+        self.terminal, other_end = pty.openpty()
         with log.open("a") as output:
             self.service = subprocess.Popen(
                 ["make", "dev", f"ARGS=--port {self.port}"],
                 cwd=self.folder,
                 env=clean_environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=other_end,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             )
+        os.close(other_end)
         wait_until_healthy(self.service, f"http://{HOST}:{self.port}", log)
 
     def _stop(self) -> None:
-        """Type Ctrl-C: it reaches everything that the terminal has started."""
+        """Type Ctrl-C: it reaches everything that was started at the terminal."""
         if self.service is not None:
-            os.killpg(self.service.pid, signal.SIGINT)
-            end(self.service)
+            os.write(self.terminal, b"\x03")
+            self.service.wait(MINUTE)
+            os.close(self.terminal)
             self.service = None
 
     def _put(self, document: Any) -> None:
