@@ -26,7 +26,10 @@ PROJECTS = [
     TREE / "scaffold" / "templates" / "README.md",
 ]
 # These two pages tell what to do in a generated project.
-IN_A_PROJECT = [*PROJECTS, ROOT / "docs" / "tutorial.md"]
+IN_A_PROJECT = [
+    *PROJECTS,
+    *(ROOT / "docs" / f"{n}.md" for n in ("tutorial", "recipes")),
+]
 ENTITIES = (ROOT / "docs" / "entities.md").read_text()
 
 
@@ -172,7 +175,9 @@ def test_every_example_is_accepted(example: dict[str, Any]) -> None:
 def test_every_recipe_is_accepted() -> None:
     page = (ROOT / "docs" / "recipes.md").read_text()
     recipes = [one.text for one in blocks(page) if one.language == "json"]
-    assert len(recipes) == len(re.findall(r"^## ", page, re.MULTILINE))
+    changes = [one for one in blocks(page) if one.language == "diff"]
+    sections = re.findall(r"^## ", page, re.MULTILINE)
+    assert len(recipes) + len(changes) == len(sections)
     for recipe in recipes:
         parse(recipe.encode())
 

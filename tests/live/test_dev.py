@@ -5,13 +5,14 @@ import os
 import pty
 import re
 import select
+import socket
 import sys
 import time
 import urllib.request
 
 import pytest
 
-from tools.project import Project
+from tools.project import HOST, Project, end, free_port, wait_until_healthy
 
 pytestmark = [
     pytest.mark.live,
@@ -60,3 +61,22 @@ def test_control_c_ends_it_cleanly(project: Project, options: list[str]) -> None
     assert os.waitstatus_to_exitcode(status) == 0, said
     assert "Traceback" not in said
     assert not (project.path / ".data" / "postgres" / "postmaster.pid").exists()
+
+
+def test_it_listens_where_port_says(project: Project) -> None:
+    port = free_port()
+    environment = {"PORT": str(port)}
+    service = project.start("scripts.dev", "--no-reload", environment=environment)
+    try:
+        wait_until_healthy(service, f"http://{HOST}:{port}", project.log)
+    finally:
+        end(service)
+
+
+def test_a_port_that_is_taken_is_told_with_the_mend(project: Project) -> None:
+    with socket.create_server((HOST, 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(AssertionError) as failed:
+            project.run(project.python, "-m", "scripts.dev", "--port", str(port))
+    said = f'make dev: port {port} is taken: make dev ARGS="--port {port + 1}"'
+    assert said in str(failed.value)

@@ -38,6 +38,8 @@ def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
     assert "remarks" in (clone.path / "src" / "models" / "entities.py").read_text()
 
 
+# What the recipes' changes of code touch, of the generated tests.
+TOUCHED = ("tests/unit/test_services.py", "tests/integration", "-k", "order")
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
 
 
@@ -48,6 +50,13 @@ def test_the_recipes(sibling: Callable[[Any], Project]) -> None:
     documents = [json.loads(one.text) for one in page if one.language == "json"]
     entities = [entity for document in documents for entity in document["entities"]]
     project = sibling({"entities": entities})
+    for change in (one.text for one in page if one.language == "diff"):
+        patch = project.path.with_name("change.diff")
+        patch.write_text(change)
+        project.run("git", "apply", str(patch))
+    project.run("make", "openapi")
+    project.run(project.python, "-m", "mypy")
+    project.run(project.python, "-m", "pytest", "--no-cov", *TOUCHED)
     requests = "".join(one.text for one in page if one.language == "http")
     assert len(documents) == 5
     ids: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """The command: check, plan or apply entities.json."""
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,12 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spec = load(root / "entities.json")
         plan = make_plan(root, spec)
         if options.command == "check":
-            return 0 if agreement.check(root, spec, plan) else 1
+            return 0 if agreement.check(root, plan) else 1
         if options.command == "plan":
             return show_plan(plan)
         return apply(plan, allow_dirty=options.allow_dirty)
     except SpecError as error:
         print(report(error), file=sys.stderr)
+    except BrokenPipeError:  # who reads the plan has seen enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Unfinished as error:
         print(f"{error}\nNothing was written.", file=sys.stderr)
     return 1

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 
-def configured_url() -> str | None:
-    """DATABASE_URL, from the environment or from .env; empty counts as not set."""
-    url = os.environ.get("DATABASE_URL")
-    if url:
-        return url
+def configured(name: str) -> str | None:
+    """A variable of the environment or of .env; empty counts as not set."""
+    value = os.environ.get(name)
+    if value:
+        return value
     from dotenv import dotenv_values  # the rest needs nothing but Python itself
 
-    return dotenv_values(".env").get("DATABASE_URL")
+    return dotenv_values(".env").get(name)
 
 
 def run(command: Sequence[str], url: str) -> int:

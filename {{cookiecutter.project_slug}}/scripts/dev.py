@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.binaries import PostgresError
-from scripts.command import configured_url, run
-from scripts.machine import HOST, free_port
+from scripts.command import configured, run
+from scripts.machine import HOST, answers, free_port
 from scripts.postgres import EmbeddedPostgres
 
 DATA = Path(".data/postgres")
@@ -20,7 +20,7 @@ INTERRUPTED = 128 + signal.SIGINT
 @contextlib.contextmanager
 def database() -> Iterator[str]:
     """The database that DATABASE_URL names, else an embedded one kept in .data/."""
-    url = configured_url()
+    url = configured("DATABASE_URL")
     if url:
         yield url
         return
@@ -49,10 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m scripts.dev`; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.dev", description=__doc__)
     parser.add_argument(
-        "--port", type=int, default=8000, help="0 takes a free one (default: 8000)"
+        "--port",
+        type=int,
+        default=configured("PORT") or "8000",
+        help="0 takes a free one (default: PORT, else 8000)",
     )
     parser.add_argument("--no-reload", action="store_true", help="ignore changed files")
     options = parser.parse_args(arguments)
+    if options.port and answers(options.port):
+        other = f'make dev ARGS="--port {options.port + 1}"'
+        print(f"make dev: port {options.port} is taken: {other}", file=sys.stderr)
+        return 1
     os.environ.setdefault("ENVIRONMENT", "development")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # may come to us ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

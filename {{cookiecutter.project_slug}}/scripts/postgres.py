@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from scripts.binaries import PostgresError, choose, identity, major_version
-from scripts.command import configured_url, run
+from scripts.command import configured, run
 from scripts.machine import HOST, answers, free_port, is_alive
 
 USER = "app"
@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("command", nargs="+", help="after --: what to run")
     options = parser.parse_args(arguments)
-    url = configured_url() if options.unless_set else None
+    url = configured("DATABASE_URL") if options.unless_set else None
     if url:
         return run(options.command, url)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -75,13 +75,19 @@ def _place(error: DBAPIError) -> str:
 
 
 def _judge(outcome: Outcome) -> int:
-    lacking = [*outcome.problems, *outcome.draft.refusals, *outcome.changes]
-    if lacking:
-        few = ", ".join(lacking[:5]) + (" ..." if lacking[5:] else "")
-        print(f"behind the models, `make entities` writes one: {few}")
-        return 1
-    print("at the models' state")
-    return 0
+    refused = [*outcome.problems, *outcome.draft.refusals]
+    if refused:
+        print(f"none is possible, mend entities.json: {_few(refused)}")
+    elif outcome.changes:
+        print(f"behind the models, `make entities` writes one: {_few(outcome.changes)}")
+    else:
+        print("at the models' state")
+        return 0
+    return 1
+
+
+def _few(lines: Sequence[str]) -> str:
+    return ", ".join(lines[:5]) + (" ..." if lines[5:] else "")
 
 
 def _tell(outcome: Outcome) -> int:

@@ -75,7 +75,7 @@ class Arranger:
         """Arrange them; what drops a new table is told by names alone.
 
         Alembic's `reverse()` copies a table into what drops it, and does that again to
-        write it: of hundreds of tables, a sixth of the time of a migration.
+        write it: with 200 tables, half a second.
         """
         operations = list(_flat(found))
         gone = _tables(operations, ops.DropTableOp)
