@@ -22,7 +22,7 @@ PLOTS = {
     "rate": "Requests a second, to FastAPI over asyncpg (L1); more is better",
     "cpu": "CPU a request, to FastAPI over asyncpg (L1); less is better",
 }
-STEPS = ("settings", "environment", "migration", "openapi", "format", "git", "rest")
+STEPS = ("files", "settings", "environment", "migration", "openapi", "format", "git")
 CROWD = ("offered", "goodput", "refused", "failed", "p50", "p99")
 UNITS = {"offered": ", to the peak", "goodput": ", to the peak", "refused": ", of all"}
 UNITS |= {"failed": ", of all", "p50": ", ms", "p99": ", ms"}
@@ -111,7 +111,7 @@ def generation() -> dict[str, str]:
     ours = {name: row for name, row in warm.items() if "all" in row}
     return {
         "bakes": f"{circumstances(found)}\n\n{bakes(found)}",
-        "growth": f"Render, write, migration and format: {spread(found['growth'])}.",
+        "growth": f"{spread(found['growth'])}.",
         "generation": table(
             ["seconds", *OURS],
             [(n, *(f"{row[p][1]:.3f}" for p in OURS)) for n, row in ours.items()],

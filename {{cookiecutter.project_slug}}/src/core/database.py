@@ -135,7 +135,7 @@ class Connection(asyncpg.Connection):
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
     ) -> None:
-        """Close in good order, or without another word where there is a timeout.
+        """Close in good order, but soon; without another word where there is a timeout.
 
         SQLAlchemy gives one where it has given the connection up: it would say goodbye
         first, and wait two seconds for a server that may be frozen.
