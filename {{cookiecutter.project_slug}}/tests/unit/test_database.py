@@ -148,8 +148,8 @@ async def test_a_goodbye_that_nobody_hears_is_short(settings: Settings) -> None:
         served.set()
 
     server = await asyncio.start_server(proxy, "127.0.0.1")
-    port = server.sockets[0].getsockname()[1]
-    there = url.set(port=port).render_as_string(hide_password=False)
+    host, port = server.sockets[0].getsockname()
+    there = url.set(host=host, port=port).render_as_string(hide_password=False)
     engine = create_engine(settings.model_copy(update={"database_url": there}))
     async with engine.connect() as connection:
         await connection.execute(sa.text("SELECT 1"))
