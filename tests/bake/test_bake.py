@@ -89,9 +89,9 @@ def test_every_option_makes_whole_files(
     if options.get("mode") == "legacy":
         assert set(found) - {"poetry.toml"} == LEGACY
     else:
-        assert {"entities.json", "scaffold/spec.py", "src/models/entities.py"} <= set(
-            found
-        )
+        assert {"scaffold/spec.py", "src/models/entities.py"} <= set(found)
+        written = json.loads(found["entities.json"])["$schema"]
+        assert json.loads(found[written.removeprefix("./")])["title"] == "entities.json"
 
 
 def test_caches_of_the_template_do_not_come_along(

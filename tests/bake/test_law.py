@@ -220,6 +220,20 @@ def test_a_bad_file_changes_nothing(bake: Callable[..., Path]) -> None:
     assert files(project) == before
 
 
+def test_a_plan_may_be_read_in_part(bake: Callable[..., Path]) -> None:
+    project = bake("shop", json.loads(SHOP.read_text()))
+    (project / "entities.json").write_text('{"entities": [{"name": "Other"}]}')
+    command = [sys.executable, "-B", "-m", "scaffold", "plan"]
+    with subprocess.Popen(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as planning:
+        assert planning.stdout is not None
+        assert planning.stderr is not None
+        planning.stdout.close()  # as `head` does once it has enough
+        said = planning.stderr.read().decode()
+    assert said == ""
+
+
 # Law 4: what is rendered needs no formatter
 
 

@@ -651,6 +651,8 @@ def test_what_cannot_be_done_says_what_to_do(
     for name, (_, message) in REFUSED.items():
         assert any(line.startswith(message) for line in said), name
     assert said[-1].startswith("No migration was written; mend entities.json")
+    judged = refused(library, server, "--check")
+    assert judged.startswith("none is possible, mend entities.json: ")
     assert sorted((library.path / "alembic" / "versions").iterdir()) == before
 
 
@@ -691,9 +693,10 @@ def test_a_migration_stops_before_it_loses_anything(
     assert message in library.run(library.python, *arguments, environment=server)
 
 
-def refused(library: Project, server: dict[str, str]) -> str:
+def refused(library: Project, server: dict[str, str], *options: str) -> str:
+    command = [library.python, "-m", "scripts.migration", *options]
     with pytest.raises(AssertionError) as failed:
-        library.run(library.python, "-m", "scripts.migration", environment=server)
+        library.run(*command, environment=server)
     return str(failed.value).partition(":\n")[2]
 
 
