@@ -15,10 +15,8 @@ from scaffold import finish, skeleton  # noqa: E402 - it is in the project
 from scaffold.answers import AnswerError, entities_source  # noqa: E402 - so is this
 from scaffold.origin import origin  # noqa: E402 - and this
 
-# What a person typed is data: tojson escapes all that could end the string. The second
-# item is the folder that the hook is rendered in, which is the template's own.
-ANSWERS, RENDERED_IN = json.loads(r"""[{{ cookiecutter | tojson }},
-    {{ cycler.__init__.__globals__.os.getcwd() | tojson }}]""")
+# What a person typed is data: tojson escapes all that could end the string.
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 FEW = 20  # names are told
 CACHES = {"__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
@@ -45,17 +43,20 @@ def write_entities() -> None:
             shutil.copyfile(source, target)
 
 
-def find_tree() -> Path | None:
-    """The folder of the template that became the project."""
-    found = Path(RENDERED_IN).glob("*/scaffold/spec.py")
-    return next((checker.parent.parent for checker in found), None)
+def find_tree() -> Path:
+    """The template's folder that became the project, as the other hook finds it."""
+    output = Path(ANSWERS["_output_dir"])
+    for start in (os.environ.get("PWD", output), output, *output.parents):
+        for found in Path(start, ANSWERS["_repo_dir"]).glob("*cookiecutter.*/scaffold"):
+            return found.resolve().parent
+    raise SystemExit("the template's folder is not found; give an absolute path")
 
 
-def write_answers(tree: Path | None) -> None:
+def write_answers(tree: Path) -> None:
     kept = {key: value for key, value in ANSWERS.items() if key[0] != "_"}
     del kept["entities_file"]  # a path of this machine; entities.json is its content
     kept["template_version"] = ANSWERS["_version"]
-    kept |= origin(tree and tree.parent, ANSWERS["_template"])
+    kept |= origin(tree.parent, ANSWERS["_template"])
     path = ROOT / ".devmatrix" / "answers.json"
     path.parent.mkdir(exist_ok=True)
     text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"

@@ -9,19 +9,25 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing may appear beside the template's modules
 
-# What a person typed is data: tojson escapes all that could end the string. The second
-# item is the folder that the hook is rendered in, which is the template's own.
-ANSWERS, RENDERED_IN = json.loads(r"""[{{ cookiecutter | tojson }},
-    {{ cycler.__init__.__globals__.os.getcwd() | tojson }}]""")
+# What a person typed is data: tojson escapes all that could end the string.
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 
-def find_tree() -> Path | None:
-    """The folder of the template that becomes the project; it holds the checker."""
-    started_in = os.environ.get("PWD", os.curdir)
-    for folder in (RENDERED_IN, os.path.join(started_in, ANSWERS["_repo_dir"])):
-        for checker in Path(folder).glob("*/scaffold/spec.py"):
-            return checker.parent.parent
-    return None  # then the other hook checks, before it writes
+def find_tree() -> Path:
+    """The template's folder that becomes the project; it holds the generator.
+
+    Cookiecutter's `_repo_dir` is as relative as what was typed, and a hook runs in the
+    project. So it is looked for from the shell's folder, then from the output's.
+    """
+    # Its name is `cookiecutter.project_slug` in braces, which would be rendered here.
+    output = Path(ANSWERS["_output_dir"])
+    for start in (os.environ.get("PWD", output), output, *output.parents):
+        for found in Path(start, ANSWERS["_repo_dir"]).glob("*cookiecutter.*/scaffold"):
+            return found.resolve().parent
+    raise SystemExit(
+        f"the template's folder {ANSWERS['_repo_dir']!r} is not found from "
+        f"{os.environ.get('PWD', output)}; give its absolute path"
+    )
 
 
 def judge(tree: Path) -> None:
@@ -67,9 +73,7 @@ def remove_new_parents() -> None:
 
 if __name__ == "__main__":
     try:
-        tree = find_tree()
-        if tree is not None:
-            judge(tree)
+        judge(find_tree())
     except SystemExit:
         with contextlib.suppress(OSError):
             remove_new_parents()

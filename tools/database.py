@@ -18,17 +18,25 @@ SERVICE = "service"  # no superuser, as in production: it gets no reserved conne
 class Server:
     """One cluster; its data and its port stay what they are from start to start."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(
+        self, folder: Path, *settings: str, primary: "Server | None" = None
+    ) -> None:
+        """Make the data folder: an empty one, or that of a standby of `primary`."""
         self.port = free_port()
         self._identity = identity()
         self._data = folder / "data"
-        self._log = folder / "postgres.log"
+        self.log = folder / "postgres.log"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._own(folder)
         self._binaries = choose(self._data, folder)
-        options = ["-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        self._spawn("initdb", *options).wait(PATIENCE)
+        options = ["-U", ADMIN, "--no-sync"]
+        if primary is None:
+            options += ["-A", "trust", "-E", "UTF8", "--locale=C"]
+            self._spawn("initdb", *options).wait(PATIENCE)
+        else:
+            options += ["-h", HOST, "-p", str(primary.port), "-R", "--checkpoint=fast"]
+            self._spawn("pg_basebackup", *options).wait(PATIENCE)
 
     def url(self, database: str) -> str:
         """Where a service finds one of the databases."""
@@ -46,7 +54,7 @@ class Server:
                 self.ask("SELECT 1", "postgres")
                 return
             time.sleep(0.02)
-        raise Ended(f"PostgreSQL does not start: {self._log.read_text()[-2000:]}")
+        raise Ended(f"PostgreSQL does not start: {self.log.read_text()[-2000:]}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one."""
@@ -165,7 +173,7 @@ class Server:
         # Its user may be kept out of the folders above; a descriptor leads there.
         folder = os.open(self._data.parent, os.O_RDONLY)
         try:
-            with self._log.open("ab") as log:
+            with self.log.open("ab") as log:
                 return subprocess.Popen(
                     [
                         str(self._binaries / program),

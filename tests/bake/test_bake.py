@@ -115,7 +115,7 @@ def test_the_same_answers_give_the_same_bytes(cookies: Cookies) -> None:
     assert files(cookies.bake().project_path) == first
 
 
-def test_conditions_stay_within_their_budget() -> None:
+def test_conditions_of_templates_are_few() -> None:
     """Options that add or remove whole files can be tested; conditions multiply."""
     sources = [*TREE.rglob("*"), *(ROOT / "hooks").iterdir()]
     sources = [path for path in sources if path.is_file() and path.suffix != ".pyc"]

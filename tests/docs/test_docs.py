@@ -1,8 +1,11 @@
-"""The documentation against the code: what one names, the other has."""
+"""The documentation against the code: what a page names exists."""
 
+import ast
 import json
 import re
+import textwrap
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,10 @@ OURS = [
 ]
 PROJECTS = [
     TREE / "README.md",
-    TREE / "docs" / "first-day.md",
+    *sorted((TREE / "docs").glob("*.md")),
     TREE / "scaffold" / "templates" / "README.md",
 ]
-# These two pages tell what to do in a generated project.
+# These two pages say what to do in a generated project.
 IN_A_PROJECT = [
     *PROJECTS,
     *(ROOT / "docs" / f"{n}.md" for n in ("tutorial", "recipes")),
@@ -172,14 +175,24 @@ def test_every_example_is_accepted(example: dict[str, Any]) -> None:
     parse(json.dumps(whole(example)).encode())
 
 
-def test_every_recipe_is_accepted() -> None:
-    page = (ROOT / "docs" / "recipes.md").read_text()
-    recipes = [one.text for one in blocks(page) if one.language == "json"]
-    changes = [one for one in blocks(page) if one.language == "diff"]
-    sections = re.findall(r"^## ", page, re.MULTILINE)
-    assert len(recipes) + len(changes) == len(sections)
-    for recipe in recipes:
-        parse(recipe.encode())
+RECIPES = (ROOT / "docs" / "recipes.md").read_text()
+
+
+@pytest.mark.parametrize("recipe", re.split(r"^## ", RECIPES, flags=re.MULTILINE)[1:])
+def test_every_recipe_shows_what_to_write(recipe: str) -> None:
+    found = list(blocks(recipe))
+    assert {"json", "diff", "python"} & {block.language for block in found}
+    for block in found:
+        if block.language == "json":
+            parse(block.text.encode())
+        elif block.language == "python":
+            ast.parse(textwrap.dedent(block.text))
+
+
+def test_the_contents_list_every_recipe() -> None:
+    titles = re.findall(r"^## (.*)$", RECIPES, re.MULTILINE)
+    contents = RECIPES.partition("\n## ")[0]
+    assert re.findall(r"\[([^]]+)\]\(#", contents) == titles
 
 
 def test_there_is_an_example_of_everything() -> None:
@@ -215,7 +228,7 @@ def test_the_limits_are_those_of_the_checker() -> None:
     values = TYPES["enum"].keys["values"]
     text: Any = values.schema["items"]
     enum = [values.limit("maxItems"), text["maxLength"]]
-    types = (TREE / "src" / "models" / "_types.py").read_text()
+    types = (TREE / "src" / "models" / "types.py").read_text()
     ids = re.findall(r"max_length=(\d+), json_schema_extra={\"uniqueItems", types)
     assert stated == [
         *[size, source.MAX_DEPTH, *members, *together, source.MAX_NUMBER],
@@ -238,6 +251,61 @@ def test_the_messages_are_those_of_the_checker() -> None:
     text = next(one.text for one in blocks(ENTITIES) if "did you mean" in one.text)
     shown = set(re.findall(r"^entities\.json:\d+:\d+: (.*)$", text, re.MULTILINE))
     assert shown == said
+
+
+# Settings and files
+
+
+WRITTEN_NOW = [  # of decisions and of the changelog, only the newest are true today
+    page
+    for page in [*OURS, *PROJECTS]
+    if page.parent.name != "decisions" and page.stem not in ("CHANGELOG", "performance")
+]
+# Variables that other programs read.
+FOREIGN = {
+    "SENTRY_DSN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_SERVICE_NAME",
+    "ON_DELETE",
+}
+
+
+def settings() -> set[str]:
+    names = re.findall(
+        r"^    (\w+): ", (TREE / "src/core/config.py").read_text(), re.MULTILINE
+    )
+    return {name.upper() for name in names}
+
+
+@pytest.mark.parametrize("page", WRITTEN_NOW, ids=name)
+def test_settings_that_a_page_names_exist(page: Path) -> None:
+    known = settings() | FOREIGN
+    for variable in re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", page.read_text()):
+        assert variable in known or variable in mentioned(), variable
+
+
+@cache
+def mentioned() -> str:
+    """Return the files that read variables of their own: of tools, tests and stacks."""
+    folders = ("tools", "tests/live", "benchmarks", "hooks", ".ci")
+    own = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    theirs = [
+        path for at in ("scripts", "docker", "tests") for path in (TREE / at).rglob("*")
+    ]
+    files = [
+        path for path in [*own, *theirs] if path.suffix in (".py", ".yml", ".example")
+    ]
+    files += [ROOT / "Makefile", TREE / "Makefile", ROOT / ".ci" / "run"]
+    return "\n".join(path.read_text() for path in files)
+
+
+@pytest.mark.parametrize("page", WRITTEN_NOW, ids=name)
+def test_modules_that_a_page_names_exist(page: Path) -> None:
+    for path in re.findall(r"`(src/[\w/]+(?:\.py)?)`", page.read_text()):
+        made_by_recipe = f"`{path}`" in RECIPES
+        of_an_entity = re.search(r"/(tasks?|projects?)\.py$", path)
+        there = (TREE / path).exists() or (TEMPLATES / f"{path}.jinja").exists()
+        assert there or of_an_entity or made_by_recipe, path
 
 
 # The project's README
@@ -270,9 +338,9 @@ def test_decisions_are_short_and_listed() -> None:
     index = (folder / pages[0]).read_text()
     for page in pages:
         text = (folder / page).read_text()
-        assert len(text.splitlines()) <= 40
         title = text.splitlines()[0].removeprefix(f"# {page[:4]} ")
-        if page != pages[0]:
+        if page != pages[0]:  # which is the list of all others
+            assert len(text.splitlines()) <= 40
             assert f"[{page[:4]}]({page}) {title}" in index
         for part in ("Context", "Decision", "Consequences"):
             assert f"**{part}.**" in text

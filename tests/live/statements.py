@@ -1,51 +1,69 @@
-"""What requests of a new project send: no statement more than their work needs.
+"""What each request of a new project sends: no statement more than its work needs.
 
-It is run within the project, which has no such test of its own: rules send more.
+It runs within the project, for every entity, with rows that are linked to others.
 """
 
 import httpx2
+from sqlalchemy.ext.asyncio import AsyncSession
 from tests.answers import says
-from tests.integration.test_statements import Wire, client, wire
-from tests.support import Case
-from tests.tables import each_case
+from tests.support import Body, Case
+from tests.tables import BY_NAME, each_case
 
-from src.core.database import transaction
-
-SOME = 3
-__all__ = ["client", "wire"]  # fixtures
+LINKED = 3
 
 
 @each_case
 async def test_each_request_sends_what_it_needs(
-    case: Case, client: httpx2.AsyncClient, wire: Wire
+    case: Case,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    statements: list[str],
 ) -> None:
-    async with transaction() as session:
-        bodies = [await case.factory.request(session) for _ in range(case.rows(SOME))]
-    # The ids of linked rows come by one more statement, for any number of rows.
-    links = ["SELECT" for link in case.links if link.key]
-    for body in bodies:
-        async with wire.noted():
-            created = says(await client.post(case.url, json=body), 201)
-        # An INSERT that is alone commits itself.
-        around = ["BEGIN", "COMMIT"] if case.repository.links else []
-        assert sorted(wire.sent) == sorted([*around, "INSERT", *links])
+    async def sent(method: str, url: str, status: int, body: Body | None = None) -> str:
+        statements.clear()
+        says(await client.request(method, url, json=body), status)
+        return " ".join(statement.split()[0].rstrip(";") for statement in statements)
+
+    keys = [link.key for link in case.links if link.key]
+    body = await case.factory.request(db_session)
+    created = says(await client.post(case.url, json=body), 201)
     one = f"{case.url}/{created['id']}"
-    assert says(await client.get(one), 200) == created
+    linked = {**body, **await linked_ids(case, db_session)}
+    # A list of ids is one statement, for any number of rows and of ids.
+    ids = " SELECT" * len(keys)
+    reads = f"SELECT{ids}"
+    assert await sent("GET", one, 200) == reads
+    assert await sent("GET", case.url, 200) == f"{reads} SELECT"
+    assert await sent("GET", f"{case.url}?total=false", 200) == reads
     for method in ("PUT", "PATCH"):
-        async with wire.noted():
-            changed = says(await client.request(method, one, json=body), 200)
-        # What is not sent, a PATCH leaves as it is.
-        unlinked = [] if method == "PATCH" else ["DELETE" for _ in links]
-        assert sorted(wire.sent) == ["BEGIN", "COMMIT", *unlinked, *links, "UPDATE"]
-        assert changed == {**created, "updated_at": changed["updated_at"]}
-    for path, expected in {
-        one: ["SELECT", *links],
-        f"{case.url}?total=false": ["SELECT", *links],
-        case.url: ["SELECT", *links, "SELECT"],
-    }.items():
-        async with wire.noted():
-            says(await client.get(path), 200)
-        assert wire.sent == expected, path
-    async with wire.noted():
-        says(await client.delete(one), 204)
-    assert sorted(wire.sent) == ["BEGIN", "COMMIT", "DELETE"]
+        linking = " INSERT" * len(keys) if method == "PUT" else ""
+        expected = f"BEGIN {reads}{ids} UPDATE{linking} COMMIT"
+        assert await sent(method, one, 200, linked) == expected
+    # What is not sent, a PUT takes away and a PATCH leaves as it is.
+    unlinked = {key: body[key] for key in body if key not in keys}
+    assert await sent("PATCH", one, 200, unlinked) == f"BEGIN {reads} UPDATE COMMIT"
+    removing = " DELETE" * len(keys)
+    expected = f"BEGIN {reads} UPDATE{removing} COMMIT"
+    assert await sent("PUT", one, 200, unlinked) == expected
+    assert await sent("PUT", one, 200, linked)
+    # The database deletes the links.
+    assert await sent("DELETE", one, 204) == "BEGIN SELECT DELETE COMMIT"
+    # Rows with the values of this one can be created again.
+    assert await sent("POST", case.url, 201, unlinked) == "BEGIN INSERT COMMIT"
+    row = says(await client.get(f"{case.url}?limit=100"), 200)["items"][-1]
+    says(await client.delete(f"{case.url}/{row['id']}"), 204)
+    expected = f"BEGIN{ids} INSERT{' INSERT' * len(keys)} COMMIT"
+    assert await sent("POST", case.url, 201, linked) == expected
+
+
+async def linked_ids(case: Case, db: AsyncSession) -> Body:
+    """Store rows to link with; return their ids by the keys of requests."""
+    found = {}
+    for link in case.links:
+        if link.key:
+            target = BY_NAME[link.target]
+            rows = [
+                await target.factory.store(db) for _ in range(target.rows(LINKED) or 1)
+            ]
+            found[link.key] = [str(row.id) for row in rows]
+    return found

@@ -73,7 +73,7 @@ def test_it_listens_where_port_says(project: Project) -> None:
         end(service)
 
 
-def test_a_port_that_is_taken_is_told_with_the_mend(project: Project) -> None:
+def test_port_in_use_is_reported_with_the_fix(project: Project) -> None:
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(AssertionError) as failed:

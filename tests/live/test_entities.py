@@ -52,10 +52,11 @@ GreetingDep = Annotated[str, Depends(get_greeting)]
 ROUTES = '''\
 """HTTP routes of reports: our own."""
 
-from src.api import _http as http
+import fastapi
+
 from src.api import dependencies as deps
 
-router = http.router("reports", tag="reports")
+router = fastapi.APIRouter(prefix="/api/v1/reports", tags=["reports"])
 
 
 @router.get("")
@@ -172,8 +173,8 @@ def edited(team: Project) -> Project:
     edit(
         team,
         "src/services/review.py",
-        "        return self._create(data)\n",
-        f"{RULE}        return self._create(data)\n",
+        "        return await self._create(data)\n",
+        f"{RULE}        return await self._create(data)\n",
     )
     edit(team, "src/services/review.py", "\n\nclass ", f"{ERROR}\n\nclass ")
     edit(
@@ -293,14 +294,12 @@ def check_rows(before: Rows, after: Rows) -> None:
             assert row in [{key: one.get(key) for key in row} for one in after[table]]
 
 
-def test_the_edited_project_is_sound(edited: Project) -> None:
+def test_edited_project_passes_the_check(edited: Project) -> None:
     edited.run(edited.python, "-m", "scaffold", "check")
     check_edits(edited)
 
 
-def test_the_spec_grows_and_everybodys_work_stays(
-    edited: Project, before: Rows
-) -> None:
+def test_changed_spec_keeps_manual_edits(edited: Project, before: Rows) -> None:
     document = json.loads((edited.path / "entities.json").read_text())
     grow(document)
     (edited.path / "entities.json").write_text(json.dumps(document, indent=2))
@@ -332,7 +331,9 @@ def test_its_own_tests_pass_for_what_is_new(edited: Project) -> None:
     assert " passed" in said
 
 
-def test_the_template_grows_too(edited: Project, template: Path, before: Rows) -> None:
+def test_upgrade_keeps_manual_edits(
+    edited: Project, template: Path, before: Rows
+) -> None:
     """Both parts of it: what it wrote once, and what it generates."""
     tree = template / TREE
     main, service = (
@@ -380,7 +381,7 @@ def test_the_template_grows_too(edited: Project, template: Path, before: Rows) -
 
 
 @pytest.mark.slow
-def test_the_check_names_what_disagrees(edited: Project) -> None:
+def test_check_names_what_differs(edited: Project) -> None:
     check = [edited.python, "-m", "scaffold", "check"]
     said = edited.run(*check)
     assert [line.split()[0] for line in said.splitlines()] == [
@@ -436,7 +437,7 @@ def test_it_serves_what_was_stored(edited: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_random_work_leaves_a_sound_service(
+def test_random_edits_leave_a_working_service(
     bake: Callable[..., Project], tmp_path: Path, seed: int
 ) -> None:
     """Random specs and random edits, as in tests/unit/test_merge.py, but all of it."""

@@ -30,7 +30,7 @@ def ask(url: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
-def test_nothing_runs_and_every_byte_arrives(
+def test_hostile_texts_are_stored_unchanged_and_never_run(
     sibling: Callable[[Any], Project],
 ) -> None:
     project = sibling({"entities": ENTITIES})

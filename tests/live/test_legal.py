@@ -25,7 +25,9 @@ TESTS = [
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
-def test_it_lives(seed: int, sibling: Callable[[Any], Project]) -> None:
+def test_spec_makes_a_working_service(
+    seed: int, sibling: Callable[[Any], Project]
+) -> None:
     project = sibling(legal(Random(seed)))
     project.run("make", "check")
     project.run(project.python, "-m", "pytest", "--no-cov", *TESTS)

@@ -1,16 +1,20 @@
 """Pages that promise to work when they are typed: somebody types them here."""
 
+import gzip
+import http.server
 import json
-import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.live.recipes import Recipes
+from tools.database import Server
 from tools.pages import Reader, blocks
-from tools.project import ROOT, Project
-from tools.smoke import Client
+from tools.project import HOST, ROOT, Project
+from tools.replica import ask, replica
 
 pytestmark = pytest.mark.live
 
@@ -38,42 +42,89 @@ def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
     assert "remarks" in (clone.path / "src" / "models" / "entities.py").read_text()
 
 
-# What the recipes' changes of code touch, of the generated tests.
-TOUCHED = ("tests/unit/test_services.py", "tests/integration", "-k", "order")
-REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
+# The generated tests of what the recipes change.
+CHANGED = "order or product or article or tag or player"
+BROKEN = '''"""A bug, for the error tracker."""
+
+import fastapi
+
+router = fastapi.APIRouter(prefix="/api/v1/broken")
 
 
-@pytest.mark.xdist_group("base")
-def test_the_recipes(sibling: Callable[[Any], Project]) -> None:
+@router.get("")
+async def fail() -> None:
+    """Raise what nothing handles."""
+    raise ValueError("a bug")
+'''
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """Receive what an error tracker and a tracer send: paths and bodies."""
+    received: list[tuple[str, bytes]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            packed = self.headers.get("Content-Encoding") == "gzip"
+            received.append((self.path, gzip.decompress(body) if packed else body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with http.server.ThreadingHTTPServer((HOST, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"{HOST}:{server.server_port}", received
+        server.shutdown()
+
+
+@pytest.mark.slow
+def test_the_recipes(
+    bake: Callable[..., Project],
+    server: Server,
+    tmp_path: Path,
+    collector: tuple[str, list[tuple[str, bytes]]],
+) -> None:
     """All of them in one service, for they name different entities."""
-    page = list(blocks((ROOT / "docs" / "recipes.md").read_text()))
-    documents = [json.loads(one.text) for one in page if one.language == "json"]
-    entities = [entity for document in documents for entity in document["entities"]]
-    project = sibling({"entities": entities})
-    for change in (one.text for one in page if one.language == "diff"):
-        patch = project.path.with_name("change.diff")
-        patch.write_text(change)
-        project.run("git", "apply", str(patch))
-    project.run("make", "openapi")
-    project.run(project.python, "-m", "mypy")
-    project.run(project.python, "-m", "pytest", "--no-cov", *TOUCHED)
-    requests = "".join(one.text for one in page if one.language == "http")
+    page = (ROOT / "docs" / "recipes.md").read_text()
+    project = bake("recipes", f"entities_file={entities_of(page, tmp_path)}")
+    recipes = Recipes(page, project)
+    recipes.apply()
+    (project.path / "src" / "api" / "routes" / "broken.py").write_text(BROKEN)
+    recipes.include("broken")
+    for command in ("format", "openapi", "check"):
+        project.run("make", command)
+    project.run(project.python, "-m", "pytest", "--no-cov", "-k", CHANGED)
+    address, received = collector
+    url = {"DATABASE_URL": server.create("recipes")}
+    project.run(project.python, "-m", "src.migrate", environment=url)
+    recipes.environment |= {
+        **url,
+        "SENTRY_DSN": f"http://key@{address}/1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}",
+        "RATE_LIMIT": "10000/minute",
+        "RATE_LIMIT_ENABLED": "true",
+    }
+    with replica(project, tmp_path / "log", recipes.environment) as service:
+        recipes.send(service.port)
+        assert ask(service.port, "/api/v1/broken").status == 500
+        (reminder,) = [it for it in service.lines() if it["event"] == "reminder_sent"]
+        assert "request_id" in reminder
+        assert service.stop() == 0
+    with_exception = [body for _, body in received if b'"exception"' in body]
+    assert len(with_exception) == 1
+    assert b"a bug" in with_exception[0]
+    assert any(
+        b"/api/v1/broken" in body for path, body in received if path == "/v1/traces"
+    )
+
+
+def entities_of(page: str, folder: Path) -> Path:
+    """Write one entities.json of all that the page shows."""
+    documents = [json.loads(one.text) for one in blocks(page) if one.language == "json"]
     assert len(documents) == 5
-    ids: dict[str, str] = {}
-    with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
-        for line in requests.splitlines():
-            send(Client(url), line, ids)
-
-
-def send(client: Client, line: str, ids: dict[str, str]) -> None:
-    """Send a line's request, and hold the answer to what the line says of it."""
-    text = re.sub(r"\$(\w+)", lambda name: ids[name[1]], line)
-    found = REQUEST.fullmatch(text)
-    assert found, line
-    method, path, body, status, name, expected = found.groups()
-    sent: Any = json.loads(body) if body else None
-    answer = client.call(method, path, int(status), sent)
-    if name:
-        ids[name] = answer["id"]
-    wanted: dict[str, Any] = json.loads(expected) if expected else {}
-    assert wanted == {key: answer[key] for key in wanted}, line
+    entities = [entity for document in documents for entity in document["entities"]]
+    path = folder / "entities.json"
+    path.write_text(json.dumps({"entities": entities}))
+    return path

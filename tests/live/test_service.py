@@ -51,13 +51,17 @@ def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
     assert int(total[1]) >= COVERAGE, output
 
 
-def test_its_requests_send_what_they_need(project: Project) -> None:
-    guest = project.path / "tests" / "integration" / "test_each_statement.py"
-    shutil.copy(HERE / "statements.py", guest)
+def test_requests_send_no_statement_too_many(project: Project) -> None:
+    guests = []
+    for name in ("statements", "statement_counts"):
+        guests.append(project.path / "tests" / "integration" / f"test_each_{name}.py")
+        shutil.copy(HERE / f"{name}.py", guests[-1])
     try:
-        output = project.run(project.python, "-m", "pytest", "--no-cov", str(guest))
+        paths = map(str, guests)
+        output = project.run(project.python, "-m", "pytest", "--no-cov", *paths)
     finally:
-        guest.unlink()
+        for guest in guests:
+            guest.unlink()
     assert re.search(r"\d+ passed", output)
 
 
@@ -75,7 +79,7 @@ def test_its_own_tests_pass_in_parallel(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", [TASKS], indirect=True)
-def test_its_sanitiser_holds_for_tens_of_thousands_of_texts(project: Project) -> None:
+def test_sanitizer_holds_for_thousands_of_random_texts(project: Project) -> None:
     """Four properties, judged by an HTML5 parser."""
     arguments = "ARGS=tests/unit/test_security.py"
     output = project.run("make", "test", arguments, environment={"EXAMPLES": "10000"})
@@ -89,7 +93,7 @@ def test_importing_it_warns_of_nothing(project: Project) -> None:
 
 
 @pytest.mark.parametrize("project", [SHOP], indirect=True)
-def test_pylint_likes_it(project: Project) -> None:
+def test_pylint_rates_it_well(project: Project) -> None:
     options = [
         "--max-line-length=88",
         "--extension-pkg-allow-list=nh3,orjson",  # what they hold is only in their C
@@ -139,7 +143,7 @@ def test_it_starts_fast_and_ends_with_0(project: Project) -> None:
 
 
 @pytest.mark.xdist_group("simple_task_api")
-def test_two_entities_may_point_at_each_other(bake: Callable[..., Project]) -> None:
+def test_two_entities_may_refer_to_each_other(bake: Callable[..., Project]) -> None:
     """Their tables can be made and removed in no order that is right for both."""
     project = bake("cycle", f"entities_file={HERE / 'cycle.json'}")
     tables = f"{project.python} {HERE / 'show_tables.py'}"

@@ -7,18 +7,20 @@ import pytest
 from tools.project import ROOT, Project
 from tools.smoke import smoke
 
-# In `make test` too: a real domain, with a cycle in it, and two that are hard on names
-# and on types.
+# In `make test` too: a real domain, with a cycle in it, and two with unusual names and
+# types.
 ALWAYS = {"fields_with_reserved_names", "every_type_required", "cms"}
 GOOD = sorted((ROOT / "tests" / "specs" / "good").glob("*.json"))
-# What entities.json has no say in was tested with the examples.
+# What does not depend on entities.json is tested with the examples.
 INDEPENDENT = [
     "unit/test_config",
     "unit/test_errors",
     "unit/test_logging",
     "unit/test_metrics",
     "unit/test_middleware",
+    "unit/test_overload",
     "unit/test_process",
+    "unit/test_protocol",
     "unit/test_rate_limit",
     "unit/test_security",
     "integration/test_container",
@@ -37,7 +39,9 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("base")]
     ],
     ids=lambda path: path.stem,
 )
-def test_it_lives(spec: Path, base: Project, tmp_path: Path) -> None:
+def test_spec_makes_a_working_service(
+    spec: Path, base: Project, tmp_path: Path
+) -> None:
     project = base.with_entities(spec, tmp_path / "service")
     project.run("make", "check")
     # There and back and there again on PostgreSQL, the routes, each value's edges.

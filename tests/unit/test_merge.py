@@ -748,7 +748,7 @@ def test_a_renamed_entitys_edits_go_along(
         "    async def mine(self) -> list[entities.TaskEntity]:\n        return []\n"
     )
     edit(project, "src/repositories/task.py", f"\n{method}")
-    rule = "        data = checked(data)\n        return self._create(data)"
+    rule = "        data = checked(data)\n        return await self._create(data)"
     path = project / "src" / "services" / "task.py"
     path.write_text(path.read_text().replace(rule.split("\n")[1], rule))
     commit(project)

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
@@ -20,6 +20,9 @@ from src.models import entities  # noqa: F401 - its tables belong to the metadat
 # Any number that no other program uses for its own locks on the same database.
 MIGRATION_LOCK = 5_318_008_119_742_611
 
+# SQLAlchemy 2.1 does not quote these words of PostgreSQL's, and in "lateral.id", as a
+# table's own foreign keys name their target, no quoted_name can stand.
+UNQUOTED = {"collation", "concurrently", "lateral", "tablesample"}
 
 # What the comment begins with on what is kept although entities.json has it no longer.
 UNUSED = "unused: "
@@ -47,7 +50,7 @@ def is_wanted(
     return not any((part.comment or "").startswith(UNUSED) for part in parts)
 
 
-def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
+def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Keep texts as they are: a colon in them names no parameter, a quote is one."""
     if kind == "check" and isinstance(item.sqltext, sa.TextClause):
         text = item.sqltext.text
@@ -91,7 +94,7 @@ def untangle(
     revision: str | Iterable[str | None] | Iterable[str],
     directives: list[Any],
 ) -> None:
-    """Give foreign keys to tables that come later a step of their own.
+    """Give foreign keys a step of their own whose tables come later, or need quotes.
 
     Tables may point at each other, and then no order of creation is right:
     autogenerate alone writes a migration that fails, or loses the keys.
@@ -101,9 +104,12 @@ def untangle(
             if isinstance(step, ops.CreateTableOp):
                 step.columns = _in_order(step.columns)
                 step.info = {}  # for the service, not for the database
-        late = list(_take_late_keys(script.upgrade_ops.ops))
-        script.upgrade_ops.ops += map(ops.CreateForeignKeyOp.from_constraint, late)
-        script.downgrade_ops.ops[:0] = [_drop(key) for key in reversed(late)]
+        up, down = script.upgrade_ops.ops, script.downgrade_ops.ops
+        late = list(_take_keys(up, later=True))
+        up += map(ops.CreateForeignKeyOp.from_constraint, late)
+        back = list(_take_keys(down, later=False))
+        down += map(ops.CreateForeignKeyOp.from_constraint, back)
+        down[:0] = [_drop(key) for key in reversed(late)]
 
 
 def _drop(key: sa.ForeignKeyConstraint) -> ops.DropConstraintOp:
@@ -119,20 +125,21 @@ def _in_order(items: Iterable[Any]) -> list[Any]:
     )
 
 
-def _take_late_keys(steps: list[Any]) -> Iterable[sa.ForeignKeyConstraint]:
+def _take_keys(steps: list[Any], *, later: bool) -> Iterable[sa.ForeignKeyConstraint]:
+    """Take those keys out of the tables, with `later` also of tables that come later."""
     tables = [step for step in steps if isinstance(step, ops.CreateTableOp)]
-    later = {step.table_name for step in tables}
+    apart = {step.table_name for step in tables} if later else set()
     for step in tables:
-        later.discard(step.table_name)
-        late = [
+        apart.discard(step.table_name)
+        keys = [
             item
             for item in step.columns
             if isinstance(item, sa.ForeignKeyConstraint)
-            and item.referred_table.name in later
+            and item.referred_table.name in apart | UNQUOTED
         ]
         # Compared by identity: `==` of columns is SQL.
-        step.columns = [i for i in step.columns if not any(i is k for k in late)]
-        yield from late
+        step.columns = [i for i in step.columns if not any(i is k for k in keys)]
+        yield from keys
 
 
 def run_migrations(connection: sa.Connection) -> None:

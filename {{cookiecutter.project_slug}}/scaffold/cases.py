@@ -44,7 +44,7 @@ class CaseView:
         yield ""
         yield "    @classmethod"
         yield "    def parents(cls) -> support.Parents:"
-        yield f'        """Return who makes what {self.entity.titles} belong to."""'
+        yield f'        """Return the factories of what {self.entity.titles} refer to."""'
         yield f"        return {{{items}}}"
 
     @cached_property
@@ -102,7 +102,7 @@ class CaseView:
 
     def _link(self, link: Link) -> str:
         arguments = [
-            literal(link.name),
+            literal(link.attribute),
             literal(self.spec.entity(link.target).snake),
             literal(_segment(link.name)),
         ]

@@ -8,22 +8,37 @@ from scaffold import reserved
 from scaffold.layout import literal
 from scaffold.model import MISSING, Field
 
-# type -> (annotation in a table, annotation in a schema, column type)
+# type -> (annotation in a table, in a request, in an answer, column type)
 PYTHON = {
-    "string": ("str", "str", "sa.String({max_length})"),
-    "text": ("str", "str", "sa.Text"),
-    "integer": ("int", "types.Integer", "sa.BigInteger"),
-    "float": ("float", "float", "sa.Double"),
-    "decimal": ("decimal.Decimal", "types.Decimal", "sa.Numeric({precision}, {scale})"),
-    "boolean": ("bool", "bool", "sa.Boolean"),
-    "date": ("dt.date", "types.Date", "sa.Date"),
-    "time": ("dt.time", "types.Time", "sa.Time"),
-    "datetime": ("dt.datetime", "types.DateTime", "sa.DateTime(timezone=True)"),
-    "uuid": ("uuid.UUID", "uuid.UUID", "sa.Uuid"),
-    "enum": ("str", "{choice}", "sa.String({max_length})"),
-    "email": ("str", "types.Email", "sa.String(320)"),
-    "url": ("str", "types.URL", "sa.String({max_length})"),
-    "json": ("typing.Any", "types.JSON", "postgresql.JSONB(none_as_null=True)"),
+    "string": ("str", "str", "str", "sa.String({max_length})"),
+    "text": ("str", "str", "str", "sa.Text"),
+    "integer": ("int", "types.Integer", "types.StoredInteger", "sa.BigInteger"),
+    "float": ("float", "float", "float", "sa.Double"),
+    "decimal": (
+        "decimal.Decimal",
+        "decimal.Decimal",
+        "decimal.Decimal",
+        "sa.Numeric({precision}, {scale})",
+    ),
+    "boolean": ("bool", "bool", "bool", "sa.Boolean"),
+    "date": ("dt.date", "types.Date", "dt.date", "sa.Date"),
+    "time": ("dt.time", "types.Time", "types.Time", "sa.Time"),
+    "datetime": (
+        "dt.datetime",
+        "types.DateTime",
+        "dt.datetime",
+        "sa.DateTime(timezone=True)",
+    ),
+    "uuid": ("uuid.UUID", "types.UUID", "uuid.UUID", "sa.Uuid"),
+    "enum": ("str", "{choice}", "{choice}", "sa.String({max_length})"),
+    "email": ("str", "types.Email", "str", "sa.String(320)"),
+    "url": ("str", "types.URL", "str", "sa.String({max_length})"),
+    "json": (
+        "typing.Any",
+        "types.JSON",
+        "typing.Any",
+        "postgresql.JSONB(none_as_null=True)",
+    ),
 }
 ENUM_LENGTH = 255
 BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
@@ -33,6 +48,17 @@ def quote_sql(name: str) -> str:
     """A column's name in SQL text of our own."""
     special = reserved.POSTGRESQL | reserved.POSTGRESQL_EXPRESSIONS
     return f'"{name}"' if name in special else name
+
+
+def needs_quotes(name: str) -> bool:
+    """Whether SQLAlchemy has to be told that PostgreSQL reserves the name."""
+    return name in reserved.UNQUOTED_BY_SQLALCHEMY
+
+
+def sql_name(name: str) -> str:
+    """A table's or a column's name as Python gives it to SQLAlchemy."""
+    text = literal(name)
+    return f"sa.quoted_name({text}, quote=True)" if needs_quotes(name) else text
 
 
 def choice_name(entity: str, field: Field) -> str:
@@ -46,10 +72,27 @@ def table_annotation(field: Field) -> str:
     return f"{annotation} | None" if field.nullable else annotation
 
 
-def schema_annotation(entity: str, field: Field) -> str:
+def request_annotation(entity: str, field: Field) -> str:
+    """The type of a field in requests, with every limit that it has."""
     annotation = PYTHON[field.type][1].format(choice=choice_name(entity, field))
     if field.type == "integer" and _is_bounded(field):
-        annotation = "int"  # Pydantic would let the bounds of types.Integer win
+        annotation = "int"  # its limits come first, and then types.INT64
+    if field.nullable:
+        annotation = f"{annotation} | None"
+    arguments = [*schema_arguments(field)]
+    if not arguments:
+        return annotation
+    limited = [annotation, f"pydantic.Field({', '.join(arguments)})"]
+    if field.type == "decimal":
+        limited.append(f"types.Digits({field.precision}, {field.scale})")
+    elif field.type == "integer":
+        limited.append("types.INT64")
+    return f"typing.Annotated[{', '.join(limited)}]"
+
+
+def answer_annotation(entity: str, field: Field) -> str:
+    """The type of a field in answers, which has no limits."""
+    annotation = PYTHON[field.type][2].format(choice=choice_name(entity, field))
     return f"{annotation} | None" if field.nullable else annotation
 
 
@@ -57,7 +100,7 @@ def column_type(field: Field) -> str:
     length = field.max_length
     if field.type == "enum":
         length = max(ENUM_LENGTH, *map(len, field.values))
-    return PYTHON[field.type][2].format(
+    return PYTHON[field.type][3].format(
         max_length=length, precision=field.precision, scale=field.scale
     )
 
@@ -65,8 +108,8 @@ def column_type(field: Field) -> str:
 def column(field: Field) -> str:
     """The whole attribute of a table, on one line."""
     arguments = [column_type(field)]
-    if field.attribute != field.name:
-        arguments.insert(0, literal(field.name))
+    if field.attribute != field.name or needs_quotes(field.name):
+        arguments.insert(0, sql_name(field.name))
     if field.default is not MISSING:
         arguments.append(f"server_default={server_default(field)}")
     if field.unique:
@@ -118,7 +161,7 @@ def _number(value: object) -> str:
 
 
 def schema_arguments(field: Field) -> Iterator[str]:
-    """Yield the keyword arguments of pydantic.Field, but for the default."""
+    """Yield the keyword arguments of pydantic.Field, except for the default."""
     if field.attribute != field.name:
         yield f"alias={literal(field.name)}"
     if field.min_length and field.type in ("string", "text"):
@@ -150,11 +193,6 @@ def _bounds(field: Field) -> Iterator[str]:
     for key, bound in bounds.items():
         if bound is not None:
             yield f"{key}={_python_number(bound)}"
-    if field.type == "integer" and _is_bounded(field):
-        if bounds["gt"] is None and bounds["ge"] is None:
-            yield "ge=types.BIGINT_MIN"
-        if bounds["lt"] is None and bounds["le"] is None:
-            yield "le=types.BIGINT_MAX"
 
 
 def _is_bounded(field: Field) -> bool:

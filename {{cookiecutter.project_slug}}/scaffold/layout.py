@@ -16,6 +16,7 @@ _DEFINITION = re.compile(r"\s*(async )?def ")
 _DOCSTRING = re.compile(r'( *)"""(.*)"""')
 _ASSIGNED = re.compile(r"( *(?:return|[\w.]+(?:: [^=]+)? =)) (.+)")
 _OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ([|+] .+)""")
+_DECLARED = re.compile(r"( *\w+:) ([\w.]+ \| [\w. |]+)")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
 # A string literal, or what is left of one; or what parts a statement.
@@ -146,7 +147,12 @@ def _break_without_bracket(line: str, inside: bool) -> Iterator[str]:
     """Put parentheses around a value, or go on behind an operator or in a string."""
     bare = _bracket(line) is None
     pad = _pad(line)
-    if bare and not inside and (assigned := _ASSIGNED.fullmatch(line)):
+    assigned, declared = _ASSIGNED.fullmatch(line), _DECLARED.fullmatch(line)
+    if bare and not inside and assigned and width(assigned[1]) + 2 > WIDTH:
+        yield line  # parentheses would not make its left side shorter
+    elif bare and not inside and declared:
+        yield from (f"{declared[1]} (", f"{pad}    {declared[2]}", f"{pad})")
+    elif bare and not inside and assigned:
         yield from (f"{assigned[1]} (", f"{pad}    {assigned[2]}", f"{pad})")
     elif bare and inside and (operands := _OPERATOR.fullmatch(line)):
         yield from (operands[1], pad + operands[2])
@@ -163,7 +169,8 @@ def _break_assignment(line: str, bracket: int) -> list[str]:
     if annotated and width(assigned[1]) + 2 > WIDTH:
         rest = _break(pad + annotated[3])
         return [annotated[1], f"{pad}    {annotated[2]}", *rest]
-    if WIDTH <= bracket < WIDTH + len(assigned[1]) - len(pad) - 3:
+    fits = width(assigned[1]) + 2 <= WIDTH
+    if fits and WIDTH <= bracket < WIDTH + len(assigned[1]) - len(pad) - 3:
         value = _break(f"{pad}    {assigned[2]}", inside=True)
         return [f"{assigned[1]} (", *value, f"{pad})"]
     return []
@@ -259,7 +266,7 @@ def _pieces(string: str, first: int, rest: int, suffix: str) -> list[str]:
         needed = width(atom) if atom else width(suffix)
         if used + needed > room:
             spaces = [n for n, character in enumerate(current) if character == " "]
-            cut = spaces[-1] + 1 if spaces else len(current)
+            cut = spaces[-1] + 1 if spaces else len(current) - (not atom)
             pieces.append(current[:cut])
             current, room = current[cut:], rest - 2
             used = sum(map(width, current))

@@ -102,8 +102,10 @@ def _prune_imports(source: str) -> str:
     header = max(imports, default=-1) + 1
     kept: list[str] = []
     for number, line in enumerate(lines[:header]):
-        if number in imports and not _imported(line) & used:
-            continue
+        if number in imports:
+            line = _used_import(line, used)
+            if not line:
+                continue
         if line or (kept and kept[-1]):
             kept.append(line)
     while kept and not kept[-1]:
@@ -119,7 +121,12 @@ def _used_names(table: symtable.SymbolTable) -> set[str]:
     return used.union(*map(_used_names, table.get_children()))
 
 
-def _imported(line: str) -> set[str]:
-    """The names that an import binds."""
-    names = line.rpartition("import ")[2].split(", ")
-    return {name.rpartition(" as ")[2].partition(".")[0] for name in names}
+def _used_import(line: str, used: set[str]) -> str:
+    """The import with the names that are used; empty where there is none."""
+    start, _, names = line.rpartition("import ")
+    kept = [name for name in names.split(", ") if _bound(name) in used]
+    return f"{start}import {', '.join(kept)}" if kept else ""
+
+
+def _bound(name: str) -> str:
+    return name.rpartition(" as ")[2].partition(".")[0]

@@ -39,7 +39,7 @@ _PYDANTIC = _words("""
     model_construct model_copy model_dump model_dump_json model_extra model_fields
     model_fields_set model_json_schema model_parametrized_name model_post_init
     model_rebuild model_validate model_validate_json model_validate_strings parse_file
-    from_entity parse_obj parse_raw schema schema_json update_forward_refs validate
+    parse_obj parse_raw schema schema_json update_forward_refs validate
     """)
 
 # SQLAlchemy's constructor takes keyword arguments beside its own `self`.
@@ -54,8 +54,9 @@ _DEVICES = frozenset(
     | {f"lpt{number}" for number in range(10)}
 )
 
-MODULES = KEYWORDS | _DEVICES
-ROUTES_MODULES = MODULES | {"health", "metrics", "docs"}
+# Modules of the skeleton beside those of the entities.
+MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors"}
+ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 
 # Functions of generated modules name these beside a variable for one row.
 VARIABLES = (

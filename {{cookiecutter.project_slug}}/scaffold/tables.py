@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from scaffold import columns
+from scaffold import columns, naming
 from scaffold.layout import literal
 from scaffold.model import Entity, Link, Reference, Reverse, Spec
 
@@ -15,6 +15,10 @@ class TableView:
     def __init__(self, entity: Entity, spec: Spec) -> None:
         self.entity = entity
         self.spec = spec
+
+    @property
+    def table_name(self) -> str:
+        return columns.sql_name(self.entity.table)
 
     @cached_property
     def table_args(self) -> str:
@@ -39,12 +43,13 @@ class TableView:
         keys = [self._foreign_key(reference) for reference in self.entity.references]
         relationships = [self._owner(item) for item in self.entity.references]
         relationships += [self._reverse(item) for item in self.entity.reverses]
-        linked = [
-            f"{link.ids_attribute} = base.LinkedIds()"
-            for link in self.entity.links
-            if link.owner
-        ]
-        return [block for block in (fields + keys, linked, relationships) if block]
+        relationships += [self._linked(item) for item in self.entity.links]
+        return [block for block in (fields + keys, relationships) if block]
+
+    @property
+    def linked_ids(self) -> list[Link]:
+        """The links whose ids the API shows."""
+        return [link for link in self.entity.links if link.owner]
 
     @property
     def association_tables(self) -> list[str]:
@@ -79,6 +84,9 @@ class TableView:
         arguments = ['lazy="raise"', self._key(reference)]
         if reference.target == self.entity.name:
             arguments.append(f'remote_side="{self.entity.name}Entity.id"')
+        if reference.reverse:
+            other = naming.attribute(reference.reverse)
+            arguments.append(f"back_populates={literal(other)}")
         return _relationship(reference.attribute, annotation, arguments)
 
     def _key(self, reference: Reference) -> str:
@@ -92,10 +100,28 @@ class TableView:
         annotation = f'"{inner} | None"' if one else f'list["{inner}"]'
         arguments = [
             'lazy="raise"',
-            "viewonly=True",
+            'passive_deletes="all"',  # ON DELETE is the database's
             f'foreign_keys="{inner}.{reference.column_attribute}"',
+            f"back_populates={literal(reference.attribute)}",
         ]
         return _relationship(reverse.attribute, annotation, arguments)
+
+    def _linked(self, link: Link) -> str:
+        """A many-to-many relation, by its association table."""
+        target = self.spec.entity(link.target)
+        arguments = [f"secondary={link.table}", 'lazy="raise"', "passive_deletes=True"]
+        if target.name == self.entity.name:  # both columns lead to the same table
+            own_id, table = f"{self.entity.name}Entity.id", link.table
+            arguments += [
+                f'primaryjoin="{own_id} == {table}.c.{link.left_column}"',
+                f'secondaryjoin="{own_id} == {table}.c.{link.right_column}"',
+            ]
+        if link.reverse:
+            arguments.append(
+                f"back_populates={literal(naming.attribute(link.reverse))}"
+            )
+        annotation = f'list["{target.name}Entity"]'
+        return _relationship(link.attribute, annotation, arguments)
 
 
 def reference_of(entity: Entity, name: str) -> Reference:

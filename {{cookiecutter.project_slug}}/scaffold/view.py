@@ -55,7 +55,7 @@ class EntityView(TableView, SchemaView):
     @property
     def repository_links(self) -> Iterator[str]:
         own = [
-            f'"{link.name}": base.Link(entities.{link.table}, "{link.left_column}", '
+            f'"{link.attribute}": base.Link(entities.{link.table}, "{link.left_column}", '
             f'"{link.right_column}"'
             + (f', "{link.ids_attribute}")' if link.owner else ")")
             for link in self.entity.links
@@ -157,7 +157,7 @@ class EntityView(TableView, SchemaView):
         names |= {item.target for item in self.entity.links}
         listed = ", ".join(sorted(names, key=import_key))
         return [
-            "from src.models import _base as base",
+            "from src.models import base",
             f"from src.models.schemas import {listed}",
         ]
 
@@ -224,6 +224,7 @@ class LinkView:
 
     def __init__(self, link: Link, entity: EntityView) -> None:
         self.name = link.name
+        self.attribute = link.attribute
         self.url = link.name.replace("_", "-")
         self.title = link.name.replace("_", " ")
         self.target = entity.spec.entity(link.target)

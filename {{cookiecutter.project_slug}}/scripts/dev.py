@@ -38,9 +38,7 @@ def serve(url: str, port: int, *, reload: bool) -> int:
     print(f"docs      http://{HOST}:{port}/docs", flush=True)
     command = ["python", "-m", "src"]
     if reload:
-        command = ["uvicorn", "src.main:app", "--reload", "--reload-dir", "src"]
-        command += ["--host", HOST, "--port", str(port)]
-        command += ["--no-access-log", "--no-server-header"]
+        command.append("--reload")
     status = run(command, url)
     return 0 if status == INTERRUPTED else status
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 import orjson
-from dotenv import dotenv_values
 
 from src.api.openapi import DOCUMENT, build_openapi
 from src.core.config import Settings
@@ -16,11 +15,11 @@ from src.main import create_app
 def render() -> str:
     """The document as text, under the name that .env.example gives to the service."""
     nowhere = "postgresql+asyncpg://localhost/none"
-    app = create_app(Settings(database_url=nowhere, environment="development"))
-    names = dotenv_values(DOCUMENT.with_name(".env.example"))
-    app.title = names.get("APP_NAME") or app.title
-    app.version = names.get("VERSION") or app.version
-    app.description = names.get("DESCRIPTION") or ""
+    example = DOCUMENT.with_name(".env.example")
+    settings = Settings(
+        _env_file=example, database_url=nowhere, environment="development"
+    )
+    app = create_app(settings)
     written = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(build_openapi(app), option=written).decode()
 

@@ -1,5 +1,10 @@
-"""`python -m src`: the service, under uvicorn, until SIGTERM."""
+"""`python -m src`: the service, under uvicorn, until SIGTERM.
 
+`python -m src --reload`, which `make dev` runs, starts it anew when its code changes.
+"""
+
+import asyncio
+import inspect
 import os
 import signal
 import sys
@@ -10,7 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from src.core.config import Settings, get_settings
-from src.core.logging import setup_logging
+from src.core.logging import get_logger, setup_logging
 
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -23,25 +28,26 @@ def main() -> None:
     handler that it found, which is ours.
     """
     settings = get_settings()
-    setup_logging(settings)
+    setup_logging(settings.log_level, json_logs=settings.json_logs)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
-        if settings.workers > 1:
+        reload = "--reload" in sys.argv[1:]
+        if settings.workers > 1 and not reload:
             _share_metrics(stack)
-        serve(settings)
+        serve(settings, reload=reload)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, reload: bool = False) -> None:
     """Run uvicorn; its log lines are ours, and the access log is too."""
-    windows = sys.platform == "win32"
     uvicorn.run(
         "src.main:app",
         host=settings.host,
         port=settings.port,
-        workers=settings.workers,
-        loop="auto" if windows else "uvloop",
-        # Not h11, which lets through what request smuggling is made of.
-        http="auto" if windows else "src.core.protocol:BoundedHttpProtocol",
+        workers=None if reload else settings.workers,
+        reload=reload,
+        reload_dirs=["src"] if reload else None,
+        loop="auto" if sys.platform == "win32" else "uvloop",
+        http=http_protocol(),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -49,6 +55,24 @@ def serve(settings: Settings) -> None:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
+
+
+def http_protocol() -> str:
+    """Return uvicorn's option `http`: BoundedHttpProtocol, if it can be built.
+
+    uvicorn does not document what that is built on. Where a release lacks it, the service
+    runs with uvicorn's own protocol, and without the bounds.
+    """
+    try:
+        from uvicorn.protocols.http.auto import AutoHTTPProtocol as Inner
+
+        inspect.signature(Inner).bind(config=0, server_state=0, app_state=0, _loop=0)
+        if not (issubclass(Inner, asyncio.Protocol) and hasattr(Inner, "shutdown")):
+            raise TypeError("uvicorn's protocol has no shutdown()")
+    except (ImportError, TypeError) as error:
+        get_logger().warning("http_bounds_unavailable", reason=str(error))
+        return "auto"
+    return "src.core.protocol:BoundedHttpProtocol"
 
 
 def _share_metrics(stack: ExitStack) -> None:

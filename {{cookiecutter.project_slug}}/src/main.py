@@ -1,42 +1,39 @@
 """The application: what it is made of, and in which order."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from src.api._direct import direct_route
-from src.api.openapi import operation_id, read_openapi
+from src.api.endpoint_plans import plan_endpoints
+from src.api.error_handlers import register_error_handlers
+from src.api.openapi import build_openapi, operation_id
 from src.api.routes import ROUTERS, docs, health, metrics
 from src.core.config import Settings, get_settings
-from src.core.database import (
-    STATEMENT_TIMEOUT,
-    TIMEOUT,
-    Base,
-    async_session_maker,
-    create_engine,
-)
+from src.core.database import Base, bind_sessions
 from src.core.dispatch import dispatch_by_prefix
-from src.core.errors import register_error_handlers
+from src.core.engines import Engines
+from src.core.garbage import freeze_garbage
 from src.core.logging import get_logger, setup_logging
 from src.core.metrics import register, shared_with_workers
 from src.core.middleware import (
     BodyLimitMiddleware,
+    CancellationMiddleware,
     MetricsMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
-    UnhandledErrorMiddleware,
 )
 from src.core.overload import OverloadMiddleware, Refusal
-from src.core.rate_limit import Budgets, enforce_rate_limit
+from src.core.rate_limit import enforce_rate_limit
+from src.core.rate_limit_store import RateLimitStore
 from src.core.readiness import Readiness
-from src.core.routing import handle_method_not_allowed, route_table
+from src.core.routing import route_table
 from src.core.security import (
     DEFAULT_HEADERS,
     FIXED_HEADERS,
@@ -51,7 +48,9 @@ logger = get_logger()
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Put the service together; nothing is opened before it starts."""
     settings = settings or get_settings()
-    setup_logging(settings)
+    setup_logging(
+        settings.log_level, json_logs=settings.json_logs, log_sql=settings.debug
+    )
     app = FastAPI(
         title=settings.app_name,
         version=settings.version,
@@ -61,20 +60,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         dependencies=[Depends(enforce_rate_limit)],
         generate_unique_id_function=operation_id,
         redirect_slashes=False,  # PathMiddleware answers both forms
-        openapi_url=None,  # the docs routes serve it, made once
+        openapi_url=None,  # the routes of the docs serve it
     )
-    # The way that FastAPI's documentation shows to replace the document.
-    app.openapi = lambda: read_openapi(app)  # type: ignore[method-assign]
+    app.openapi = partial(build_openapi, app)  # type: ignore[method-assign]
     app.state.settings = settings
-    app.state.budgets = Budgets(settings)
-    app.state.readiness = Readiness(settings, app.state.budgets)
+    app.state.engines = Engines(settings)
+    app.state.rate_limit_store = RateLimitStore(settings)
+    app.state.readiness = Readiness(
+        settings, app.state.engines, app.state.rate_limit_store
+    )
     register_error_handlers(app)
-    app.add_exception_handler(405, handle_method_not_allowed)
     for router in (health.router, metrics.router, *ROUTERS):
         app.include_router(router)
     if settings.docs:
         app.include_router(docs.router)
-    dispatch_by_prefix(app, direct_route)
+    dispatch_by_prefix(app)
+    if settings.endpoint_plans:
+        plan_endpoints(app)
     _register_entities()
     return app
 
@@ -103,8 +105,8 @@ def _middleware(settings: Settings) -> list[Middleware]:
         *([cors] if settings.cors_origins else []),
         # Before anything reads a body.
         Middleware(BodyLimitMiddleware, limit=settings.max_body_size),
-        # A bug in what follows becomes a 500 that has all of the above.
-        Middleware(UnhandledErrorMiddleware),
+        # A request that a stopping server cancels is answered all the same.
+        Middleware(CancellationMiddleware),
         # Next to the router, whose view of paths and methods it completes.
         Middleware(PathMiddleware),
     ]
@@ -114,42 +116,25 @@ def _middleware(settings: Settings) -> list[Middleware]:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what requests need, and close it after the last of them.
 
-    Nothing here waits for the database: the service starts without it, says so in
-    /health/ready, and serves as soon as it is there.
+    Nothing here waits for the database: the service starts without it, reports that in
+    /health/ready, and serves as soon as the database answers.
     """
     settings: Settings = app.state.settings
-    engine = create_engine(settings)
-    info = {
-        TIMEOUT: settings.transaction_timeout,
-        STATEMENT_TIMEOUT: settings.statement_timeout,
-    }
-    async_session_maker.configure(bind=engine, info=info)
-    app.state.engine = engine
+    engines: Engines = app.state.engines
+    engines.loop = asyncio.get_running_loop()
+    bind_sessions(engines, settings.transaction_timeout)
     route_table(app)
-    if settings.docs:
-        docs.openapi_json(app)
-    async with shared_with_workers(engine):
-        settle_garbage()
+    async with shared_with_workers(engines.items()):
+        freeze_garbage()
         with draining(app.state.readiness.drain, settings.shutdown_delay):
             logger.info("service_started", version=settings.version)
             yield
-    await app.state.budgets.close()
+    await app.state.rate_limit_store.close()
     # A server that hangs must not keep the process from ending.
     with suppress(TimeoutError):
         async with asyncio.timeout(settings.connect_timeout):
-            await engine.dispose()
+            await engines.dispose()
     logger.info("service_stopped")
-
-
-def settle_garbage() -> None:
-    """Leave what is there for good out of garbage collections.
-
-    What a service holds at its start is most of what it ever holds, and looking through
-    it again and again takes time from requests. Once more for this is not worth it
-    either: of what is old by now, nothing is garbage.
-    """
-    gc.collect(1)
-    gc.freeze()
 
 
 def _register_entities() -> None:
@@ -164,3 +149,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()["app"] = create_app()
     return globals()["app"]
+
+
+def __dir__() -> list[str]:
+    """List `app` among the names: `fastapi run src/main.py` looks for it there."""
+    return sorted({*globals(), "app"})

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--then-serve"
     ]
     settings = get_settings()
-    setup_logging(settings)
+    setup_logging(settings.log_level, json_logs=settings.json_logs)
     # The first process of a container has no default action for signals.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if settings.run_migrations or not then_serve:

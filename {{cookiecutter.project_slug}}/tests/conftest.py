@@ -1,7 +1,8 @@
-"""Fixtures: one PostgreSQL for the run, a database a worker, a transaction a test.
+"""Fixtures: a database for each worker, and the application as production runs it.
 
-TEST_DATABASE_URL names a server where tests may make databases of their own; without
-it an embedded one is started when the first test needs it.
+TEST_DATABASE_URL names a server where the tests may create databases; without it an
+embedded one is started when the first test needs it. Any other setting of the service
+under test is changed by a variable such as TEST_READ_TRANSACTIONS=true.
 """
 
 import asyncio
@@ -19,23 +20,14 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config
+from dotenv import dotenv_values
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import (
-    AsyncConnection,
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from src.core.config import Settings, get_settings
-from src.core.database import (
-    Connection,
-    async_session_maker,
-    create_engine,
-    get_db,
-    transaction,
-)
+from src.core.database import Base, async_session_maker, bind_sessions
+from src.core.engines import Connection, Engines
 from src.main import create_app
 from tests import support
 
@@ -44,18 +36,33 @@ SERVER = "TEST_DATABASE_URL"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Shut out the developer's own settings; start the server that workers share."""
-    Settings.model_config["env_file"] = None
-    for name in Settings.model_fields:
-        os.environ.pop(name.upper(), None)
-    os.environ["ENVIRONMENT"] = "test"
+    """Replace the developer's settings; start the server that all workers share."""
+    replace_settings()
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the service logs requests
     if config.getoption("numprocesses", None) and not config.option.collectonly:
         server_url(config)
 
 
+def replace_settings() -> None:
+    """Keep only the settings without a default, with their values of .env.example."""
+    Settings.model_config["env_file"] = None
+    example = dotenv_values(ROOT / ".env.example")
+    for name, field in Settings.model_fields.items():
+        variable = name.upper()
+        os.environ.pop(variable, None)
+        if field.is_required() and variable != "DATABASE_URL":
+            value = example.get(variable)
+            if not value:
+                raise pytest.UsageError(
+                    f"settings: {variable} has no default and no value in "
+                    ".env.example, which the tests use"
+                )
+            os.environ[variable] = value
+    os.environ["ENVIRONMENT"] = "test"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what concerns nobody, such as references where there are none."""
+    """Leave out tests without parameters, such as references where there are none."""
     items[:] = [item for item in items if not _is_empty(item)]
 
 
@@ -66,7 +73,7 @@ def _is_empty(item: pytest.Item) -> bool:
 
 
 def server_url(config: pytest.Config) -> str:
-    """Return where the server is; workers find it in their environment."""
+    """Return the URL of the server; workers find it in their environment."""
     if SERVER not in os.environ:
         # Only here: with a server of one's own, tests run on Windows as well.
         from scripts.postgres import EmbeddedPostgres
@@ -81,7 +88,7 @@ def server_url(config: pytest.Config) -> str:
 
 @contextmanager
 def fresh_database(server: str) -> Iterator[str]:
-    """An empty database for as long as the block lasts."""
+    """Create an empty database, yield its URL, and drop it."""
     url = make_url(server)
     name = f"test_{uuid.uuid4().hex}"
     asyncio.run(_execute(url, f"CREATE DATABASE {name}"))
@@ -100,7 +107,7 @@ async def _execute(url: sa.URL, statement: str) -> None:
 
 @contextmanager
 def migrations(url: str) -> Iterator[Config]:
-    """What Alembic's commands take, for one database."""
+    """Yield what Alembic's commands take, for one database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url)
         get_settings.cache_clear()
@@ -120,104 +127,121 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(database_url: str) -> Settings:
-    """Settings of the service under test."""
-    return Settings(
-        database_url=database_url,
-        environment="test",
-        rate_limit_enabled=False,
-        command_timeout=60,
-        pool_ping_after=60,
-    )
+async def running_app(database_url: str) -> AsyncIterator[FastAPI]:
+    """The application of this worker, started and stopped as a server does it."""
+    app = create_app(service_settings(database_url))
+    async with app.router.lifespan_context(app):
+        yield app
 
 
-@pytest.fixture(scope="session")
-async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The engine of the service, on this worker's database."""
-    engine = create_engine(settings)
-    async_session_maker.configure(bind=engine)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection whose transaction is rolled back: nothing outlives a test."""
-    async with engine.connect() as connection:
-        outer = await connection.begin()
-        yield connection
-        await outer.rollback()
+def service_settings(database_url: str) -> Settings:
+    """Return the settings of the service under test."""
+    changes: dict[str, Any] = {
+        "rate_limit_enabled": False,
+        # A busy machine may be slow.
+        "command_timeout": 60,
+        "transaction_timeout": 60,
+        "pool_timeout": 60,
+    }
+    for name in Settings.model_fields:
+        if value := os.environ.get(f"TEST_{name.upper()}"):
+            changes[name] = value
+    return Settings(**{**changes, "database_url": database_url, "environment": "test"})
 
 
 @pytest.fixture
-def session_maker(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
-    """Makes sessions whose commit releases a savepoint of the test's transaction."""
-    return async_sessionmaker(
-        connection, join_transaction_mode="create_savepoint", expire_on_commit=False
-    )
+async def app(running_app: FastAPI) -> AsyncIterator[FastAPI]:
+    """The running application; afterwards its tables are empty again."""
+    engines: Engines = running_app.state.engines
+    # Anew: a test may have started an application of its own.
+    bind_sessions(engines, running_app.state.settings.transaction_timeout)
+    yield running_app
+    running_app.dependency_overrides.clear()
+    async with engines.write.begin() as connection:
+        await connection.execute(delete_all_rows())
 
 
 @pytest.fixture
-async def db_session(
-    session_maker: async_sessionmaker[AsyncSession],
-) -> AsyncIterator[AsyncSession]:
-    """A session within the test's transaction."""
-    async with session_maker() as session:
+def settings(app: FastAPI) -> Settings:
+    """The settings of the service under test."""
+    settings: Settings = app.state.settings
+    return settings
+
+
+def delete_all_rows() -> sa.Delete:
+    """Return one statement that empties every table.
+
+    Foreign keys are checked when a statement ends, so the order of the tables does not
+    matter, even where they refer to each other in a circle. TRUNCATE would take fifty
+    times as long.
+    """
+    first, *others = Base.metadata.tables.values()
+    deletions = [sa.delete(table).cte(f"_{n}") for n, table in enumerate(others)]
+    return sa.delete(first).add_cte(*deletions)
+
+
+@pytest.fixture
+async def db_session(app: FastAPI) -> AsyncIterator[AsyncSession]:
+    """A session that may write; what it has not committed is rolled back."""
+    async with async_session_maker() as session:
         yield session
-
-
-@pytest.fixture(scope="session")
-def app(settings: Settings, engine: AsyncEngine) -> FastAPI:
-    """The application, without its lifespan: the engine is the tests' own."""
-    app = create_app(settings)
-    app.state.engine = engine
-    return app
+        await session.rollback()
 
 
 @pytest.fixture
-async def client(
-    app: FastAPI, session_maker: async_sessionmaker[AsyncSession]
-) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the application; each request has a session and a commit."""
+async def connection(app: FastAPI) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transaction is rolled back."""
+    engines: Engines = app.state.engines
+    async with engines.write.connect() as connection:
+        yield connection
+        await connection.rollback()
 
-    async def get_test_db() -> AsyncIterator[AsyncSession]:
-        async with transaction(session_maker) as session:
-            yield session
 
-    app.dependency_overrides[get_db] = get_test_db
-    transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="http://test"
-    ) as client:
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the application; an exception that is not handled reaches the test."""
+    async with client_of(app) as client:
         yield client
-    app.dependency_overrides.clear()
+
+
+def client_of(app: FastAPI, **options: Any) -> httpx2.AsyncClient:
+    """Return a client of an application.
+
+    With `raise_app_exceptions=False` it gets the answer to an unhandled exception, as a
+    client of a server does.
+    """
+    transport = httpx2.ASGITransport(app, **options)
+    return httpx2.AsyncClient(transport=transport, base_url="http://test")
 
 
 @pytest.fixture
-def statements(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[list[str]]:
-    """The SQL that runs during a test, savepoints apart."""
-    executed: list[str] = []
+def statements(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What is sent to the database: the SQL in its order, with BEGIN and COMMIT."""
+    engines: Engines = app.state.engines
+    sent: list[str] = []
+    execute = Connection.execute
 
     def note(_: object, __: object, statement: str, *___: object) -> None:
-        if "SAVEPOINT" not in statement:
-            executed.append(statement)
+        sent.append(statement)
 
-    async def fetch(driver: Any, statement: str, *arguments: Any) -> Any:
-        """What src/core/query.py calls; SQLAlchemy never does."""
-        executed.append(statement)
-        return await asyncpg.Connection.fetch(driver, statement, *arguments)
+    async def note_and_execute(
+        connection: Connection, query: str, *arguments: Any, **options: Any
+    ) -> str:
+        """Note what SQLAlchemy's events do not show: BEGIN, COMMIT and ROLLBACK."""
+        sent.append(query)
+        return await execute(connection, query, *arguments, **options)
 
-    monkeypatch.setattr(Connection, "fetch", fetch)
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield executed
-    sa.event.remove(engine.sync_engine, "before_cursor_execute", note)
+    monkeypatch.setattr(Connection, "execute", note_and_execute)
+    for _, engine in engines.items():
+        sa.event.listen(engine.sync_engine, "after_cursor_execute", note)
+    yield sent
+    for _, engine in engines.items():
+        sa.event.remove(engine.sync_engine, "after_cursor_execute", note)
 
 
 @pytest.fixture
 def untraced(cov: Any) -> Iterator[None]:
-    """Measure no coverage: where thousands of texts run through, that takes longest.
+    """Measure no coverage, where that would take longer than the test itself.
 
     pytest-cov's own marker fails where coverage is off.
     """
@@ -232,3 +256,14 @@ def untraced(cov: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _same_rows() -> None:
     support.start_over()
+
+
+@pytest.fixture(autouse=True)
+def _needed_verbs(request: pytest.FixtureRequest) -> None:
+    """Skip a test of a verb that the entity's routes do not have."""
+    marker = request.node.get_closest_marker("needs")
+    if marker is not None:
+        case: support.Case = request.getfixturevalue("case")
+        missing = set(marker.args) - case.verbs
+        if missing:
+            pytest.skip(f"{case.plural} have no {' and no '.join(sorted(missing))}")

@@ -1,4 +1,4 @@
-"""A repository without a database; the real one's contract tests run on it too."""
+"""A repository without a database; it passes the contract tests of the real one."""
 
 import datetime as dt
 import uuid
@@ -8,37 +8,52 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 
 from src.core.errors import ConflictError
-from src.models._base import Changes, Entity, Schema, new_id
-from src.repositories._base import Filters, Repository
-from src.repositories._paging import Cursor
+from src.models.base import Changes, Entity, Schema, new_id, utc_now
+from src.repositories.base import Filters, Repository
+from src.repositories.cursors import Cursor
 
 EntityT = TypeVar("EntityT", bound=Entity)
 
 
 class InMemoryRepository(Repository[EntityT]):
-    """Keeps rows in a dictionary, and judges what is unique; references it trusts."""
+    """Keeps the rows of one repository's entity in a dictionary.
 
-    def __init__(self, entity: type[EntityT]) -> None:
-        self.entity = entity
+    It checks what must be unique; it does not check that references exist. Attributes
+    that a create does not have get the values in `filled_in`, as defaults of columns do.
+    """
+
+    def __init__(
+        self,
+        real: type[Repository[EntityT]],
+        filled_in: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.entity = real.entity
+        self.filled_in = filled_in or {}
+        self.keys = {link.key: name for name, link in real.links.items() if link.key}
         self.rows: dict[uuid.UUID, EntityT] = {}
 
-    async def create(self, data: Schema, *, autocommit: bool = False) -> EntityT:
-        values = data.model_dump()
-        self._judge(values)
-        now = dt.datetime.now(dt.UTC)
-        made = {"id": new_id(), "created_at": now, "updated_at": now}
-        return self.add(self.entity(**{**made, **values}))
-
     def add(self, entity: EntityT) -> EntityT:
-        """Take a row over as it is."""
+        """Take over a row as it is."""
         self.rows[entity.id] = entity
         return entity
 
-    async def get(self, entity_id: uuid.UUID) -> EntityT | None:
+    async def create(self, data: Schema) -> EntityT:
+        values = self._attributes(data.model_dump())
+        self._check_unique(values)
+        now = utc_now()
+        made = {"id": new_id(), "created_at": now, "updated_at": now}
+        return self.add(self.entity(**{**self.filled_in, **made, **values}))
+
+    async def get(
+        self, entity_id: uuid.UUID, *, for_update: bool = False
+    ) -> EntityT | None:
+        return self.rows.get(entity_id)
+
+    async def lock(self, entity_id: uuid.UUID) -> EntityT | None:
         return self.rows.get(entity_id)
 
     async def find(self, where: Filters) -> EntityT | None:
-        return next(iter(self._narrowed(where)), None)
+        return next(iter(self._matching(where)), None)
 
     async def list(
         self,
@@ -48,13 +63,13 @@ class InMemoryRepository(Repository[EntityT]):
         after: Cursor | None = None,
         where: Filters | None = None,
     ) -> Sequence[EntityT]:
-        rows = sorted(self._narrowed(where), key=_place)
+        rows = sorted(self._matching(where), key=_place)
         if after is not None:
             rows = [row for row in rows if _place(row) > (after.created_at, after.id)]
         return rows[skip : skip + limit]
 
     async def count(self, where: Filters | None = None) -> int:
-        return len(self._narrowed(where))
+        return len(self._matching(where))
 
     async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
         return self._set(entity_id, data.model_dump())
@@ -65,17 +80,38 @@ class InMemoryRepository(Repository[EntityT]):
     async def delete(self, entity_id: uuid.UUID) -> bool:
         return self.rows.pop(entity_id, None) is not None
 
-    def _set(self, entity_id: uuid.UUID, changes: Mapping[str, Any]) -> EntityT | None:
+    async def link(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+        linked = getattr(self.rows[own_id], name)
+        if other_id not in [row.id for row in linked]:
+            linked += self._others(name, [other_id])
+
+    async def unlink(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+        row = self.rows[own_id]
+        left = [other for other in getattr(row, name) if other.id != other_id]
+        setattr(row, name, left)
+
+    def _attributes(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes to set: for a list of ids, rows with these ids."""
+        for key, name in self.keys.items():
+            if key in values:
+                values[name] = self._others(name, values.pop(key))
+        return values
+
+    def _others(self, name: str, ids: Sequence[uuid.UUID]) -> Sequence[Entity]:
+        target = sa.inspect(self.entity).relationships[name].mapper.class_
+        return [target(id=each) for each in ids]
+
+    def _set(self, entity_id: uuid.UUID, changes: dict[str, Any]) -> EntityT | None:
         row = self.rows.get(entity_id)
         if row is None or not changes:
             return row
-        self._judge(changes, row)
-        for name, value in changes.items():
+        self._check_unique(changes, row)
+        for name, value in self._attributes(changes).items():
             setattr(row, name, value)
-        row.updated_at = dt.datetime.now(dt.UTC)
+        row.updated_at = utc_now()
         return row
 
-    def _narrowed(self, where: Filters | None) -> Sequence[EntityT]:
+    def _matching(self, where: Filters | None) -> Sequence[EntityT]:
         wanted = {name: value for name, value in (where or {}).items() if value}
         return [
             row
@@ -83,7 +119,7 @@ class InMemoryRepository(Repository[EntityT]):
             if all(getattr(row, name) == value for name, value in wanted.items())
         ]
 
-    def _judge(
+    def _check_unique(
         self, changes: Mapping[str, Any], changed: EntityT | None = None
     ) -> None:
         """Raise what the database would if another row has the same unique values."""

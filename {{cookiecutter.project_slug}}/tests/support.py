@@ -2,25 +2,36 @@
 
 import datetime as dt
 import decimal
-import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import pydantic_core
 import sqlalchemy as sa
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from src.models._base import Changes, Entity, LinkedIds, Resource, Schema, new_id
-from src.repositories._base import Repository
-from src.services._base import Service
+from src.api.routes import ROUTERS
+from src.models.base import Changes, Entity, Resource, Schema, new_id
+from src.repositories.base import Repository
+from src.services.base import Service
 from tests import values
 
 EntityT = TypeVar("EntityT", bound=Entity)
 Body = dict[str, Any]
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+VERBS = {
+    "create": ("POST", ""),
+    "list": ("GET", ""),
+    "get": ("GET", "/{}"),
+    "replace": ("PUT", "/{}"),
+    "update": ("PATCH", "/{}"),
+    "delete": ("DELETE", "/{}"),
+}
 _made: Counter[type] = Counter()
 
 
@@ -32,16 +43,6 @@ def start_over() -> None:
 def pick(n: int, *choices: Any) -> Any:
     """Return one of the choices in turn."""
     return choices[n % len(choices)]
-
-
-def contents(entity: Entity | None) -> Body:
-    """Return all that a row holds: rows themselves equal nothing but themselves."""
-    assert entity is not None
-    linked = [
-        name for name, a in vars(type(entity)).items() if isinstance(a, LinkedIds)
-    ]
-    columns = sa.inspect(type(entity)).column_attrs.keys()
-    return {name: getattr(entity, name) for name in (*columns, *linked)}
 
 
 class Factory(Generic[EntityT]):
@@ -60,54 +61,60 @@ class Factory(Generic[EntityT]):
 
     @classmethod
     def parents(cls) -> "Parents":
-        """Return who makes the rows that a row cannot be without, by attribute."""
+        """Return the factories of the rows that a row needs, by attribute."""
         return {}
 
     @classmethod
     def create(cls, **changes: Any) -> EntityT:
-        """Return a row as the database would answer it, but not stored."""
+        """Return a row as it would be read from the database, but not stored."""
         number = cls._next()
         moment = START + dt.timedelta(minutes=number)
         made: Body = {"id": new_id(), "created_at": moment, "updated_at": moment}
-        for name, attribute in vars(cls.entity).items():
-            if isinstance(attribute, LinkedIds):
-                made[name] = []
+        for relation in sa.inspect(cls.entity).relationships:
+            if relation.secondary is not None:
+                made[relation.key] = []
         return cls.entity(**{**made, **cls._values(number), **changes})
 
     @classmethod
-    def create_batch(cls, count: int, **changes: Any) -> list[EntityT]:
+    def create_batch(cls, n: int, **changes: Any) -> list[EntityT]:
         """Return several rows."""
-        return [cls.create(**changes) for _ in range(count)]
+        return [cls.create(**changes) for _ in range(n)]
 
     @classmethod
     async def store(cls, db: AsyncSession, **changes: Any) -> EntityT:
-        """Return a row that is stored, and with it the rows that it needs."""
+        """Return a row that is committed, and with it the rows that it needs."""
         entity = cls.create(**{**await cls._stored_parents(db, changes), **changes})
         db.add(entity)
-        await db.flush()
+        await db.commit()
         return entity
 
     @classmethod
     async def store_batch(
-        cls, db: AsyncSession, count: int, **changes: Any
+        cls, db: AsyncSession, n: int, **changes: Any
     ) -> list[EntityT]:
-        """Return several rows that are stored."""
-        return [await cls.store(db, **changes) for _ in range(count)]
+        """Return several rows that are committed."""
+        return [await cls.store(db, **changes) for _ in range(n)]
 
     @classmethod
     def payload(cls, **changes: Any) -> Body:
         """Return the body of a request that creates a row."""
         made = {**cls._values(cls._next()), **changes}
-        return {alias(cls.schema, name): as_json(made[name]) for name in made}
+        fields = cls.schema.model_fields
+        return {
+            fields[name].alias or name: as_json(made[name])
+            for name in made
+            if name in fields
+        }
 
     @classmethod
     async def request(cls, db: AsyncSession, **changes: Any) -> Body:
-        """Return a payload whose parents are stored."""
+        """Return a payload whose parents are committed."""
         return cls.payload(**{**await cls._stored_parents(db, changes), **changes})
 
     @classmethod
     def _values(cls, number: int) -> Body:
-        return {**{name: new_id() for name in cls.parents()}, **cls.values(number)}
+        made = {**{name: new_id() for name in cls.parents()}, **cls.values(number)}
+        return {name: made[name] for name in made if hasattr(cls.entity, name)}
 
     @classmethod
     async def _stored_parents(cls, db: AsyncSession, given: Mapping[str, Any]) -> Body:
@@ -128,13 +135,20 @@ Parents = Mapping[str, type[Factory[Any]]]
 
 
 def as_json(value: Any) -> Any:
-    """Return a Python value as it stands in JSON."""
+    """Return a Python value as it is written in JSON."""
     return pydantic_core.to_jsonable_python(value)
 
 
-def alias(schema: type[Schema], attribute: str) -> str:
-    """Return the JSON key of an attribute."""
-    return schema.model_fields[attribute].alias or attribute
+@cache
+def routes() -> frozenset[tuple[str, str]]:
+    """Return the method and path of each route of the entities: GET /tasks/{}."""
+    return frozenset(
+        (method, re.sub(r"{\w+}", "{}", context.path))
+        for router in ROUTERS
+        for context in iter_route_contexts(router.routes)
+        if context.path is not None
+        for method in context.methods or ()
+    )
 
 
 @dataclass(frozen=True)
@@ -155,18 +169,18 @@ class Field:
     default: Any = None
 
     def taken(self) -> list[Any]:
-        """Values that the API takes."""
+        """Return values that the API accepts."""
         null = [None] if self.nullable else []
         return [*values.ACCEPTED.get(self.type, ()), *self.accepted, *null]
 
     def not_taken(self) -> list[Any]:
-        """Values that the API does not take."""
+        """Return values that the API refuses."""
         # To a schema, null is a JSON value like any other.
         null = [] if self.nullable else [None]
         return [*values.REFUSED[self.type], *self.refused, *self.malformed, *null]
 
     def not_storable(self) -> list[Any]:
-        """Values that the database does not take, as Python has them."""
+        """Return values that the database refuses, as Python has them."""
         exact = self.type == "decimal"
         refused = [decimal.Decimal(v) if exact else v for v in self.refused]
         null = [] if self.nullable else [None]
@@ -185,7 +199,7 @@ class Reference:
     single: bool = False
 
     def field(self) -> Field:
-        """The key as a field."""
+        """Return the key as a field."""
         return Field(self.name, "uuid", self.required, nullable=not self.required)
 
 
@@ -199,7 +213,7 @@ class Link:
     key: str | None = None
 
     def field(self) -> Iterator[Field]:
-        """The key as a field, if there is one."""
+        """Yield the key as a field, if there is one."""
         if self.key is not None:
             yield Field(self.key, "ids", default=[])
 
@@ -208,7 +222,8 @@ class Link:
 class Case:
     """One entity with all that the tests need of it.
 
-    At most `capacity` rows differ in what must be unique.
+    At most `capacity` rows differ in what must be unique. What a person has taken out
+    of routes and schemas is not tested: `verbs` and the keys are looked up there.
     """
 
     name: str
@@ -230,29 +245,78 @@ class Case:
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def keys(self) -> list[Field]:
-        """Every key of a request, those of relations among them."""
-        references = [reference.field() for reference in self.references]
-        linked = [field for link in self.links for field in link.field()]
-        return [*self.fields, *references, *linked]
+    @cached_property
+    def verbs(self) -> frozenset[str]:
+        """What the routes offer, such as create and list."""
+        return frozenset(
+            verb
+            for verb, (method, path) in VERBS.items()
+            if (method, f"{self.url}{path}") in routes()
+        )
+
+    @cached_property
+    def created(self) -> Sequence[Field]:
+        """The keys of a create, those of relations among them."""
+        return [field for field in self._keys() if field.name in keys(self.create)]
+
+    @cached_property
+    def changed(self) -> Sequence[Field]:
+        """The keys of an update."""
+        return [field for field in self._keys() if field.name in keys(self.update)]
+
+    def _keys(self) -> Iterator[Field]:
+        yield from self.fields
+        yield from (reference.field() for reference in self.references)
+        for link in self.links:
+            yield from link.field()
 
     def attribute(self, key: str) -> str:
         """Return the attribute behind a JSON key."""
-        for attribute in self.create.model_fields:
-            if alias(self.create, attribute) == key:
-                return attribute
+        for schema in (self.create, self.update, self.resource):
+            if key in keys(schema):
+                return keys(schema)[key]
         raise KeyError(key)
 
-    def is_first_of_type(self, field: Field) -> bool:
-        """Whether no key before has this type: what is the type's is tested once."""
-        return field.name == next(k.name for k in self.keys if k.type == field.type)
+    def filled_in(self) -> Body:
+        """Return values of the fields that a create leaves to the database."""
+        row = self.factory.create()
+        names = [
+            self.attribute(field.name)
+            for field in self.fields
+            if field.default is not None
+            and field not in self.created
+            and field.name in keys(self.resource)
+        ]
+        return {name: getattr(row, name) for name in names}
+
+    def changes(self, body: Body) -> Body:
+        """Return the keys of a body that an update has too."""
+        return {key: body[key] for key in body if key in keys(self.update)}
+
+    def value(self, key: str, value: Any) -> Any:
+        """Return what a schema makes of a key's JSON value."""
+        schema: type[Schema] = self.update
+        rest: Body = {}
+        if key not in keys(schema):
+            schema, rest = self.create, self.factory.payload()
+        return getattr(read(schema, {**rest, key: value}), keys(schema)[key])
+
+    def answer(self, entity: Entity | None) -> Body:
+        """Return the JSON that shows a row."""
+        assert entity is not None
+        shown = self.resource.model_validate(entity)
+        return shown.model_dump(mode="json", by_alias=True)
 
     def rows(self, wanted: int) -> int:
-        """How many rows a test can have, of those it would like."""
+        """Return how many rows a test can have, of those it would like."""
         return min(wanted, self.capacity)
 
 
+def keys(schema: type[Schema | Resource]) -> Mapping[str, str]:
+    """Return the attribute of each JSON key."""
+    return {field.alias or name: name for name, field in schema.model_fields.items()}
+
+
 def read(schema: type[Schema], body: Any) -> Any:
-    """Validate a body as the API does."""
-    return schema.model_validate_json(json.dumps(body))
+    """Validate a parsed body as the API does."""
+    return schema.model_validate(body)

@@ -1,4 +1,4 @@
-"""The cases as parameters: a test is written once, and runs for whom it concerns."""
+"""The cases as parameters: a test is written once, and runs for each case it is for."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases import CASES
-from tests.support import Case, Field, Link, Reference
+from tests.support import Case, Field, Link, Reference, routes
 
 BY_NAME = {case.name: case for case in CASES}
 LONGEST_ID = 40
@@ -27,7 +27,7 @@ def _each_value(part: Callable[[Field], Iterable[Any]]) -> pytest.MarkDecorator:
     rows = [
         pytest.param(case, field, value, id=f"{case}-{field.name}-{_short(value)}")
         for case in CASES
-        for field in case.keys
+        for field in _keys(case)
         for value in part(field)
     ]
     return pytest.mark.parametrize(("case", "field", "value"), rows)
@@ -41,32 +41,79 @@ def _short(item: Any) -> str:
     return ascii(item)[:LONGEST_ID]
 
 
+def _keys(case: Case) -> list[Field]:
+    """Return the keys of creates and updates."""
+    return [*case.created, *(key for key in case.changed if key not in case.created)]
+
+
+def _first_of_type(case: Case) -> Iterator[Field]:
+    """Yield one key of each type: what is the type's is tested once."""
+    seen: set[str] = set()
+    for field in case.changed:
+        if field.type not in seen and field in case.fields:
+            seen.add(field.type)
+            yield field
+
+
+def _references(case: Case) -> Iterator[Reference]:
+    """Yield the references that a create sets."""
+    created = {key.name for key in case.created}
+    yield from (item for item in case.references if item.name in created)
+
+
+def _reverses(case: Case) -> Iterator[Reference]:
+    """Yield the references whose other side has a list, or its only row."""
+    for item in case.references:
+        path = f"{BY_NAME[item.target].url}/{{}}/{item.reverse}"
+        if item.reverse and ("GET", path) in routes():
+            yield item
+
+
+def _links(case: Case) -> Iterator[Link]:
+    """Yield the links that have all of their routes."""
+    for link in case.links:
+        many = f"{case.url}/{{}}/{link.path}"
+        needed = {("GET", many), ("PUT", f"{many}/{{}}"), ("DELETE", f"{many}/{{}}")}
+        if needed <= routes():
+            yield link
+
+
+def _own_links(case: Case) -> Iterator[Link]:
+    """Yield the links whose ids are part of requests."""
+    created = {key.name for key in case.created}
+    yield from (link for link in case.links if link.key in created)
+
+
 def _unique(case: Case) -> Iterator[tuple[str, ...]]:
     """Yield the keys of which two rows and the parents among them can be told apart."""
+    sent = {key.name for key in case.created} & {key.name for key in case.changed}
     for names in case.unique:
         parents = [item for item in case.references if item.name in names]
         narrower = [other for other in case.unique if set(other) < set(names)]
-        if case.capacity >= 2 + len(parents) and not narrower:
+        if case.capacity >= 2 + len(parents) and not narrower and set(names) <= sent:
             yield tuple(names)
 
 
+def _texts(case: Case) -> Iterator[Field]:
+    """Yield the keys of text that creates and updates have."""
+    for field in case.created:
+        if field.type in ("string", "text") and field in case.changed:
+            yield field
+
+
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
-each_key = _each("field", lambda case: case.keys)
+each_created_key = _each("field", lambda case: case.created)
+each_changed_key = _each("field", lambda case: case.changed)
+each_changed_field = _each(
+    "field", lambda case: [key for key in case.changed if key in case.fields]
+)
 each_field = _each("field", lambda case: case.fields)
-each_type = _each(
-    "field",
-    lambda case: [item for item in case.fields if case.is_first_of_type(item)],
-)
-each_text = _each(
-    "field",
-    lambda case: [item for item in case.fields if item.type in ("string", "text")],
-)
-each_reference = _each("reference", lambda case: case.references)
-each_reverse = _each(
-    "reference", lambda case: [item for item in case.references if item.reverse]
-)
-each_link = _each("link", lambda case: case.links)
-each_own_link = _each("link", lambda case: [item for item in case.links if item.key])
+each_type = _each("field", _first_of_type)
+each_text = _each("field", _texts)
+each_reference = _each("reference", _references)
+each_reverse = _each("reference", _reverses)
+each_link = _each("link", _links)
+each_own_link = _each("link", _own_links)
 each_unique = _each("names", _unique)
 each_accepted_value = _each_value(Field.taken)
 each_refused_value = _each_value(Field.not_taken)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.models._types import BIGINT_MAX, BIGINT_MIN, MAX_JSON_DEPTH
+from src.models.types import BIGINT_MAX, BIGINT_MIN, MAX_JSON_DEPTH
 
 ID = "00000000-0000-0000-0000-000000000000"
 NUL = "a\x00b"

@@ -1,4 +1,4 @@
-"""One service and one PostgreSQL that go through everything together."""
+"""One service and one PostgreSQL for all tests of this folder."""
 
 import contextlib
 import json
@@ -20,13 +20,13 @@ from tools.replica import LOST, Client, Replica, replica
 ANSWERED = 3 * 6.0  # seconds to any answer
 RECOVERED = 3 * 5.0  # seconds from a fault's end to service
 ALIVE = 3 * 0.1  # seconds to the answer of /health/health
-CALM = 0.1  # a machine on which an idle process is slower than that judges nobody
+CALM = 0.1  # if an idle process answers later, the machine is too busy to measure
 POOL = 15  # connections of a process, its overflow included
 
 
 @dataclass
 class World:
-    """A service with its database; one process of it survives the whole file."""
+    """A service with its database; its process is the same for all tests."""
 
     project: Project
     server: Server
@@ -55,7 +55,7 @@ class World:
         raise AssertionError(answer)
 
     def check_ledger(self, ledger: Ledger, database: str = "") -> None:
-        """Nothing acknowledged is missing or doubled, and no error is a bug of ours."""
+        """Nothing acknowledged is missing or doubled; all errors are 503s."""
         assert ledger.differences(self.stored(database)) == []
         assert ledger.acknowledged > 20
         assert set(ledger.statuses) <= {LOST, 200, 201, 204, 503}
@@ -66,20 +66,20 @@ class World:
                 assert int(answer.headers["retry-after"]) >= 1
 
     def check_probe(self, probe: Probe) -> None:
-        """The process was alive throughout, and said so at once."""
+        """The process answered its health check in time throughout."""
         assert probe.failures == []
         seconds = probe.judged(CALM)
         assert len(seconds) > len(probe.beats) / 2
         assert max(seconds) < ALIVE
 
     def check_log(self, replica: Replica | None = None) -> None:
-        """Whatever happened, no bug of ours did."""
+        """The log has no error but those that are expected."""
         for line in (replica or self.service).lines():
             expected = line["event"] in ("readiness_check_failed", "deliberate")
             assert line["level"] != "error" or expected, line
 
     def check_idle(self) -> None:
-        """No connection of the service is left at work, or more of them than allowed."""
+        """No connection of the service is busy, and there are no more than allowed."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             busy = self.server.connections(self.database, "%active%")

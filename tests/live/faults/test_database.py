@@ -1,7 +1,7 @@
-"""The database misbehaves, while clients write and a supervisor watches.
+"""The database fails while clients write and a supervisor asks for health.
 
-One process of the service goes through all of it: whatever it survives, it has to serve
-again by itself. What it acknowledged is compared with the table each time.
+The same process of the service goes through all faults, and has to recover by itself.
+What it acknowledged is compared with the table each time.
 """
 
 import contextlib
@@ -194,7 +194,9 @@ SCENARIOS = [
         for scenario in SCENARIOS
     ],
 )
-def test_it_serves_again_and_has_lost_nothing(world: World, scenario: Scenario) -> None:
+def test_service_recovers_and_loses_no_acknowledged_write(
+    world: World, scenario: Scenario
+) -> None:
     port = world.service.port
     with probing(port) as probe, writing(lambda: port, scenario.writers) as ledger:
         time.sleep(0.7)
@@ -211,7 +213,7 @@ def test_it_serves_again_and_has_lost_nothing(world: World, scenario: Scenario) 
 
 
 def wait_until_felt(ledger: Ledger, scenario: Scenario) -> None:
-    """What nobody notices proves nothing."""
+    """Wait until a writer gets a 503: a fault that none notices proves nothing."""
     deadline = time.monotonic() + 30
     while scenario.felt and not ledger.statuses[503]:
         assert time.monotonic() < deadline

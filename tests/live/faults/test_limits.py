@@ -54,7 +54,7 @@ def events(service: Replica) -> Counter[str]:
     return Counter(line["event"] for line in service.lines())
 
 
-def test_two_processes_share_a_budget(start: Start, redis: Redis) -> None:
+def test_two_processes_share_a_limit(start: Start, redis: Redis) -> None:
     settings = {"REDIS_URL": redis.url, "RATE_LIMIT": "20/hour"}
     services = [start(**settings), start(**settings)]
     answers = [post(services[number % 2]) for number in range(30)]
@@ -107,7 +107,7 @@ def test_a_forwarded_address_counts_when_its_proxy_is_trusted(start: Start) -> N
 
 
 @pytest.mark.slow
-def test_every_writing_route_has_a_budget_of_its_own(
+def test_each_writing_route_has_its_own_limit(
     things: Project, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     settings = {"DATABASE_URL": world.server.create("limited"), "RATE_LIMIT": "1/hour"}

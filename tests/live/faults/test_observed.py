@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
 SECRET = "correct-horse-battery-staple"
 WORKERS = 2
-# What others' logs were forged, coloured and broken with.
+POOLS = ("read", "write")
+# Texts that have forged, coloured or broken the logs of other services.
 HOSTILE = [
     b'{"event": "forged"}',
     b"%0a%7b%22event%22%3a%22forged%22%7d%0d%0a",
@@ -41,7 +42,7 @@ SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def service(world: World) -> Iterator[Replica]:
-    """Two workers, with a secret wherever one may be."""
+    """Two workers, with a secret wherever a client or a setting can have one."""
     url = world.server.create("observed", "prepared")
     settings = {
         "DATABASE_URL": url.replace("service@", f"service:{SECRET}@"),
@@ -85,7 +86,12 @@ def numbers(port: int) -> dict[str, float]:
     return {f"{name}{{{labels}}}": float(value) for name, labels, value in found}
 
 
-def test_nothing_forges_a_line_and_nothing_secret_is_in_one(service: Replica) -> None:
+def of_pools(page: dict[str, float], name: str) -> float:
+    """Return the sum of a gauge over the pools."""
+    return sum(page[f'database_pool_{name}{{pool="{pool}"}}'] for pool in POOLS)
+
+
+def test_log_lines_cannot_be_forged_and_hold_no_secret(service: Replica) -> None:
     before = len(service.lines())
     attack(service.port)
     lines = service.lines()[before:]  # each of them is one JSON object
@@ -124,7 +130,7 @@ def test_labels_are_bounded(service: Replica) -> None:
 
 
 @pytest.mark.slow
-def test_several_workers_have_one_sum(service: Replica) -> None:
+def test_metrics_are_summed_over_workers(service: Replica) -> None:
     created = "tasks_created_total{}"
     answered = f'http_requests_total{{endpoint="{PATH}",method="POST",status="201"}}'
     before = numbers(service.port)
@@ -137,19 +143,20 @@ def test_several_workers_have_one_sum(service: Replica) -> None:
     while time.monotonic() < deadline:
         after = [numbers(service.port) for _ in range(6)]
         if all(
-            page["database_pool_checked_out{}"] == 0
+            of_pools(page, "checked_out") == 0
             and page.get(answered, 0) == before.get(answered, 0) + 60
             for page in after
         ):
             break
-        # A worker looks at its pool once a second, and counts what it has answered.
+        # A worker samples its pools once a second, and counts what it has answered.
         time.sleep(0.2)
     for page in after:
         assert page[created] - before.get(created, 0) == 60
         assert page[answered] - before.get(answered, 0) == 60
-        assert page["database_pool_size{}"] == 5 * WORKERS
-        assert page["database_pool_limit{}"] == 15 * WORKERS
-        assert page["database_pool_checked_out{}"] == 0
+        # The two pools share POOL_SIZE and MAX_OVERFLOW.
+        assert of_pools(page, "size") == 5 * WORKERS
+        assert of_pools(page, "limit") == 15 * WORKERS
+        assert of_pools(page, "checked_out") == 0
         assert page["http_requests_in_progress{}"] == 1  # the scrape itself
     workers = {worker for worker in children(service) if b"spawn" in cmdline(worker)}
     assert len(workers) == WORKERS
@@ -183,7 +190,10 @@ def test_a_worker_that_is_killed_is_replaced_and_its_counts_stay(
 REFUSED = [
     ({"DATABASE_URL": ""}, ["DATABASE_URL"]),
     ({"LOG_LEVEL": "LOUD", "PORT": "0", "POOL_SIZE": SECRET}, ["LOG_LEVEL", "PORT"]),
-    ({"CORS_ORIGINS": "*", "CORS_ALLOW_CREDENTIALS": "true"}, ["CORS_ORIGINS"]),
+    (
+        {"CORS_ORIGINS": "*", "CORS_ALLOW_CREDENTIALS": "true"},
+        ["CORS_ALLOW_CREDENTIALS"],
+    ),
     ({"DEBUG": "true"}, ["DEBUG"]),
     ({"REDIS_URL": "redis://:change-me@localhost/0"}, ["REDIS_URL"]),
     (

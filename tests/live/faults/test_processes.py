@@ -19,7 +19,7 @@ ENDED = 3 * 2.0  # seconds to end when all that is left to do is to answer
 
 
 def check_until(ledger: Ledger, moment: float) -> None:
-    """What was sent before this moment was answered, and well."""
+    """Every request that was sent before this moment was answered with success."""
     before = [answer for answer in ledger.answers if answer.began < moment]
     assert {answer.status for answer in before} <= {200, 201, 204}
     assert LOST in ledger.statuses  # it went on long enough to notice

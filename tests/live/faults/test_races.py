@@ -1,4 +1,4 @@
-"""Many hands reach for the same row at once; one client and connection for each."""
+"""Many clients change the same row at once, each on its own connection."""
 
 import contextlib
 import threading
@@ -25,7 +25,7 @@ SEATS, SHEETS = "/api/v1/seats", "/api/v1/sheets"
 
 @dataclass
 class Crowd:
-    """Clients who send at the same moment, each on a connection that stands already."""
+    """Clients that send at the same moment, each on an open connection."""
 
     clients: Sequence[Client]
 
@@ -72,7 +72,9 @@ def crowd(service: Replica, size: int) -> Iterator[Crowd]:
         yield Crowd(clients)
 
 
-def test_one_of_a_hundred_creates_wins(world: World, service: Replica) -> None:
+def test_one_of_a_hundred_duplicate_creates_succeeds(
+    world: World, service: Replica
+) -> None:
     with crowd(service, 100) as together:
         for turn in range(ROUNDS):
             body = {"number": str(turn)}
@@ -83,7 +85,7 @@ def test_one_of_a_hundred_creates_wins(world: World, service: Replica) -> None:
     assert world.server.ask("SELECT count(*) FROM seats", "races") == str(ROUNDS)
 
 
-def test_of_fifty_changes_none_is_lost(service: Replica) -> None:
+def test_no_concurrent_change_is_lost(service: Replica) -> None:
     with crowd(service, 50) as together:
         for turn in range(1, ROUNDS + 1):
             sheet = together.clients[0].send("POST", SHEETS, {}).json["id"]
@@ -99,7 +101,7 @@ def test_of_fifty_changes_none_is_lost(service: Replica) -> None:
             assert len(cells) == 50
 
 
-def test_of_many_deletes_one_finds_it(service: Replica) -> None:
+def test_one_of_many_concurrent_deletes_succeeds(service: Replica) -> None:
     with crowd(service, 50) as together:
         for _ in range(3):
             sheet = together.clients[0].send("POST", SHEETS, {}).json["id"]

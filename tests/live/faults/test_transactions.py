@@ -1,4 +1,4 @@
-"""What the database says about one request: at a statement, at the commit, too late."""
+"""Errors of the database in one request: at a statement and at the commit."""
 
 import contextlib
 import threading
@@ -55,7 +55,7 @@ STATES = {
     **{"40P01": LATER, "42P01": LATER, "42703": LATER, "53100": LATER, "53200": LATER},
     **{"53300": LATER, "55P03": LATER, "57014": LATER, "57P01": LATER, "57P02": LATER},
     **{"57P03": LATER, "58030": LATER},
-    # All else is a bug.
+    # Everything else is a bug.
     **{"0A000": BUG, "22012": BUG, "42601": BUG, "42883": BUG, "P0001": BUG},
     **{"XX000": BUG},
 }
@@ -79,7 +79,7 @@ def is_stored(world: World, description: str) -> bool:
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("moment", ["raise", "commit"])
-def test_an_error_has_its_status_and_tells_nothing(
+def test_database_errors_have_their_status_and_leak_nothing(
     world: World, moment: str, state: str
 ) -> None:
     description = uuid.uuid4().hex
@@ -100,7 +100,7 @@ def test_an_error_has_its_status_and_tells_nothing(
     assert len(logged) == (1 if answer.status == 500 else 0)
 
 
-def test_a_connection_cut_at_the_commit_acknowledges_nothing(world: World) -> None:
+def test_connection_cut_in_the_commit_acknowledges_nothing(world: World) -> None:
     description = uuid.uuid4().hex
     answer = post(world, "cut:", description)
     assert answer.status == 503
@@ -108,7 +108,7 @@ def test_a_connection_cut_at_the_commit_acknowledges_nothing(world: World) -> No
     assert post(world, "after the cut", description).status == 201
 
 
-def test_of_a_deadlock_one_wins(world: World) -> None:
+def test_one_side_of_a_deadlock_succeeds(world: World) -> None:
     answers: dict[str, Answer] = {}
 
     def create(order: str) -> None:
@@ -125,7 +125,7 @@ def test_of_a_deadlock_one_wins(world: World) -> None:
         assert is_stored(world, f"locks {order}") == (answer.status == 201)
 
 
-def test_a_database_that_is_not_migrated(world: World) -> None:
+def test_service_is_not_ready_until_the_database_is_migrated(world: World) -> None:
     """The process starts, says what is missing, and serves once that is done."""
     settings = {"DATABASE_URL": world.server.create("blank")}
     with replica(world.project, world.folder / "blank.log", settings) as service:

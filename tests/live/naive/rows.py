@@ -80,13 +80,13 @@ def check_format(answer: Answer) -> None:
 
 
 def errors_have_one_format(api: Api) -> None:
-    """Whoever raises them."""
+    """Errors of the framework, of routes and of validation look the same."""
     for method, path, status in (
         ("GET", "/nothing", 404),
         ("GET", f"{THINGS}/{uuid.uuid4()}", 404),
         ("DELETE", "/health/health", 405),
         ("TRACE", f"{THINGS}/", 405),
-        ("POST", f"{THINGS}/", 415),
+        ("POST", f"{THINGS}/", 422),
         ("GET", f"{THINGS}/?limit=x", 422),
     ):
         answer = api.send(method, path)
@@ -219,13 +219,13 @@ LEGAL = {
 }
 
 
-def strict_takes_what_json_can_only_say_as_text(api: Api) -> None:
+def values_that_json_writes_as_text_are_accepted(api: Api) -> None:
     answer = api.send("POST", f"{PARTS}/", {"name": "part", "flag": True, **LEGAL})
     assert answer.status == 201, answer.text
     assert answer.json["token"] == LEGAL["token"]
 
 
-def lax_takes_what_is_something_else(api: Api) -> None:
+def values_of_other_types_are_refused(api: Api) -> None:
     wrong: dict[str, list[Any]] = {
         "flag": ["yes", "true", 1, 0],
         "amount": ["5", 5.0, True],
@@ -255,7 +255,7 @@ def allow_names_every_method(api: Api) -> None:
     assert set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
 
 
-def bugs_have_all_headers(api: Api) -> None:
+def unhandled_errors_have_all_headers(api: Api) -> None:
     api.server.ask(BUG, api.database)
     try:
         answer = api.create()
@@ -272,7 +272,7 @@ CREATE TRIGGER bug BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION bug()
 """
 
 
-def no_redirect_to_a_host_that_was_sent(api: Api) -> None:
+def no_redirect_to_the_host_that_the_client_sent(api: Api) -> None:
     for path in (THINGS, f"{THINGS}/"):
         answer = api.send("GET", path, Host="evil.test")
         assert answer.status == 200
@@ -321,11 +321,11 @@ def plain_text_stays(api: Api) -> None:
         assert answer.json["note"] == text
 
 
-def markup_is_measured_once_it_is_gone(api: Api) -> None:
+def lengths_are_checked_after_sanitizing(api: Api) -> None:
     api.refused(api.create(name="<script>x</script>"), 422)
 
 
-def a_row_is_there_when_it_is_acknowledged(api: Api) -> None:
+def acknowledged_rows_are_stored(api: Api) -> None:
     """The commit fails: after `yield`, the answer has been given already."""
     api.server.ask(LATE, api.database)
     try:
@@ -344,7 +344,7 @@ FOR EACH ROW EXECUTE FUNCTION late()
 """
 
 
-def who_hangs_up_lets_others_pass(api: Api) -> None:
+def clients_that_hang_up_block_nobody(api: Api) -> None:
     """Twenty clients leave while their statements wait, and take the pool with them."""
     body = json.dumps({"name": uuid.uuid4().hex})
     request = (
@@ -488,20 +488,20 @@ REQUESTS: list[Row] = [
     input_is_not_echoed,
     duplicates,
     longer_than_its_column,
-    strict_takes_what_json_can_only_say_as_text,
-    lax_takes_what_is_something_else,
+    values_that_json_writes_as_text_are_accepted,
+    values_of_other_types_are_refused,
     one_path_for_one_row,
     allow_names_every_method,
-    bugs_have_all_headers,
-    no_redirect_to_a_host_that_was_sent,
+    unhandled_errors_have_all_headers,
+    no_redirect_to_the_host_that_the_client_sent,
     other_media_types,
     labels_have_the_whole_template,
     labels_are_bounded,
     smuggling,
     plain_text_stays,
-    markup_is_measured_once_it_is_gone,
-    a_row_is_there_when_it_is_acknowledged,
-    who_hangs_up_lets_others_pass,
+    lengths_are_checked_after_sanitizing,
+    acknowledged_rows_are_stored,
+    clients_that_hang_up_block_nobody,
     all_connections_cut,
     database_stopped,
     database_frozen,

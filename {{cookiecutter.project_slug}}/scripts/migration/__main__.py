@@ -75,9 +75,8 @@ def _place(error: DBAPIError) -> str:
 
 
 def _judge(outcome: Outcome) -> int:
-    refused = [*outcome.problems, *outcome.draft.refusals]
-    if refused:
-        print(f"none is possible, mend entities.json: {_few(refused)}")
+    if outcome.refusals:
+        print(f"none is possible, mend entities.json: {_few(outcome.refusals)}")
     elif outcome.changes:
         print(f"behind the models, `make entities` writes one: {_few(outcome.changes)}")
     else:
@@ -91,9 +90,8 @@ def _few(lines: Sequence[str]) -> str:
 
 
 def _tell(outcome: Outcome) -> int:
-    refusals = outcome.problems + outcome.draft.refusals
-    if refusals:
-        print(*refusals, REFUSED, sep="\n", file=sys.stderr)
+    if outcome.refusals:
+        print(*outcome.refusals, REFUSED, sep="\n", file=sys.stderr)
         return 1
     for what in outcome.draft.destroyed:
         print(f"DESTRUCTIVE: the migration drops {what}")

@@ -7,7 +7,10 @@ from typing import Any
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
+from sqlalchemy import quoted_name
 from sqlalchemy.engine import make_url
+
+from scaffold.reserved import UNQUOTED_BY_SQLALCHEMY
 
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 Operation = ops.MigrateOperation
@@ -42,8 +45,9 @@ def _render_convert(context: AutogenContext, step: Convert) -> str:
 
 
 def quote(name: str) -> str:
-    """A name in SQL; src/core/database.py adds the words that SQLAlchemy forgets."""
-    return DIALECT.identifier_preparer.quote(name)
+    """A name in SQL, in quotes where PostgreSQL needs them."""
+    forced = True if name in UNQUOTED_BY_SQLALCHEMY else None
+    return DIALECT.identifier_preparer.quote(quoted_name(name, quote=forced))
 
 
 def literal(text: str) -> str:

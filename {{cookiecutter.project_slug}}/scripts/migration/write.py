@@ -12,11 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.autogenerate import RevisionContext
 from alembic.config import Config
 from alembic.operations import ops
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 
 from scaffold.model import Spec
 from scaffold.tools import Unfinished
@@ -57,6 +55,14 @@ class Outcome:
     path: Path | None = None
 
     @property
+    def refusals(self) -> list[str]:
+        return self.problems + self.draft.refusals
+
+    @property
+    def is_writable(self) -> bool:
+        return bool(self.changes or self.renames) and not self.refusals
+
+    @property
     def changes(self) -> list[str]:
         """What a migration would do, a line each."""
         steps = [str(one) for one in self.renames if one.kind in ("table", "column")]
@@ -85,9 +91,10 @@ class Writer:
         command.upgrade(self.config, "head")  # env.py also imports the models
         # Comparing renames what is there; the first migration finds nothing.
         trial = self.databases.create(self.url) if write and heads else self.url
-        outcome, context = self._compare(self.url)
-        if write and not outcome.problems and not outcome.draft.refusals:
-            self._write(context, outcome, trial)
+        outcome = self._compare(self.url, write=write)
+        if outcome.path:
+            self._try(outcome.path, trial, back=bool(heads))
+        if write and not outcome.refusals:
             record.keep(self.config)
         return outcome
 
@@ -95,7 +102,7 @@ class Writer:
         os.environ["DATABASE_URL"] = url
         get_settings.cache_clear()
 
-    def _compare(self, url: str) -> tuple[Outcome, RevisionContext]:
+    def _compare(self, url: str, *, write: bool) -> Outcome:
         before = catalog.run(url, catalog.read)
         renamer = Renamer(self.wish.new, self.old, before, _columns(Base.metadata))
         renames = renamer.run()
@@ -109,8 +116,8 @@ class Writer:
             before = catalog.run(url, catalog.read)
             renames += names
         outcome = Outcome(Draft(), renames, renamer.problems)
-        context = self._autogenerate(outcome, before, after)
-        return outcome, context
+        self._autogenerate(outcome, before, after, write=write)
+        return outcome
 
     @cached_property
     def old(self) -> Spec | None:
@@ -124,80 +131,61 @@ class Writer:
         return catalog.run(url, catalog.read)
 
     def _autogenerate(
-        self, outcome: Outcome, before: Catalog, after: Catalog
-    ) -> RevisionContext:
+        self, outcome: Outcome, before: Catalog, after: Catalog, *, write: bool
+    ) -> None:
         """Let Alembic compare, and put what it finds into a form that keeps rows."""
 
         def arrange(_: Any, __: Any, scripts: list[ops.MigrationScript]) -> None:
-            script = scripts[0]
-            labels, allow_drop = _labels(self.wish.new), self.wish.allow_drop
-            ours = find_ours(self.old, outcome.renames) if self.old else None
-            arranger = Arranger(Base.metadata, labels, ours, allow_drop=allow_drop)
-            up, down = script.upgrade_ops, script.downgrade_ops
-            if up is None or down is None:
-                raise Unfinished("alembic/env.py speaks of several databases")
-            draft = arranger.run(up.ops)
-            checks = Checks(before, after, Base.metadata, outcome.renames, ours)
-            checks.add_to(draft, allow_drop=allow_drop)
-            outcome.draft = draft
-            steps = [one.step for one in outcome.renames]
-            undo = [one.back.step for one in reversed(outcome.renames)]
-            up.ops[:] = [*steps, *draft.up]
-            down.ops[:] = [*draft.down, *undo]
-            script.message = self.wish.message or _message(outcome)
+            self._arrange(outcome, before, after, scripts[0])
+            if not (write and outcome.is_writable):
+                scripts.clear()  # then Alembic writes none
 
-        return _run_environment(self.config, arrange)
-
-    def _write(self, context: RevisionContext, outcome: Outcome, trial: str) -> None:
-        if not outcome.changes and not outcome.renames:
-            return
-        self.config.attributes["destroyed"] = outcome.draft.destroyed
         with redirect_stdout(io.StringIO()):  # the formatter's calls are no news
-            script = next(iter(context.generate_scripts()))
-        assert script is not None  # noqa: S101  # nosec B101 - asked for
-        outcome.path = Path(script.path)
-        first = script.down_revision is None
-        try:
-            self._try(trial, back=not first)
-        except BaseException:
-            outcome.path.unlink()
-            raise
+            made = command.revision(
+                self.config, autogenerate=True, process_revision_directives=arrange
+            )
+        if isinstance(made, Script):
+            outcome.path = Path(made.path)
 
-    def _try(self, url: str, *, back: bool) -> None:
+    def _arrange(
+        self,
+        outcome: Outcome,
+        before: Catalog,
+        after: Catalog,
+        script: ops.MigrationScript,
+    ) -> None:
+        labels, allow_drop = _labels(self.wish.new), self.wish.allow_drop
+        ours = find_ours(self.old, outcome.renames) if self.old else None
+        arranger = Arranger(Base.metadata, labels, ours, allow_drop=allow_drop)
+        up, down = script.upgrade_ops, script.downgrade_ops
+        if up is None or down is None:
+            raise Unfinished("alembic/env.py speaks of several databases")
+        draft = outcome.draft = arranger.run(up.ops)
+        checks = Checks(before, after, Base.metadata, outcome.renames, ours)
+        checks.add_to(draft, allow_drop=allow_drop)
+        steps = [one.step for one in outcome.renames]
+        undo = [one.back.step for one in reversed(outcome.renames)]
+        up.ops[:] = [*steps, *draft.up]
+        down.ops[:] = [*draft.down, *undo]
+        script.message = self.wish.message or _message(outcome)
+        self.config.attributes["destroyed"] = draft.destroyed
+
+    def _try(self, path: Path, url: str, *, back: bool) -> None:
         """Up, compare, down and up again, on tables without rows."""
-        self._on(url)
-        command.upgrade(self.config, "head")
-        if not back:
-            return
-        command.downgrade(self.config, "-1")
-        command.upgrade(self.config, "head")
-        lacking = self._compare(url)[0].changes
-        if lacking:
-            raise Unfinished(f"the migration does not lead to the models: {lacking}")
-
-
-def _run_environment(config: Config, arrange: Callable[..., None]) -> RevisionContext:
-    """Run alembic/env.py for autogenerate, as `alembic revision` does."""
-    scripts = ScriptDirectory.from_config(config)
-    arguments = {"message": None, "autogenerate": True, "sql": False, "head": "head"}
-    arguments |= dict.fromkeys(("branch_label", "version_path", "rev_id", "depends_on"))
-    arguments |= {"splice": False}
-    context = RevisionContext(config, scripts, arguments, arrange)
-
-    def compare(revision: Any, migration: Any) -> list[Any]:
-        context.run_autogenerate(revision, migration)
-        return []
-
-    with EnvironmentContext(
-        config,
-        scripts,
-        fn=compare,
-        as_sql=False,
-        template_args=context.template_args,
-        revision_context=context,
-    ):
-        scripts.run_env()
-    return context
+        try:
+            self._on(url)
+            command.upgrade(self.config, "head")
+            if not back:
+                return
+            command.downgrade(self.config, "-1")
+            command.upgrade(self.config, "head")
+            lacking = self._compare(url, write=False).changes
+            if lacking:
+                told = f"the migration does not lead to the models: {lacking}"
+                raise Unfinished(told)
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def _doing(renames: list[Rename]) -> Callable[[sa.Connection], None]:

@@ -1,48 +1,38 @@
-"""The engine, the session factory, and the one place that commits."""
+"""The base of the tables, the sessions, and the one place that commits."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
-import structlog
-from sqlalchemy import MetaData, Table
-from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import MetaData, Table, orm
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.pool import NullPool
+from starlette.requests import HTTPConnection
 
-from src.core import metrics
-from src.core.config import Settings
-from src.core.pool import Pool, ping_idle_connections
+from src.core.config import get_settings
+from src.core.engines import Engines, create_engine
 
-logger = structlog.get_logger(__name__)
-
-# SQLAlchemy 2.1 does not quote these four of PostgreSQL's reserved words.
-PGIdentifierPreparer.reserved_words = PGIdentifierPreparer.reserved_words | {
-    "collation",
-    "concurrently",
-    "lateral",
-    "tablesample",
-}
-
-GOODBYE = 0.5  # seconds; a request may wait for it that is done otherwise
 MAX_NAME = 63  # bytes of an identifier in PostgreSQL
+# What to do about an error of a reading session, by its SQLSTATE.
+NOT_IN_A_READ = {
+    "25006": "The session of a GET or HEAD request only reads. To write in one, declare "
+    "WriteSessionDep (src/api/dependencies.py) instead of SessionDep.",
+    "25P01": "The session of a GET or HEAD request has no transaction. For a stream, a "
+    "savepoint, a lock or SET LOCAL set READ_TRANSACTIONS=true, or declare "
+    "WriteSessionDep (src/api/dependencies.py) instead of SessionDep.",
+}
 
 
 def _name(kind: str) -> Callable[[Any, Table], str]:
     """Name a constraint or index after its table and columns, within 63 bytes.
 
-    What is longer ends in a hash of the whole: PostgreSQL would cut it, and two
-    long names could then meet.
+    A longer name ends in a hash of the whole: PostgreSQL would cut it, and two long
+    names could then be equal.
     """
 
     def name(constraint: Any, table: Table) -> str:
@@ -72,166 +62,121 @@ NAMING_CONVENTION: dict[str, Any] = {
 }
 
 
-class Base(DeclarativeBase):
-    """What every table shares: names of constraints that never change by chance."""
+class Base(orm.DeclarativeBase):
+    """The base of every table, with stable names for constraints and indexes."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
-# Bound to the engine while the application runs: see `lifespan` in src/main.py, which
-# also notes under these keys what a request's transaction and a statement may take.
-TIMEOUT = "transaction_timeout"
-STATEMENT_TIMEOUT = "statement_timeout"
-async_session_maker: async_sessionmaker[AsyncSession] = async_sessionmaker(
-    expire_on_commit=False
-)
+class Session(orm.Session):
+    """SQLAlchemy's session, which connects to DATABASE_URL where nothing has bound it.
 
-# Noted in a session's `info` once a statement of it commits itself.
-AUTOCOMMITTED = "autocommitted"
-ALONE = (
-    "more was asked of the database after a row that had committed itself: await the "
-    "creation, without http.autocommitted"
-)
-# Until when, by the loop's clock, a statement that commits itself can be sent: what takes
-# longer than that is rolled back by the server before the request gives up.
-LAST_CALL = "last_call"
-
-Verb = Literal["created", "updated", "deleted"]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A write that has happened once its transaction is committed."""
-
-    resource: str
-    table: str
-    verb: Verb
-    resource_id: str
-
-
-class Connection(asyncpg.Connection):
-    """A connection that says when a COMMIT was none, and that can be cut off."""
-
-    async def execute(
-        self,
-        query: str,
-        *args: Any,
-        timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
-    ) -> str:
-        """Run a statement; raise where PostgreSQL rolls back at a COMMIT.
-
-        It does so, without an error, after any statement of the transaction has failed:
-        an answer that all is well would then be wrong.
-        """
-        status: str = await super().execute(query, *args, timeout=timeout)
-        if status == "ROLLBACK" and query.startswith("COMMIT"):
-            raise asyncpg.InFailedSQLTransactionError(
-                "rolled back, not committed: a statement of the transaction had failed"
-            )
-        return status
-
-    async def close(
-        self,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
-    ) -> None:
-        """Close in good order, but soon; without another word where there is a timeout.
-
-        SQLAlchemy gives one where it has given the connection up: it would say goodbye
-        first, and wait two seconds for a server that may be frozen.
-        """
-        if timeout is None:
-            with contextlib.suppress(TimeoutError):  # then it is cut off
-                await super().close(timeout=GOODBYE)
-        else:
-            self.terminate()
-
-
-def create_engine(settings: Settings) -> AsyncEngine:
-    """Return an engine whose every wait is bounded.
-
-    A frozen server answers nothing at all: without `command_timeout` a request
-    would wait for ever.
+    That is so in scripts and shells; the application binds its session makers to pools.
     """
-    statement_timeout = int(settings.statement_timeout * 1000)
-    engine = create_async_engine(
-        settings.database_url,
-        poolclass=Pool,
-        pool_size=settings.pool_size,
-        max_overflow=settings.max_overflow,
-        pool_timeout=settings.pool_timeout,
-        pool_recycle=settings.pool_recycle,
-        pool_pre_ping=settings.pool_pre_ping and not settings.pool_ping_after,
-        hide_parameters=not settings.debug,  # values of a request stay out of the log
-        connect_args={
-            "connection_class": Connection,
-            "timeout": settings.connect_timeout,
-            "command_timeout": settings.command_timeout,
-            "server_settings": {
-                "application_name": settings.app_name[:63],
-                "statement_timeout": str(statement_timeout),
-                "lock_timeout": str(statement_timeout // 2),
-                "idle_in_transaction_session_timeout": str(2 * statement_timeout),
-            },
-        },
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the engine of a statement."""
+        if self.bind is None:
+            self.bind = _unpooled_engine(bool(self.info.get("read_only"))).sync_engine
+        return super().get_bind(*args, **kwargs)
+
+
+@cache
+def _unpooled_engine(read_only: bool) -> AsyncEngine:
+    return create_engine(get_settings(), read_only=read_only, poolclass=NullPool)
+
+
+def _session_maker(**info: object) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(
+        sync_session_class=Session,
+        expire_on_commit=False,
+        close_resets_only=False,  # a session that is used after its end is an error
+        info=info,
     )
-    if settings.pool_pre_ping and settings.pool_ping_after:
-        ping_idle_connections(engine, settings.pool_ping_after)
-    return engine
+
+
+async_session_maker = _session_maker()
+# The database refuses every write of these sessions.
+read_session_maker = _session_maker(read_only=True)
+
+
+def bind_sessions(engines: Engines, transaction_timeout: float) -> None:
+    """Make both session makers use these pools."""
+    info = {"engines": engines, "transaction_timeout": transaction_timeout}
+    async_session_maker.configure(bind=engines.write, info=info)
+    read_session_maker.configure(bind=engines.read, info={"read_only": True, **info})
+
+
+async def get_db(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """Yield the session of a request: GET and HEAD read, all other methods write.
+
+    Depend on it with `scope="function"` (see `SessionDep`): FastAPI then leaves the
+    block, and commits, before it sends the answer, so that a 201 means that the row
+    is on disk.
+    """
+    reads = connection.scope.get("method") in ("GET", "HEAD")
+    async with reading() if reads else transaction() as db:
+        yield db
+
+
+async def get_write_db() -> AsyncIterator[AsyncSession]:
+    """Yield a session that may write, whatever the method of the request is."""
+    async with transaction() as db:
+        yield db
 
 
 @asynccontextmanager
 async def transaction(
     session_maker: async_sessionmaker[AsyncSession] = async_session_maker,
 ) -> AsyncIterator[AsyncSession]:
-    """One unit of work: committed when the block ends, rolled back on any error.
+    """Commit when the block ends, roll back on any error.
 
-    The transaction begins with the first statement that needs one (see
-    src/core/query.py), so that a request that reads one row sends one statement. None
-    may begin after a statement that committed itself: it could fail on its own.
+    All of it, from the wait for a connection to the commit, ends within
+    TRANSACTION_TIMEOUT; TimeoutError is raised otherwise.
     """
     session = session_maker()
-    try:
+    async with asyncio.timeout(session.info.get("transaction_timeout")), session:
         yield session
-        if session.in_transaction():
-            if AUTOCOMMITTED in session.info:
-                raise RuntimeError(ALONE)
-            await session.commit()
-    finally:
-        if session.in_transaction():  # something failed: closing rolls back
-            async with session:
-                pass
-    _announce(session.info)
+        await session.commit()
 
 
-def record(
-    session: AsyncSession, resource: str, table: str, verb: Verb, resource_id: Any
-) -> None:
-    """Note a write; it is logged and counted only after the commit."""
-    operations = session.info.setdefault("operations", [])
-    operations.append(Operation(resource, table, verb, str(resource_id)))
+@asynccontextmanager
+async def reading() -> AsyncIterator[AsyncSession]:
+    """Open a session that only reads, on the replica where there is one.
 
-
-def _announce(info: dict[Any, Any]) -> None:
-    operations: list[Operation] = info.pop("operations", [])
-    for operation in operations:
-        metrics.count(operation.table, operation.verb)
-        logger.info(
-            f"{operation.resource}_{operation.verb}",
-            **{f"{operation.resource}_id": operation.resource_id},
-        )
-
-
-async def get_db() -> AsyncIterator[AsyncSession]:
-    """One request, one transaction.
-
-    Depend on it with `scope="function"` (see `SessionDep`): FastAPI then leaves the
-    block, and commits, before it sends the answer, so that a 201 means that the row
-    is on disk. All of it together, from the wait for a connection to the commit, ends
-    within `transaction_timeout`.
+    There is nothing to commit. It ends within TRANSACTION_TIMEOUT like any other.
     """
-    limits = async_session_maker.kw.get("info", {})
-    async with asyncio.timeout(limits.get(TIMEOUT)) as limit, transaction() as session:
-        if (end := limit.when()) is not None:
-            session.info[LAST_CALL] = end - limits[STATEMENT_TIMEOUT]
-        yield session
+    session = read_session_maker()
+    async with asyncio.timeout(session.info.get("transaction_timeout")):
+        async with await _on_replica(session) as session:
+            try:
+                yield session
+                if session.new or session.dirty or session.deleted:
+                    await session.flush()  # which the database refuses
+            except DBAPIError as error:
+                _explain(error)
+                raise
+
+
+async def _on_replica(session: AsyncSession) -> AsyncSession:
+    """Return a session on the replica where there is one that answers."""
+    engines: Engines | None = session.info.get("engines")
+    replica = engines.usable_replica() if engines else None
+    if engines is None or replica is None:
+        return session
+    on_replica = read_session_maker(bind=replica)
+    try:
+        await on_replica.connection()
+    except (OSError, TimeoutError, asyncpg.PostgresError, DBAPIError) as error:
+        await on_replica.close()
+        engines.replica_failed(error)
+        return session
+    engines.replica_answered()
+    return on_replica
+
+
+def _explain(error: DBAPIError) -> None:
+    """Raise what to do instead, where the session could not do what it was asked."""
+    advice = NOT_IN_A_READ.get(str(getattr(error.orig, "sqlstate", "")))
+    if advice:
+        raise RuntimeError(advice) from error

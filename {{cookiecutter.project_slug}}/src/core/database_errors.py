@@ -3,12 +3,14 @@
 Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+import socket
 from functools import cache
 
 import asyncpg
 import structlog
 from sqlalchemy import MetaData
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from src.core.database import Base
@@ -22,6 +24,19 @@ from src.core.errors import (
 )
 
 logger = structlog.get_logger(__name__)
+
+# Some are raised unwrapped: by the pool, and by driver and system while connecting.
+DATABASE_ERRORS: tuple[type[Exception], ...] = (
+    DBAPIError,
+    PoolTimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    EmulatedDBAPIException,
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+)
 
 # A duplicate, or a row that an EXCLUDE constraint keeps out.
 CONFLICTS = {"23505", "23P01"}
@@ -62,7 +77,10 @@ LOST = (OSError, TimeoutError, asyncpg.InternalClientError)
 
 
 def translate(error: BaseException) -> ServiceError:
-    """Return the service's error for what the database layer raised."""
+    """Return the service's error for what the database layer raised.
+
+    A plain ServiceError means that the cause is a bug.
+    """
     state, constraint, table = _details(error)
     if state in CONFLICTS:
         return ConflictError(_resource(table), _columns(table, constraint))
@@ -73,7 +91,6 @@ def translate(error: BaseException) -> ServiceError:
     if state in INVALID_VALUES:
         return _invalid(table, constraint, error)
     if not _passes(error, state):
-        logger.error("database_error", sqlstate=state, exc_info=error)
         return ServiceError()
     logger.warning(
         "database_unavailable", sqlstate=state, exception_type=type(error).__name__

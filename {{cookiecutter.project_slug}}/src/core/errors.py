@@ -16,19 +16,11 @@ holds an `if x is None`. The format is RFC 9457 (application/problem+json).
 """
 
 import math
-import socket
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-import asyncpg
 import orjson
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 PROBLEM_JSON = "application/problem+json"
@@ -163,7 +155,7 @@ class UnavailableError(ServiceError):
 
 def problem_response(error: ServiceError, request_id: str) -> Response:
     """Render an error; nothing but what the error itself says leaves the service."""
-    return _problem(
+    return render_problem(
         error.status,
         error.code,
         error.message,
@@ -173,7 +165,7 @@ def problem_response(error: ServiceError, request_id: str) -> Response:
     )
 
 
-def _problem(
+def render_problem(
     status: int,
     code: str,
     message: str,
@@ -181,6 +173,7 @@ def _problem(
     headers: Mapping[str, str] | None = None,
     extensions: Mapping[str, object] | None = None,
 ) -> Response:
+    """Return an error in the service's format."""
     body = {
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -204,6 +197,8 @@ def invalid(
     errors = []
     for problem in problems[:MAX_PROBLEMS]:
         location = [str(part)[:MAX_NAME] for part in problem["loc"]]
+        if problem["type"] == "json_invalid":  # the position follows, in no field
+            location = location[:1]
         place = source
         if location and location[0] in ("body", "query", "path", "header", "cookie"):
             place, *location = location
@@ -222,79 +217,3 @@ def invalid(
 def _pointer(part: str) -> str:
     """Escape one step of a JSON pointer (RFC 6901)."""
     return part.replace("~", "~0").replace("/", "~1")
-
-
-# Some come unwrapped: the driver's own, the pool's and the system's while connecting.
-DATABASE_ERRORS: tuple[type[Exception], ...] = (
-    DBAPIError,
-    PoolTimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    EmulatedDBAPIException,
-    ConnectionError,
-    TimeoutError,
-    socket.gaierror,
-)
-
-HTTP_CODES = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "route_not_found",
-    405: "method_not_allowed",
-    413: PayloadTooLargeError.code,
-    415: UnsupportedMediaTypeError.code,
-    429: RateLimitExceededError.code,
-    503: UnavailableError.code,
-}
-
-
-def request_id_of(request: Request) -> str:
-    """The id that RequestIDMiddleware gave this request."""
-    return str(request.scope.get("state", {}).get("request_id", ""))
-
-
-async def handle_service_error(request: Request, error: Exception) -> Response:
-    """Render an error that a layer of the service raised."""
-    assert isinstance(error, ServiceError)  # noqa: S101  # nosec B101
-    return problem_response(error, request_id_of(request))
-
-
-async def handle_validation_error(request: Request, error: Exception) -> Response:
-    """Render what FastAPI or a schema found wrong with the request."""
-    assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101  # nosec B101
-    return problem_response(invalid(error.errors()), request_id_of(request))
-
-
-async def handle_http_exception(request: Request, error: Exception) -> Response:
-    """Render an HTTPException, the framework's own 404 and 405 among them."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # nosec B101
-    detail: Any = error.detail  # Starlette says str, but hands on what it was given
-    members: dict[str, Any] = dict(detail) if isinstance(detail, dict) else {}
-    code = str(members.pop("error", HTTP_CODES.get(error.status_code, "http_error")))
-    fallback = HTTPStatus(error.status_code).phrase
-    message = members.pop("message", detail if isinstance(detail, str) else fallback)
-    return _problem(
-        error.status_code,
-        code,
-        str(message),
-        request_id_of(request),
-        headers=error.headers,
-        extensions=members,
-    )
-
-
-async def handle_database_error(request: Request, error: Exception) -> Response:
-    """Render what the database said, judged by its SQLSTATE."""
-    from src.core.database_errors import translate
-
-    return problem_response(translate(error), request_id_of(request))
-
-
-def register_error_handlers(app: FastAPI) -> None:
-    """Give every error of the service, and of what it builds on, the one format."""
-    app.add_exception_handler(ServiceError, handle_service_error)
-    app.add_exception_handler(RequestValidationError, handle_validation_error)
-    app.add_exception_handler(HTTPException, handle_http_exception)
-    for database_error in DATABASE_ERRORS:
-        app.add_exception_handler(database_error, handle_database_error)

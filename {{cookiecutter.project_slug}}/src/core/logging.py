@@ -1,150 +1,174 @@
-"""Structured logging: one JSON object a line in production, readable lines at home.
+"""Structured logging on standard output: JSON lines, or readable ones in development.
 
-The service's own loggers are structlog's, cached, and write straight to standard
-output. What the standard library's loggers say (uvicorn, SQLAlchemy, warnings) goes
-through the same processors and the same sink, so there is one format and one stream.
+structlog's loggers write their lines directly. Records of the standard library's loggers
+(uvicorn, SQLAlchemy, warnings) pass through the same processors to the same stream.
+structlog's events never become records of the standard library: an error tracker that
+listens there would report an exception once for its log line and once more for itself.
 """
 
-import json
 import logging
 import sys
-import traceback
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, TextIO
+from datetime import date, time
+from decimal import Decimal
+from uuid import UUID
 
 import orjson
 import structlog
-from structlog.typing import (
-    EventDict,
-    ExcInfo,
-    FilteringBoundLogger,
-    Processor,
-    WrappedLogger,
-)
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_logger_name
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from src.core.config import Settings
-
-# JSON lets these three stand raw inside a string, yet readers take them for line ends.
-LINE_ENDS = {
-    "\x85".encode(): b"\\u0085",
-    "\u2028".encode(): b"\\u2028",
-    "\u2029".encode(): b"\\u2029",
-}
-
-# One list for the life of the process: cached loggers hold on to it, so a second
-# setup (and structlog.testing.capture_logs) reaches them too.
-_processors: list[Processor] = []
+# Line separators and control characters that JSON allows unescaped in strings.
+CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+# Types whose str() is better to read than their repr().
+READABLE = (str, Decimal, date, time, UUID)
+LOGGED = "logged_by_service"
 
 
-class Stdout:
-    """Writes each line at once, to whatever standard output is at that moment."""
+class StdoutLogger:
+    """Writes lines to `sys.stdout`; what structlog's loggers wrap."""
 
-    def msg(self, line: bytes) -> None:
-        """Write one line; a broken or full log stream fails no request."""
-        with suppress(OSError, ValueError):
-            stream = getattr(sys.stdout, "buffer", None)
-            if stream is None:
-                sys.stdout.write(line.decode() + "\n")
+    def msg(self, line: str) -> None:
+        """Write one line; a missing, broken or full stream fails no request."""
+        with suppress(OSError, ValueError, AttributeError):
+            data = line.encode("utf-8", "backslashreplace") + b"\n"
+            if hasattr(sys.stdout, "buffer"):  # thread-safe, whatever the locale
+                sys.stdout.buffer.write(data)
             else:
-                stream.write(line + b"\n")
+                sys.stdout.write(data.decode())
             sys.stdout.flush()
 
     debug = info = warning = error = critical = msg
 
 
-class StdlibHandler(logging.Handler):
-    """Passes the standard library's records to our sink."""
-
-    sink = Stdout()
+class StdoutHandler(logging.Handler):
+    """Writes the standard library's records as our own lines are written."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Render the record as our own loggers render theirs."""
+        """Format and write the record, or say which record could not be formatted."""
         try:
-            line = self.format(record)
-        except Exception as error:  # such as arguments that do not fit the message
-            record.msg = f"{record.msg!r} % {record.args!r}: {error!r}"
-            record.args = None
-            line = self.format(record)
-        self.sink.msg(line.encode("utf-8", "backslashreplace"))
+            StdoutLogger().msg(self.format(record))
+        except Exception:  # for example arguments that do not fit the message
+            get_logger().exception(
+                "log_record_failed",
+                logger=record.name,
+                message=record.msg,
+                arguments=record.args,
+            )
 
 
-def setup_logging(settings: Settings) -> None:
+_handler = StdoutHandler()
+
+
+def setup_logging(
+    level: str = "INFO", *, json_logs: bool = True, log_sql: bool = False
+) -> None:
     """Configure structlog and the standard library's logging; safe to call again."""
-    common: list[Processor] = [
+    level = level.upper()
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
+        structlog.processors.StackInfoRenderer(["logging", __name__]),
+        structlog.processors.format_exc_info,  # without local variables: secrets
     ]
-    rendering: list[Processor] = (
-        [structlog.processors.format_exc_info, render_json]
-        if settings.json_logs
-        else [_escape, _console(), _encode]
-    )
-    _processors[:] = [*common, *rendering]
-    level = logging.getLevelNamesMapping()[settings.log_level]
+    renderers = [render_json] if json_logs else [escape_controls, _console()]
     structlog.configure(
-        processors=_processors,
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: Stdout(),
-        cache_logger_on_first_use=True,
+        logger_factory=lambda *_: StdoutLogger(),
+        # A cached logger would keep its level through a second setup.
+        cache_logger_on_first_use=False,
     )
-    _setup_stdlib(common, rendering, level)
-    statements = logging.INFO if settings.debug else logging.NOTSET
-    logging.getLogger("sqlalchemy.engine").setLevel(statements)
+    _handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[ExtraAdder(), drop_color_message, add_logger_name],
+            processors=[ProcessorFormatter.remove_processors_meta, *shared, *renderers],
+        )
+    )
+    logging.getLogger().addHandler(_handler)  # has no effect the second time
+    logging.getLogger().setLevel(level)
+    logging.captureWarnings(True)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+    logging.getLogger("sqlalchemy.engine").setLevel("INFO" if log_sql else "NOTSET")
+    _setup_uvicorn()
 
 
 def get_logger() -> FilteringBoundLogger:
     """Return a logger: `logger.info("order_paid", order_id=…)`.
 
-    What was bound for this request goes along with every line: `request_id` always,
-    `user_id` once your authentication calls `structlog.contextvars.bind_contextvars`.
+    Each line has what was bound for its request: `request_id`, and for example
+    `user_id` if your code calls `structlog.contextvars.bind_contextvars(user_id=…)`.
     """
     logger: FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
-def render_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    """Render one object on one line, whatever it holds."""
+def mark_logged(error: BaseException) -> None:
+    """Suppress uvicorn's record of an exception that is logged and raised again."""
+    vars(error)[LOGGED] = True
+
+
+def is_not_logged(record: logging.LogRecord) -> bool:
+    """Return whether the record's exception was not marked by `mark_logged`."""
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or LOGGED not in vars(error)
+
+
+def render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    """Render the event as one JSON object on one line, whatever it holds."""
     try:
-        line = orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError):  # lone surrogates, huge integers, cycles
-        event = {str(key): _plain(value) for key, value in event.items()}
-        return json.dumps(event).encode()
-    if not line.isascii():
-        for raw, escaped in LINE_ENDS.items():
-            line = line.replace(raw, escaped)
-    return line
+        line = _dumps(event)
+    except TypeError:  # lone surrogates, integers over 64 bits, cycles, odd keys
+        line = _dumps({_text(key): _encodable(event[key]) for key in event})
+    return line if line.isascii() and "\x7f" not in line else line.translate(CONTROLS)
+
+
+def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Escape what would start a new line or control a terminal."""
+    return {_printable(str(key)): _shown(key, value) for key, value in event.items()}
+
+
+def drop_color_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second copy of its message, which has colour codes."""
+    event.pop("color_message", None)
+    return event
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _encodable(value: object) -> object:
+    """Return the value, or a text in its place if JSON cannot hold it."""
+    try:
+        _dumps(value)
+    except TypeError:
+        return _text(value)
+    return value
+
+
+def _text(value: object) -> str:
+    """Return text that UTF-8 can hold, even for a value whose repr() fails."""
+    try:
+        text = str(value) if isinstance(value, READABLE) else repr(value)
+    except Exception as error:
+        text = f"<{type(value).__name__}: repr() raised {type(error).__name__}>"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _console() -> Processor:
     return structlog.dev.ConsoleRenderer(
-        colors=sys.stdout.isatty(),
-        exception_formatter=_trace,
+        colors=sys.stdout is not None and sys.stdout.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,  # the trace is text by now
     )
 
 
-def _trace(output: TextIO, error: ExcInfo) -> None:
-    """Write a stack trace; indented, so that nothing in it looks like a line of ours.
-
-    Without local variables: they hold secrets.
-    """
-    for line in "".join(traceback.format_exception(*error)).splitlines():
-        output.write(f"\n  {_printable(line)}")
-
-
-def _escape(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Show what would start another line, or move a terminal's cursor."""
-    return {_printable(str(key)): _shown(key, value) for key, value in event.items()}
-
-
-def _shown(key: str, value: object) -> object:
-    if key == "exc_info" or isinstance(value, int | float | None):
-        return value
-    if key == "stack":
-        return "\n".join(f"  {_printable(line)}" for line in str(value).splitlines())
-    return _printable(value if isinstance(value, str) else repr(value))
+def _shown(key: str, value: object) -> str:
+    text = _text(value)
+    if key in ("exception", "stack"):  # indented, so that no line looks like an event
+        return "\n".join(f"  {_printable(line)}" for line in text.splitlines())
+    return _printable(text)
 
 
 def _printable(text: str) -> str:
@@ -153,44 +177,12 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, str | bool | None) else repr(value)
-
-
-def _encode(_: WrappedLogger, __: str, line: str | EventDict) -> bytes:
-    return str(line).encode("utf-8", "backslashreplace")
-
-
-def _setup_stdlib(
-    common: list[Processor], rendering: list[Processor], level: int
-) -> None:
-    handler = StdlibHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                *common[:2],
-                structlog.stdlib.add_logger_name,
-                *common[2:],
-            ],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *rendering,
-                _decode,
-            ],
-        )
-    )
-    root = logging.getLogger()
-    for old in [known for known in root.handlers if isinstance(known, StdlibHandler)]:
-        root.removeHandler(old)
-    root.addHandler(handler)
-    root.setLevel(level)
-    logging.captureWarnings(True)
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # chatty
+def _setup_uvicorn() -> None:
+    """Let uvicorn's records reach our handler; we log requests ourselves."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = name != "uvicorn.access"  # we log requests
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
-def _decode(_: WrappedLogger, __: str, line: Mapping[str, Any] | bytes | str) -> str:
-    return line.decode() if isinstance(line, bytes) else str(line)
+        logger = logging.getLogger(name)
+        for handler in [*logger.handlers]:
+            logger.removeHandler(handler)
+        logger.propagate = name != "uvicorn.access"
+        logger.setLevel(logging.NOTSET)
+    logging.getLogger("uvicorn.error").addFilter(is_not_logged)

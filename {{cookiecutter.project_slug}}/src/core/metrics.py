@@ -49,16 +49,28 @@ http_requests_in_progress = Gauge(
     "http_requests_in_progress", "Requests under way", multiprocess_mode="livesum"
 )
 database_pool_size = Gauge(
-    "database_pool_size", "Connections that the pool keeps", multiprocess_mode="livesum"
+    "database_pool_size",
+    "Connections that the pool keeps",
+    ["pool"],
+    multiprocess_mode="livesum",
 )
 database_pool_checked_out = Gauge(
-    "database_pool_checked_out", "Connections in use", multiprocess_mode="livesum"
+    "database_pool_checked_out",
+    "Connections in use",
+    ["pool"],
+    multiprocess_mode="livesum",
 )
 database_pool_limit = Gauge(
-    "database_pool_limit", "Connections at the most", multiprocess_mode="livesum"
+    "database_pool_limit",
+    "Connections at the most",
+    ["pool"],
+    multiprocess_mode="livesum",
 )
 database_pool_overflow = Gauge(
-    "database_pool_overflow", "Connections beyond the size", multiprocess_mode="livesum"
+    "database_pool_overflow",
+    "Connections beyond the size",
+    ["pool"],
+    multiprocess_mode="livesum",
 )
 
 # A registry of their own: an entity HttpRequest must not meet http_requests_total.
@@ -107,29 +119,30 @@ def render() -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
-def sample_pool(engine: AsyncEngine) -> None:
-    """Read the gauges of the pool off the pool."""
-    pool = engine.pool
-    if isinstance(pool, QueuePool):  # others, such as NullPool, have nothing to tell
-        database_pool_size.set(pool.size())
-        database_pool_checked_out.set(pool.checkedout())
-        database_pool_overflow.set(max(0, pool.overflow()))
-        # The pool tells its overflow, but not how large that may get.
-        database_pool_limit.set(pool.size() + pool._max_overflow)
+def sample_pools(engines: Iterable[tuple[str, AsyncEngine]]) -> None:
+    """Read the gauges of the pools off the pools."""
+    for name, engine in engines:
+        pool = engine.pool
+        if isinstance(pool, QueuePool):  # others, such as NullPool, keep nothing
+            database_pool_size.labels(name).set(pool.size())
+            database_pool_checked_out.labels(name).set(pool.checkedout())
+            database_pool_overflow.labels(name).set(max(0, pool.overflow()))
 
 
 @asynccontextmanager
-async def shared_with_workers(engine: AsyncEngine) -> AsyncIterator[None]:
-    """Keep this worker's part of the numbers fresh, and take it away at the end.
+async def shared_with_workers(
+    engines: Iterable[tuple[str, AsyncEngine]],
+) -> AsyncIterator[None]:
+    """Keep this worker's part of the numbers fresh, and remove it at the end.
 
-    Another worker may answer the scrape, and cannot look into this one's pool. Where
+    Another worker may answer the scrape, and cannot look into this one's pools. Where
     there is one process only, the scrape itself looks, and nothing runs here.
     """
     if MULTIPROCESS_DIRECTORY is None:
         yield
         return
     _forget_dead_workers(Path(MULTIPROCESS_DIRECTORY))
-    sampling = asyncio.create_task(_keep_sampling(engine))
+    sampling = asyncio.create_task(_keep_sampling(engines))
     try:
         yield
     finally:
@@ -137,9 +150,9 @@ async def shared_with_workers(engine: AsyncEngine) -> AsyncIterator[None]:
         _forget(os.getpid())
 
 
-async def _keep_sampling(engine: AsyncEngine) -> None:
+async def _keep_sampling(engines: Iterable[tuple[str, AsyncEngine]]) -> None:
     while True:
-        sample_pool(engine)
+        sample_pools(engines)
         await asyncio.sleep(POOL_INTERVAL)
 
 

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping
 
 from fastapi import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
@@ -16,7 +15,6 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from src.core import metrics
 from src.core.errors import (
     PayloadTooLargeError,
-    ServiceError,
     UnavailableError,
     problem_response,
 )
@@ -79,6 +77,9 @@ class MetricsMiddleware:
         metrics.http_requests_in_progress.inc()
         try:
             await self.app(scope, receive, send_and_note)
+        except Exception:  # answered with a 500 outside of all middleware
+            status = 500
+            raise
         finally:
             metrics.http_requests_in_progress.dec()
             _note(scope, status, time.perf_counter() - started)
@@ -162,12 +163,8 @@ class BodyLimitMiddleware:
         return receive_and_count
 
 
-class UnhandledErrorMiddleware:
-    """Turns a bug into a 500 that tells nothing, and a log line that tells all.
-
-    What a stopping server cancels, as it takes too long, gets a 503 on its way out.
-    It stands inside the other layers, so that a 500 has their headers too.
-    """
+class CancellationMiddleware:
+    """Answers a request with a 503 that a stopping server cancels, as time is up."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -184,29 +181,12 @@ class UnhandledErrorMiddleware:
 
         try:
             await self.app(scope, receive, send_and_note)
-        except ClientDisconnect:
-            logger.info("client_disconnected", path=scope["path"])
         except asyncio.CancelledError:  # uvicorn logs one as if it were a bug
             logger.warning("request_cancelled", path=scope["path"])
             if answering:
                 raise
-            stopping = UnavailableError("The service stops before the answer is there")
+            stopping = UnavailableError("The service stops before the answer is ready")
             await problem_response(stopping, _id(scope))(scope, receive, send)
-        except Exception as error:
-            _report(error, scope)
-            if answering:
-                raise  # the server has to cut the connection: half an answer is none
-            await problem_response(ServiceError(), _id(scope))(scope, receive, send)
-
-
-def _report(error: Exception, scope: Scope) -> None:
-    logger.error(
-        "unhandled_exception",
-        exception_type=type(error).__name__,
-        method=scope["method"],
-        path=scope["path"],
-        exc_info=error,
-    )
 
 
 class PathMiddleware:

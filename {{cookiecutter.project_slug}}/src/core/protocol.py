@@ -1,205 +1,353 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on how requests and answers travel.
+"""HTTP/1.1 by uvicorn's own protocol, with bounds on what a client sends and how slowly.
 
-httptools keeps what it reads of a header until the header ends: without a bound, one
-client whose header does not end keeps the process from everything else. And uvicorn
-waits for ever for the rest of a request, and for who does not read an answer.
+uvicorn keeps a header of any length, waits without a limit for the rest of a request and
+for a client that does not read its answer, and loses the body of a request that offers
+another protocol (`Upgrade: h2c`, as Java's client does). The protocol here stands
+between the socket and uvicorn's: it hands on whole, valid heads, and bodies as they come.
+`http_protocol` in src/__main__.py does without it where uvicorn has changed too much.
 """
 
 import asyncio
 import uuid
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from typing import Any, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.config import Config
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.server import ServerState
 
 from src.core import metrics
 from src.core.config import get_settings
+from src.core.errors import PROBLEM_JSON
+from src.core.http_framing import (
+    MAX_HEAD,
+    Body,
+    FramingError,
+    Head,
+    TooLongError,
+    answer_head_for_http_1_0,
+    check_beginning,
+    read_head,
+)
 from src.core.logging import get_logger
 from src.core.routing import UNMATCHED
 from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS
 
-MAX_HEAD = 65_536  # bytes of a request line with its headers, as they arrive
-LINGER = 2.0  # seconds in which who was refused may finish sending
+LINGER = 2.0  # seconds in which a client whose request was refused may finish sending
 
 logger = get_logger()
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
-    """Refuses, in the service's format, what is no HTTP, or ambiguous, or too long, or
-    too slow."""
+class BoundedHttpProtocol(asyncio.Protocol):
+    """Contains uvicorn's protocol; refuses what is invalid, ambiguous, too long or slow.
 
-    _in_body = False
-    _arriving = False  # whether a part of a request is here, and not yet all of it
-    _is_over = False  # whether it was refused, and nothing more is read of it
-    _unread = 0  # bytes since something whole was read: a head, a part of a body
-    _deadline: asyncio.TimerHandle | None = None  # for the client to send
-    _stalled: asyncio.TimerHandle | None = None  # until it reads
+    It waits for a head, until `_body` is set, then for the rest of that body. While
+    uvicorn has paused reading, all bytes wait: it does so for a request behind one that
+    is not answered, and for a body that the application does not read. Once a request
+    was refused, the connection is over: what still arrives is dropped. With a WebSocket,
+    uvicorn puts another protocol in the place of this one.
+    """
 
-    def connection_made(  # type: ignore[override]  # as in uvicorn
-        self, transport: asyncio.Transport
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """Wait for a first request, but not for ever."""
-        super().connection_made(transport)
-        self._wait()
+        self._loop = _loop or asyncio.get_running_loop()
+        self._inner: Any = AutoHTTPProtocol(  # type: ignore[call-arg]
+            config=config, server_state=server_state, app_state=app_state, _loop=_loop
+        )
+        self._websockets = config.ws_protocol_class is not None
+        self._transport: asyncio.Transport
+        self._send_timer = _Timer(self._loop, self._end_waiting)
+        self._read_timer = _Timer(self._loop, self._end_unless_it_reads)
+        self._pending = b""  # received, and not handed on yet
+        self._body: Body | None = None  # that has not ended
+        self._progress = 0  # bytes of it since the client was given time
+        self._is_paused = False
+        self._is_behind = False  # whether the last request waits for one before it
+        self._is_answered = False  # whether its answer has begun
+        self._http_1_0: Head | None = None  # itself, if its client knows no more
+        self._unwrapped: Body | None = None  # an answer for such a client
+        self._unread = 0  # bytes that the client had not read
+        self._is_handing_on = False
+        self._is_rejected = False  # by uvicorn's parser
+        self._refusal = b""
+        self._is_over = False  # whether nothing more is received
+        self.is_hung_up = False  # whether nothing more is sent
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a first request, for a limited time."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._inner.connection_made(_Outlet(self, self._transport))
+        self._send_timer.start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        self._stop_waiting()
-        if self._stalled is not None:
-            self._stalled.cancel()
-        super().connection_lost(exc)
+        """Stop the timers."""
+        self._send_timer.stop()
+        self._read_timer.stop()
+        if not self.is_hung_up:
+            self._is_over = self.is_hung_up = True
+            self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, as long as heads and trailers keep to their bound."""
+        """Hand on what is whole and valid; keep the rest."""
         if self._is_over:
             return
-        self._unread += len(data)
-        super().data_received(data)
-        if self._unread > MAX_HEAD:
-            self._refuse(431, "header_too_large", "The head of the request is too long")
-        elif self._deadline is None and not self._is_busy():
-            self._wait()  # most requests are here at once, and need no deadline
-
-    def on_message_begin(self) -> None:
-        """Expect the rest."""
-        self._arriving = True
-        super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; one that comes behind the body is none, whatever it says."""
-        if not self._in_body:
-            super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        """Refuse, with a 400, what others on the way may read as something else."""
-        names = [name for name, _ in self.headers]
-        if names.count(b"host") > 1 or (
-            b"host" not in names and self.parser.get_http_version() == "1.1"
-        ):
-            raise ValueError("not one Host")
-        for name, value in self.headers:
-            if name == b"transfer-encoding" and value.lower() != b"chunked":
-                raise ValueError("a coding of the body that is not ours")
-        has_body = b"content-length" in names or b"transfer-encoding" in names
-        method = self.parser.get_method()
-        if method == b"CONNECT" or (has_body and self._is_other_protocol()):
-            raise ValueError("the parser would take the body for another protocol's")
-        self._in_body = True
-        self._unread = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Count anew: bodies have a bound of their own."""
-        self._unread = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Count anew: one connection carries many requests."""
-        self._in_body = self._arriving = False
-        self._unread = 0
-        self._stop_waiting()
-        super().on_message_complete()
+        if self._pending:
+            data, self._pending = self._pending + data, b""
+        try:
+            while data:
+                if self._is_paused:
+                    self._pending = data
+                    break
+                if self._body is None:
+                    data = self._receive_head(data)
+                else:
+                    data = self._receive_body(self._body, data)
+        except FramingError as error:
+            self._refuse(error.status, error.code, str(error))
+        if self._body is not None and not self._send_timer.runs:
+            self._send_timer.start()  # most bodies are here at once, and need none
 
     def pause_writing(self) -> None:
-        """Wait for the client to read, but not for ever."""
-        super().pause_writing()
-        self._watch(self.transport.get_write_buffer_size())
+        """Wait for the client to read, for a limited time."""
+        self._inner.pause_writing()
+        self._watch_reader()
 
     def resume_writing(self) -> None:
-        """Wait no more: the client reads."""
-        if self._stalled is not None:
-            self._stalled.cancel()
-        super().resume_writing()
+        """Go on: the client reads."""
+        self._read_timer.stop()
+        self._inner.resume_writing()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
-        self._refuse(400, "bad_request", msg)
+    # From the client to uvicorn. Each method returns what is left of the data.
 
-    def _is_other_protocol(self) -> bool:
-        return bool(self.parser.should_upgrade()) and not self._should_upgrade()
+    def _receive_head(self, data: bytes) -> bytes:
+        data = data.lstrip(b"\r\n")  # empty lines may precede a request
+        end = data.find(b"\r\n\r\n") + 4
+        if (end if end > 3 else len(data)) > MAX_HEAD:
+            raise TooLongError("The head of the request is too long")
+        if end < 4:
+            check_beginning(data)
+            self._pending = data
+            if not self._send_timer.runs:
+                self._send_timer.start()
+                self._inner.data_received(b"\r\n")  # ends its wait for a next request
+            return b""
+        head = read_head(data[:end], websockets=self._websockets)
+        self._send_timer.stop()
+        if head.is_websocket:
+            return self._hand_over(head, data[end:])
+        self._hand_on(head.text)
+        self._body = head.body
+        self._http_1_0 = head if head.is_http_1_0 else None
+        self._is_answered = False
+        self._is_behind = self._is_paused
+        return data[end:]
 
-    def _is_busy(self) -> bool:
-        """Whether the next move is ours."""
-        cycle = self.cycle
-        return not self._arriving and cycle is not None and not cycle.response_complete
+    def _receive_body(self, body: Body, data: bytes) -> bytes:
+        content, rest = body.take(data)
+        self._progress += len(content)
+        if body.ended or self._progress > MAX_HEAD:
+            self._send_timer.stop()  # a large body may take longer, if it keeps coming
+            self._progress = 0
+        if body.ended:
+            self._body = None
+            if self._is_answered:  # uvicorn may not wait for a next request any more
+                self._send_timer.start()
+        if framed := body.framed(content):
+            self._hand_on(framed)
+        return rest
 
-    def _watch(self, left: int) -> None:
-        """End the connection unless the client reads some of what is left."""
+    def _hand_on(self, data: bytes) -> None:
+        self._is_handing_on = True
+        self._inner.data_received(data)
+        self._is_handing_on = False
+        if self._is_rejected:
+            raise FramingError("The request is not valid HTTP/1.1")
 
-        def look() -> None:
-            now = self.transport.get_write_buffer_size()
-            if now < left:
-                self._watch(now)
-            else:
-                self.transport.abort()
+    def _hand_over(self, head: Head, rest: bytes) -> bytes:
+        """Let uvicorn put the WebSocket's protocol in the place of this one."""
+        self._read_timer.stop()
+        self._inner.data_received(head.text)
+        protocol = cast(asyncio.Protocol, self._transport.get_protocol())
+        if protocol is self:
+            return rest
+        if rest:
+            protocol.data_received(rest)
+        return b""
 
-        self._stalled = self.loop.call_later(_patience(), look)
+    def pause_reading(self) -> None:
+        """Keep what the client sends, as uvicorn asks to."""
+        self._is_paused = True
+        self._transport.pause_reading()
 
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(_patience(), self._end)
+    def resume_reading(self) -> None:
+        """Hand on again what the client sends, as uvicorn asks to."""
+        self._is_paused = self._is_behind = False
+        if self._pending:
+            self._loop.call_soon(self._go_on)
+        else:
+            self._transport.resume_reading()
 
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _go_on(self) -> None:
+        self.data_received(b"")
+        if not self._is_paused and not self._transport.is_closing():
+            self._transport.resume_reading()
 
-    def _end(self) -> None:
-        """End a connection whose client has taken too long."""
-        self._deadline = None
-        if self._arriving:
+    # From uvicorn to the client.
+
+    def write(self, data: bytes) -> None:
+        """Send a part of an answer."""
+        if self._is_handing_on:  # an application takes longer: uvicorn's parser refuses
+            self._is_rejected = True
+            return
+        if self.is_hung_up:
+            return
+        if self._unwrapped is not None:
+            data, _ = self._unwrapped.take(data)
+        elif not (self._is_answered or self._is_behind or data[9:10] == b"1"):
+            self._is_answered = True  # by this head, which is no 100 Continue
+            if self._http_1_0 is not None:
+                data, self._unwrapped = answer_head_for_http_1_0(data, self._http_1_0)
+                if self._unwrapped is not None:
+                    self._inner.shutdown()  # the end of the answer is the connection's
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection, once the client has read what was sent."""
+        if self._is_handing_on or self.is_hung_up:
+            return
+        if self._is_over or self._body is not None:
+            self._hang_up()
+            return
+        self._send_timer.stop()
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._watch_reader()
+
+    # How long a client may take.
+
+    def _end_waiting(self) -> None:
+        if self._is_paused:
+            self._send_timer.start()  # it is not the client who takes long
+        elif self._body is None and not self._pending:
+            self._inner.shutdown()
+        else:
             message = "The request took too long to arrive"
             self._refuse(408, "request_timeout", message)
+
+    def _watch_reader(self) -> None:
+        self._unread = self._transport.get_write_buffer_size()
+        self._read_timer.start()
+
+    def _end_unless_it_reads(self) -> None:
+        if self._transport.get_write_buffer_size() < self._unread:
+            self._watch_reader()
         else:
-            self.transport.close()
+            self._transport.abort()
+
+    # The end.
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer instead of the application, once, and end the connection."""
-        if self._is_over:
-            return
-        cycle = self.cycle  # of this request, once its head is here; else of the last
-        if not self._in_body and cycle is not None and not cycle.response_complete:
-            cycle.keep_alive = False  # that answer is still owed, and the last
-            self.flow.pause_reading()
-            return
+        """Answer instead of the application, and end the connection."""
         request_id = str(uuid.uuid4())
+        address = self._transport.get_extra_info("peername")
         logger.info(
             "request_refused",
             status=status,
             message=message,
-            client=self.client[0] if self.client else None,
+            client=address[0] if address else None,
             request_id=request_id,
         )
         metrics.http_requests_total.labels("OTHER", UNMATCHED, status).inc()
-        if self._in_body and (cycle.response_started or self.pipeline):
-            self.transport.close()
+        self._is_over = True
+        self._send_timer.stop()
+        if not self._is_answered or self._body is None:
+            self._refusal = _problem(status, code, message, request_id)
+        if self._body is not None:
+            self._hang_up()
             return
-        self.transport.write(_answer(status, code, message, request_id))
-        self._hang_up()
+        self._transport.pause_reading()
+        self._inner.shutdown()  # closes at once, or after the answers that are owed
+        self._refusal = b""
 
     def _hang_up(self) -> None:
-        """Say no more, and let what the client still sends come to nothing.
+        """Send no more, and drop what the client still sends for a while.
 
-        To close at once would reset the connection, and who is still sending could
-        lose the answer before reading it (RFC 9112, 9.6).
+        Closing at once would reset the connection, and a client that is still sending
+        could lose the answer before it reads it (RFC 9112, 9.6).
         """
-        self._is_over = True
-        self._stop_waiting()
-        if self._in_body:  # the application still waits for the rest of it
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if not self.transport.can_write_eof():  # TLS
-            self.transport.close()
+        self._is_over = self.is_hung_up = True
+        self._body = None
+        self._send_timer.stop()
+        self._loop.call_soon(self._inner.connection_lost, None)
+        self._transport.write(self._refusal)
+        if self._transport.is_closing() or not self._transport.can_write_eof():  # TLS
+            self._transport.close()
             return
-        self.transport.write_eof()
-        self.flow.resume_reading()
-        self._deadline = self.loop.call_later(LINGER, self.transport.abort)
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._loop.call_later(LINGER, self._transport.abort)
 
 
-def _patience() -> float:
-    return get_settings().client_timeout
+class _Timer:
+    """Calls back when the client has taken longer than `client_timeout`."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, call_back: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._call_back = call_back
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self._handle is not None
+
+    def start(self) -> None:
+        self.stop()
+        seconds = get_settings().client_timeout
+        self._handle = self._loop.call_later(seconds, self._end)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _end(self) -> None:
+        self._handle = None
+        self._call_back()
 
 
-def _answer(status: int, code: str, message: str, request_id: str) -> bytes:
+class _Outlet:
+    """The transport that uvicorn's protocol is given; all else is the real one's."""
+
+    def __init__(
+        self, protocol: BoundedHttpProtocol, transport: asyncio.Transport
+    ) -> None:
+        self._protocol = protocol
+        self._transport = transport
+        self.write = protocol.write
+        self.close = protocol.close
+        self.pause_reading = protocol.pause_reading
+        self.resume_reading = protocol.resume_reading
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.write(b"".join(parts))
+
+    def is_closing(self) -> bool:
+        return self._protocol.is_hung_up or self._transport.is_closing()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def _problem(status: int, code: str, message: str, request_id: str) -> bytes:
     title = HTTPStatus(status).phrase
     body = orjson.dumps(
         {
@@ -211,7 +359,7 @@ def _answer(status: int, code: str, message: str, request_id: str) -> bytes:
         }
     )
     headers = {
-        "content-type": "application/problem+json",
+        "content-type": PROBLEM_JSON,
         "content-length": len(body),
         "x-request-id": request_id,
         "connection": "close",

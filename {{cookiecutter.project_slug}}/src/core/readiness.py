@@ -3,22 +3,22 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.core.config import Settings
-from src.core.database import async_session_maker
+from src.core.engines import Engines
 from src.core.logging import get_logger
-from src.core.rate_limit import Budgets
+from src.core.rate_limit_store import RateLimitStore
 
 MIGRATIONS = Path(__file__).parents[2] / "alembic"
 CACHE_SECONDS = 1.0
-# Without it requests are served all the same: who stopped sending them because of it
-# would turn a limit that is a little wide into an outage.
-SPARE = {"redis"}
+# Requests are served without them: to stop sending these would make an outage of it.
+OPTIONAL = {"redis", "replica"}
 
 Check = Callable[[], Coroutine[Any, Any, None]]
 
@@ -26,21 +26,25 @@ logger = get_logger()
 
 
 class NotReadyError(Exception):
-    """A check's own verdict, fit to be shown."""
+    """A check has failed; the message may be shown."""
 
 
 class Readiness:
     """Answers for this process, at most once a second, however many ask."""
 
-    def __init__(self, settings: Settings, budgets: Budgets) -> None:
+    def __init__(
+        self, settings: Settings, engines: Engines, rate_limits: RateLimitStore
+    ) -> None:
         self._timeout = settings.readiness_timeout
         self._draining = False
         self._checks: dict[str, Check] = {
-            "database": check_database,
-            "schema": check_schema,
+            "database": partial(check_database, engines.write),
+            "schema": partial(check_schema, engines.write),
         }
+        if engines.replica is not None:
+            self._checks["replica"] = partial(check_database, engines.replica)
         if settings.redis_url:
-            self._checks["redis"] = budgets.check_redis
+            self._checks["redis"] = rate_limits.check_redis
         self._lock = asyncio.Lock()
         self._checked_at = float("-inf")
         self._results: dict[str, str] = {}
@@ -58,7 +62,7 @@ class Readiness:
         results = dict(self._results)
         if self._draining:
             results["process"] = "draining"
-        vital = [result for name, result in results.items() if name not in SPARE]
+        vital = [result for name, result in results.items() if name not in OPTIONAL]
         return all(result == "ok" for result in vital), results
 
     async def _refresh(self) -> None:
@@ -93,23 +97,23 @@ class Readiness:
             task.exception()  # else asyncio complains that nobody asked
 
 
-async def check_database() -> None:
+async def check_database(engine: AsyncEngine) -> None:
     """Raise unless the database answers."""
-    async with async_session_maker() as session:
-        await session.execute(text("SELECT 1"))
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
 
 
-async def check_schema() -> None:
-    """Raise when migrations of ours are missing.
+async def check_schema(engine: AsyncEngine) -> None:
+    """Raise when migrations of this code are missing.
 
     A database that is further than this code is fine: during a rolling update the new
     release has migrated it, and the old one must go on until its turn comes.
     """
     heads, known = await asyncio.to_thread(_revisions)
-    async with async_session_maker() as session:
-        table = await session.scalar(text("SELECT to_regclass('alembic_version')"))
+    async with engine.connect() as connection:
+        table = await connection.scalar(text("SELECT to_regclass('alembic_version')"))
         versions = text("SELECT version_num FROM alembic_version")
-        current = set(await session.scalars(versions)) if table else set()
+        current = set(await connection.scalars(versions)) if table else set()
     if not heads <= current and current <= known:
         raise NotReadyError("not migrated; run: alembic upgrade head")
 

@@ -10,13 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from starlette.exceptions import HTTPException
 from starlette.routing import Mount, compile_path
 from starlette.types import Scope
-
-from src.core.errors import handle_http_exception
 
 UNMATCHED = "unmatched"  # one label for all paths that no route answers
 DEPTH = 3  # /api/v1/tasks
@@ -122,10 +119,3 @@ def allow(places: list[Place]) -> str:
     methods = frozenset[str]().union(*(place.methods for place in places))
     head = {"HEAD"} if "GET" in methods else set()
     return ", ".join(sorted({"OPTIONS"} | head | methods))
-
-
-async def handle_method_not_allowed(request: Request, _: Exception) -> Response:
-    """Answer a 405 that names every method of the path."""
-    places = route_table(request.app).at(route_path(request.scope))
-    error = HTTPException(405, headers={"Allow": allow(places)})
-    return await handle_http_exception(request, error)

@@ -28,14 +28,14 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> dict[int, object]:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that this process would have become."""
+    """The commands that would have replaced this process."""
     commands: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, words: commands.append(words))
     return commands
 
 
 def log(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """What was logged since the last look."""
+    """Return what was logged since the last call."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -50,7 +50,7 @@ def url(request: pytest.FixtureRequest, signals: dict[int, object]) -> Iterator[
 def elsewhere(
     monkeypatch: pytest.MonkeyPatch, signals: dict[int, object]
 ) -> Iterator[None]:
-    """DATABASE_URL names a port where nothing listens."""
+    """DATABASE_URL names a port on which nothing listens."""
     monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://app@127.0.0.1:1/app")
     monkeypatch.setenv("MIGRATION_WAIT", "0")
     get_settings.cache_clear()
@@ -69,7 +69,7 @@ def test_the_process_becomes_the_service(url: str, started: list[list[str]]) -> 
     assert started == [[sys.executable, "-m", "src"]]
 
 
-def test_a_job_of_its_own_leaves_only_serving(
+def test_the_service_starts_without_migrating_where_that_is_set(
     elsewhere: None, started: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUN_MIGRATIONS", "false")
@@ -78,7 +78,7 @@ def test_a_job_of_its_own_leaves_only_serving(
     assert started == [[sys.executable, "-m", "src"]]
 
 
-def test_that_job_migrates_whatever_the_setting(
+def test_migrating_alone_ignores_that_setting(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RUN_MIGRATIONS", "false")
@@ -87,7 +87,7 @@ def test_that_job_migrates_whatever_the_setting(
     assert log(capsys)[-1]["event"] == "migrated"
 
 
-def test_time_is_up(
+def test_migrating_fails_when_its_time_is_over(
     elsewhere: None, started: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert migrate.main(["--then-serve"]) == 1
@@ -95,7 +95,7 @@ def test_time_is_up(
     assert "MIGRATION_WAIT" in log(capsys)[-1]["reason"]
 
 
-def test_a_database_that_comes_late_is_waited_for(
+def test_a_database_that_starts_late_is_waited_for(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connect, refusals = asyncpg.connect, 2
@@ -121,7 +121,7 @@ def test_a_database_that_comes_late_is_waited_for(
         (asyncpg.InvalidCatalogNameError("no"), "Create the database"),
     ],
 )
-def test_a_refusal_says_at_once_what_to_do(
+def test_a_refused_connection_is_explained_at_once(
     url: str,
     error: asyncpg.PostgresError,
     advice: str,

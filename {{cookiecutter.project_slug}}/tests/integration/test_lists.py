@@ -1,6 +1,7 @@
 """Lists over HTTP: their pages, their order, and what they cost."""
 
 import httpx2
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.answers import places, says
@@ -11,12 +12,14 @@ SOME = 5
 
 
 @each_case
+@pytest.mark.needs("list")
 async def test_list_is_empty_at_first(case: Case, client: httpx2.AsyncClient) -> None:
     page = {"items": [], "total": 0, "skip": 0, "limit": 20, "next": None}
     assert says(await client.get(case.url), 200) == page
 
 
 @each_case
+@pytest.mark.needs("list")
 async def test_list_by_skip_and_limit(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
@@ -33,10 +36,11 @@ async def test_list_by_skip_and_limit(
 
 
 @each_case
+@pytest.mark.needs("list")
 async def test_list_by_cursor(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
-    # All of one moment: what tells them apart is the id.
+    # Rows of one moment are in the order of their ids.
     for _ in range(case.rows(SOME)):
         await case.factory.store(db_session, created_at=START)
     page = says(await client.get(case.url, params={"limit": 2}), 200)
@@ -52,6 +56,7 @@ async def test_list_by_cursor(
 
 
 @each_case
+@pytest.mark.needs("list")
 async def test_list_refuses_other_queries(
     case: Case, client: httpx2.AsyncClient
 ) -> None:

@@ -1,4 +1,4 @@
-"""Migrations: they make what the models say, and take all of it away again."""
+"""Migrations: they create what the models say, and remove all of it again."""
 
 import asyncio
 from collections.abc import Iterator
@@ -42,10 +42,10 @@ async def _tables(url: str) -> set[str]:
     return set(names)
 
 
-def test_there_and_back_and_there_again(database: str, config: Config) -> None:
+def test_upgrade_downgrade_and_upgrade_again(database: str, config: Config) -> None:
     alembic.command.upgrade(config, "head")
     alembic.command.check(config)
-    # More than these, where `make entities` has left what went from entities.json.
+    # There are more where `make entities` has kept tables that entities.json has dropped.
     assert tables(database) >= {*Base.metadata.tables, "alembic_version"}
     alembic.command.downgrade(config, "base")
     assert tables(database) == {"alembic_version"}
@@ -53,7 +53,7 @@ def test_there_and_back_and_there_again(database: str, config: Config) -> None:
     alembic.command.check(config)
 
 
-def test_one_line_of_history(config: Config) -> None:
+def test_the_migrations_have_one_head(config: Config) -> None:
     """Two heads come of two branches: `alembic merge heads` joins them."""
     script = alembic.script.ScriptDirectory.from_config(config)
     assert len(script.get_heads()) == 1

@@ -3,6 +3,7 @@
 import uuid
 
 import httpx2
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.answers import problem, says, stored, walk
@@ -13,6 +14,7 @@ SOME = 5
 
 
 @each_reference
+@pytest.mark.needs("create", "replace", "update")
 async def test_reference_must_exist(
     case: Case,
     reference: Reference,
@@ -24,20 +26,24 @@ async def test_reference_must_exist(
     refused = [await client.post(case.url, json={**body, **nowhere})]
     url = (await client.post(case.url, json=body)).headers["location"]
     refused.append(await client.put(url, json={**body, **nowhere}))
-    refused.append(await client.patch(url, json=nowhere))
+    if case.changes(nowhere):
+        refused.append(await client.patch(url, json=nowhere))
     for response in refused:
         found = problem(response, 422, "reference_not_found")
         assert found["fields"] == [reference.name]
 
 
 @each_reference
-async def test_delete_of_a_parent(
+@pytest.mark.needs("get")
+async def test_delete_of_a_parent_follows_on_delete(
     case: Case,
     reference: Reference,
     client: httpx2.AsyncClient,
     db_session: AsyncSession,
 ) -> None:
     target = BY_NAME[reference.target]
+    if "delete" not in target.verbs:
+        pytest.skip(f"{target.plural} have no delete")
     parent = await target.factory.store(db_session)
     attribute = case.attribute(reference.name)
     url = await stored(case, db_session, **{attribute: parent.id})
@@ -81,48 +87,6 @@ async def test_rows_of_a_parent(
     problem(await client.get(unknown), 404, "resource_not_found")
 
 
-def cost(case: Case) -> int:
-    """How many statements it takes to read rows: one, and one for each list of ids."""
-    return 1 + len([link for link in case.links if link.key])
-
-
-@each_reverse
-async def test_rows_of_a_parent_take_the_same_statements_for_any_number(
-    case: Case,
-    reference: Reference,
-    client: httpx2.AsyncClient,
-    db_session: AsyncSession,
-    statements: list[str],
-) -> None:
-    target = BY_NAME[reference.target]
-    parent = await target.factory.store(db_session)
-    given = {case.attribute(reference.name): parent.id}
-    for _ in range(1 if reference.single else max(case.rows(SOME) - 3, 1)):
-        await case.factory.store(db_session, **given)
-    url = f"{target.url}/{parent.id}/{reference.reverse}"
-    statements.clear()
-    says(await client.get(url), 200)
-    counted = 0 if reference.single else cost(target) + 1
-    assert len(statements) == cost(case) + counted
-
-
-@each_link
-async def test_linked_rows_take_the_same_statements_for_any_number(
-    case: Case,
-    link: Link,
-    client: httpx2.AsyncClient,
-    db_session: AsyncSession,
-    statements: list[str],
-) -> None:
-    target = BY_NAME[link.target]
-    url = f"{await stored(case, db_session)}/{link.path}"
-    for other in await linked(case, link, db_session, SOME):
-        says(await client.put(f"{url}/{other}"), 204)
-    statements.clear()
-    says(await client.get(url), 200)
-    assert len(statements) == cost(case) + cost(target) + 1
-
-
 async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[str]:
     """Store rows for the far side of a link."""
     target = BY_NAME[link.target]
@@ -132,12 +96,12 @@ async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[s
 
 
 @each_link
-async def test_link_and_unlink(
+async def test_link_and_unlink_are_idempotent(
     case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     url = f"{await stored(case, db_session)}/{link.path}"
     ids = await linked(case, link, db_session, 3)
-    for other in (*ids, *ids):  # twice is once
+    for other in (*ids, *ids):
         says(await client.put(f"{url}/{other}"), 204)
     assert await walk(client, url) == ids
     for _ in range(2):
@@ -153,7 +117,8 @@ async def test_link_and_unlink(
 
 
 @each_own_link
-async def test_links_in_the_body(
+@pytest.mark.needs("create", "get", "replace", "update")
+async def test_links_can_be_set_in_the_body(
     case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     key = str(link.key)
@@ -164,9 +129,7 @@ async def test_links_in_the_body(
     created = says(await client.post(case.url, json={**body, key: ids[::-1]}), 201)
     url = f"{case.url}/{created['id']}"
     assert created[key] == ids
-    items = says(await client.get(case.url, params={"limit": 100}), 200)["items"]
-    assert items[-1] == created
-    assert sorted(await walk(client, f"{url}/{link.path}")) == ids
+    assert says(await client.get(url), 200) == created
     for change in (ids[:1], [], ids[1:]):
         patched = says(await client.patch(url, json={key: change}), 200)
         assert patched[key] == change
@@ -178,12 +141,17 @@ async def test_links_in_the_body(
 
 
 @each_link
-async def test_links_go_with_either_side(
+@pytest.mark.needs("delete")
+async def test_deleting_either_side_removes_the_link(
     case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
+    target = BY_NAME[link.target]
+    if "delete" not in target.verbs:
+        pytest.skip(f"{target.plural} have no delete")
     url = await stored(case, db_session)
-    (other,) = await linked(case, link, db_session, 1)
-    says(await client.put(f"{url}/{link.path}/{other}"), 204)
-    says(await client.delete(f"{BY_NAME[link.target].url}/{other}"), 204)
-    assert await walk(client, f"{url}/{link.path}") == []
+    ids = await linked(case, link, db_session, 2)
+    for other in ids:
+        says(await client.put(f"{url}/{link.path}/{other}"), 204)
+    says(await client.delete(f"{target.url}/{ids[0]}"), 204)
+    assert await walk(client, f"{url}/{link.path}") == ids[1:]
     says(await client.delete(url), 204)

@@ -1,16 +1,14 @@
-"""What the service may do in its database: read and write rows, and no more."""
+"""The rights that the service needs in its database: to read and write rows."""
 
 import uuid
-from typing import cast
+from typing import Any, cast
 
-import httpx2
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from tests.answers import same, says, stored, walk
-from tests.support import Case, Link
+from tests.support import Case, Link, read
 from tests.tables import BY_NAME, each_case, each_link
 
 RIGHTS = (
@@ -23,46 +21,42 @@ SUPERUSER = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
 
 
 @pytest.fixture
-async def _reader_and_writer(connection: AsyncConnection) -> None:
-    """A role with the rights that docs/scaling.md names; it goes with the test."""
+async def limited(connection: AsyncConnection) -> AsyncSession:
+    """A session of a role with the rights that docs/scaling.md names."""
     if not await connection.scalar(SUPERUSER):
-        pytest.skip("the role of TEST_DATABASE_URL cannot make another one")
+        pytest.skip("the role of TEST_DATABASE_URL cannot create another one")
     role = f"service_{uuid.uuid4().hex}"
     for statement in RIGHTS:
         await connection.execute(sa.text(statement.format(role=role)))
     assert await connection.scalar(SUPERUSER) is False
+    return AsyncSession(connection, expire_on_commit=False)
 
 
 @each_case
-@pytest.mark.usefixtures("_reader_and_writer")
-async def test_reading_and_writing_rows_is_all_that_it_takes(
-    case: Case,
-    client: httpx2.AsyncClient,
-    connection: AsyncConnection,
-    db_session: AsyncSession,
+async def test_rights_to_rows_are_enough(
+    case: Case, db_session: AsyncSession, limited: AsyncSession
 ) -> None:
-    body = await case.factory.request(db_session)
-    created = says(await client.post(case.url, json=body), 201)
-    url = f"{case.url}/{created['id']}"
-    assert says(await client.get(url), 200) == created
-    assert created in says(await client.get(case.url), 200)["items"]
-    assert same(case, says(await client.patch(url, json=body), 200), body)
-    assert same(case, says(await client.put(url, json=body), 200), body)
-    says(await client.delete(url), 204)
+    data = read(case.create, await case.factory.request(db_session))
+    repository = case.repository(limited)
+    row: Any = await repository.create(data)
+    assert await repository.get(row.id) is not None
+    assert list(await repository.list()) == [row]
+    assert await repository.count() == 1
+    assert await repository.replace(row.id, data) is not None
+    assert await repository.delete(row.id)
     table = cast(sa.Table, case.factory.entity.__table__)
     for beyond in (sa.schema.DropTable(table), sa.text("CREATE ROLE another")):
         with pytest.raises(DBAPIError, match=r"must be owner|permission denied"):
-            async with connection.begin_nested():
-                await connection.execute(beyond)
+            async with limited.begin_nested():
+                await limited.execute(beyond)
 
 
 @each_link
-@pytest.mark.usefixtures("_reader_and_writer")
-async def test_and_linking_them(
-    case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
+async def test_rights_to_rows_are_enough_for_links(
+    case: Case, link: Link, db_session: AsyncSession, limited: AsyncSession
 ) -> None:
-    other = await BY_NAME[link.target].factory.store(db_session)
-    url = f"{await stored(case, db_session)}/{link.path}"
-    says(await client.put(f"{url}/{other.id}"), 204)
-    assert await walk(client, url) == [str(other.id)]
-    says(await client.delete(f"{url}/{other.id}"), 204)
+    own: Any = await case.factory.store(db_session)
+    other: Any = await BY_NAME[link.target].factory.store(db_session)
+    repository = case.repository(limited)
+    await repository.link(link.name, own.id, other.id)
+    await repository.unlink(link.name, own.id, other.id)

@@ -1,4 +1,4 @@
-"""A small application with a route for everything that middleware must cope with."""
+"""A small application with a route for each case that middleware has to handle."""
 
 import asyncio
 import re
@@ -16,29 +16,35 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Mount
 from starlette.types import Scope
 
-from src.core.errors import register_error_handlers
+from src.api.error_handlers import register_error_handlers
+from src.core.config import Settings
 from src.core.middleware import (
     BodyLimitMiddleware,
+    CancellationMiddleware,
     MetricsMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
-    UnhandledErrorMiddleware,
 )
-from src.core.routing import handle_method_not_allowed
+from src.core.rate_limit_store import RateLimitStore
 
+SETTINGS = Settings(
+    database_url="postgresql+asyncpg://app@localhost/app",  # is not connected to
+    environment="test",
+    cors_origins=["https://app.test"],
+)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 LAYERS = (
     Middleware(RequestIDMiddleware),
     Middleware(MetricsMiddleware),
     Middleware(BodyLimitMiddleware, limit=10),
-    Middleware(UnhandledErrorMiddleware),
+    Middleware(CancellationMiddleware),
     Middleware(PathMiddleware),
 )
 
 
 async def echo(request: Request) -> dict[str, Any]:
-    """Tell what the layers around have left."""
+    """Return what the middlewares have set."""
     logged = structlog.contextvars.get_contextvars().get("request_id")
     return {"state": request.state.request_id, "logged": logged}
 
@@ -49,22 +55,22 @@ async def read(request: Request) -> dict[str, int]:
 
 
 async def fail() -> None:
-    """Have a bug."""
+    """Raise an exception that nothing handles."""
     raise RuntimeError("secret")
 
 
 async def leave() -> None:
-    """Find that the client has hung up."""
+    """Notice that the client has disconnected."""
     raise ClientDisconnect
 
 
 async def cancelled() -> None:
-    """Take too long for a server that stops."""
+    """Be cancelled, as by a server that stops."""
     raise asyncio.CancelledError
 
 
 async def fail_late() -> Response:
-    """Have a bug after the answer has begun."""
+    """Raise an exception after the answer has begun."""
 
     async def parts() -> AsyncIterator[bytes]:
         yield b"half"
@@ -75,8 +81,9 @@ async def fail_late() -> Response:
 
 def application(*layers: Middleware) -> FastAPI:
     app = FastAPI(middleware=layers, redirect_slashes=False, openapi_url=None)
+    app.state.settings = SETTINGS
+    app.state.rate_limit_store = RateLimitStore(SETTINGS)
     register_error_handlers(app)
-    app.add_exception_handler(405, handle_method_not_allowed)
     things = APIRouter(prefix="/things")
     things.add_api_route("/{name}", echo, methods=["GET"])
     things.add_api_route("/{name}", read, methods=["PUT"])
@@ -101,7 +108,7 @@ def client_of(*layers: Middleware) -> httpx2.AsyncClient:
 
 
 def http(path: str, *headers: tuple[bytes, bytes]) -> Scope:
-    """The scope of a request, for a layer alone."""
+    """Return the scope of a request, for a middleware alone."""
     state = {"request_id": "1"}
     return {"type": "http", "path": path, "headers": headers, "state": state}
 

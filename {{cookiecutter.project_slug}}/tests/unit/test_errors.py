@@ -1,4 +1,4 @@
-"""Errors: what the database and the framework say, in the service's own words."""
+"""Errors: how those of the database and the framework are answered."""
 
 import json
 from typing import Any
@@ -9,6 +9,7 @@ from fastapi import Request
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+from src.api.error_handlers import handle_http_exception
 from src.core.database_errors import translate
 from src.core.errors import (
     ConflictError,
@@ -19,7 +20,6 @@ from src.core.errors import (
     ReferenceNotFoundError,
     ServiceError,
     UnavailableError,
-    handle_http_exception,
     invalid,
     problem_response,
 )
@@ -28,7 +28,7 @@ REQUEST = Request({"type": "http", "state": {"request_id": "r-1"}, "headers": []
 
 
 class ServerError(Exception):
-    """What asyncpg raises: an error of the server, with its details."""
+    """Stands for what asyncpg raises: an error of the server, with its details."""
 
     def __init__(self, state: str | None, **details: str) -> None:
         self.sqlstate = state
@@ -39,7 +39,7 @@ class ServerError(Exception):
 
 
 def raised(cause: BaseException) -> DBAPIError:
-    """Return what SQLAlchemy makes of it: two layers around the cause."""
+    """Return the error in the two layers that SQLAlchemy puts around it."""
     driver = Exception("the driver's own words")
     driver.__cause__ = cause
     return DBAPIError("INSERT INTO t", {}, driver)
@@ -66,7 +66,7 @@ def raised(cause: BaseException) -> DBAPIError:
         ("08006", "SELECT", UnavailableError),
     ],
 )
-def test_sqlstate_decides(
+def test_the_sqlstate_decides_which_error_it_is(
     state: str, statement: str, expected: type[ServiceError]
 ) -> None:
     cause = ServerError(state, query=f"{statement} …")
@@ -84,23 +84,23 @@ def test_sqlstate_decides(
         asyncpg.InternalClientError("another operation is in progress"),
     ],
 )
-def test_a_lost_connection_is_no_bug(cause: Exception) -> None:
+def test_a_lost_connection_is_unavailable(cause: Exception) -> None:
     assert isinstance(translate(raised(cause)), UnavailableError)
     assert isinstance(translate(cause), UnavailableError)
 
 
-def test_a_statement_that_a_migration_made_stale_is_no_bug() -> None:
+def test_a_statement_that_a_migration_made_stale_is_unavailable() -> None:
     stale = asyncpg.InvalidCachedStatementError("cached plan must not change")
     assert isinstance(translate(raised(stale)), UnavailableError)
     unknown = asyncpg.FeatureNotSupportedError("no such feature")
     assert type(translate(raised(unknown))) is ServiceError
 
 
-def test_what_the_driver_cannot_do_is_a_bug() -> None:
+def test_an_error_of_the_driver_is_internal() -> None:
     assert type(translate(raised(ValueError("no such codec")))) is ServiceError
 
 
-def test_a_table_that_is_not_ours_has_its_name_only() -> None:
+def test_an_unknown_table_is_shown_by_its_name() -> None:
     error = translate(raised(ServerError("23505", table="strangers", constraint="x")))
     assert error.extensions == {"resource": "strangers", "fields": []}
     assert translate(raised(ServerError("23505"))).extensions["resource"] == "resource"
@@ -112,7 +112,7 @@ def test_a_refused_column_is_named() -> None:
     assert [problem["field"] for problem in problems] == ["/c"]
 
 
-def test_headers_say_when_to_come_back() -> None:
+def test_retry_after_is_whole_seconds() -> None:
     assert UnavailableError().headers == {"Retry-After": "1"}
     assert RateLimitExceededError(0.2).headers == {"Retry-After": "1"}
     assert RateLimitExceededError(61.5, "1/hour").headers == {"Retry-After": "62"}
@@ -157,7 +157,7 @@ def test_problems_are_capped_cut_and_escaped() -> None:
         (HTTPException(418), ("http_error", "I'm a Teapot")),
     ],
 )
-async def test_exceptions_of_the_framework(
+async def test_http_exceptions_have_the_one_format(
     error: HTTPException, expected: tuple[str, str]
 ) -> None:
     body = json.loads(bytes((await handle_http_exception(REQUEST, error)).body))
@@ -165,7 +165,7 @@ async def test_exceptions_of_the_framework(
     assert body["request_id"] == "r-1"
 
 
-async def test_exceptions_of_ones_own_routes_keep_their_members() -> None:
+async def test_the_detail_of_an_http_exception_becomes_members() -> None:
     detail: Any = {"error": "closed", "message": "Come back", "opens": "tomorrow"}
     error = HTTPException(403, detail, headers={"X-Door": "shut"})
     response = await handle_http_exception(REQUEST, error)

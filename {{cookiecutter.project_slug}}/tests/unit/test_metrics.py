@@ -1,4 +1,4 @@
-"""What Prometheus gets to see, from one process and from several."""
+"""What Prometheus scrapes, from one process and from several."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from src.core import metrics
 URL = "postgresql+asyncpg://app@localhost/app"
 
 
-def test_the_counters_of_an_entity_are_there_before_anything_happens() -> None:
+def test_the_counters_of_an_entity_start_at_zero() -> None:
     metrics.register(["http_requests"])
     metrics.register(["http_requests"])
     before = shown("http_requests_created_total")
@@ -23,14 +23,14 @@ def test_the_counters_of_an_entity_are_there_before_anything_happens() -> None:
 
 
 def shown(name: str) -> float:
-    """Return what a counter without labels stands at."""
+    """Return the value of a counter without labels."""
     page = metrics.render()[0].decode()
     return float(page.partition(f"\n{name} ")[2].partition("\n")[0])
 
 
 async def test_a_pool_without_connections_has_no_gauges() -> None:
     engine = create_async_engine(URL, poolclass=NullPool)
-    metrics.sample_pool(engine)
+    metrics.sample_pools([("write", engine)])
     await engine.dispose()
 
 
@@ -45,7 +45,7 @@ async def test_several_workers_share_their_numbers(
         path.touch()
     monkeypatch.setattr(metrics, "MULTIPROCESS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    async with metrics.shared_with_workers(engine):
+    async with metrics.shared_with_workers([("write", engine)]):
         await asyncio.sleep(0)
         assert own.exists()
         assert not dead.exists()
@@ -64,12 +64,12 @@ async def test_a_worker_of_another_user_is_not_taken_for_dead(
     path = tmp_path / "gauge_livesum_1.db"
     path.touch()
     monkeypatch.setattr(os, "kill", refuse)
-    metrics._forget_dead_workers(tmp_path)
-    assert path.exists()
+    monkeypatch.setattr(metrics, "MULTIPROCESS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    async with metrics.shared_with_workers([]):
+        assert path.exists()
 
 
 async def test_one_process_shares_nothing() -> None:
-    alone = create_async_engine(URL)
-    async with metrics.shared_with_workers(alone):
+    async with metrics.shared_with_workers([]):
         pass
-    await alone.dispose()

@@ -1,4 +1,4 @@
-"""What surrounds a request, each layer around a small application."""
+"""The middlewares, each around a small application."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,11 +15,11 @@ from structlog.testing import capture_logs
 
 from src.core.middleware import (
     BodyLimitMiddleware,
+    CancellationMiddleware,
     MetricsMiddleware,
     PathMiddleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
-    UnhandledErrorMiddleware,
 )
 from src.core.overload import OverloadMiddleware
 from src.core.security import CORSMiddleware
@@ -36,7 +36,7 @@ async def test_a_request_without_an_id_gets_one_everywhere() -> None:
 
 
 @pytest.mark.parametrize("request_id", ["a", "0190-Az_.9", "x" * 128])
-async def test_a_sane_id_from_the_client_is_kept(request_id: str) -> None:
+async def test_a_valid_id_from_the_client_is_kept(request_id: str) -> None:
     async with client_of(*LAYERS) as client:
         answer = await client.get("/", headers={"X-Request-ID": request_id})
     assert answer.headers["X-Request-ID"] == request_id
@@ -83,7 +83,7 @@ async def test_requests_are_counted_and_logged_by_route(
     assert REGISTRY.get_sample_value("http_requests_in_progress") == 0
 
 
-async def test_a_client_that_leaves_is_no_error() -> None:
+async def test_a_client_that_disconnects_is_not_an_error() -> None:
     scope: Scope = {
         "type": "http",
         "method": "GET",
@@ -93,7 +93,7 @@ async def test_a_client_that_leaves_is_no_error() -> None:
     }
 
     async def nothing(*_: Message) -> Any:
-        raise AssertionError("nobody is there")
+        """Receive and send as a server does whose client has left."""
 
     with capture_logs() as lines:
         await application(*LAYERS)(scope, nothing, nothing)
@@ -133,7 +133,7 @@ async def test_a_body_that_is_declared_too_large_is_not_read(path: str) -> None:
     assert answer.json()["limit"] == 10
 
 
-async def test_a_body_that_turns_out_too_large_is_refused_as_well() -> None:
+async def test_a_body_that_turns_out_too_large_is_refused() -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(11):
             yield b"x"
@@ -155,14 +155,14 @@ async def test_a_body_within_the_limit_passes_declared_or_not() -> None:
 
 
 @pytest.mark.parametrize(("length", "status"), [("9" * 5000, 413), ("ten", 200)])
-async def test_a_strange_content_length_does_no_harm(length: str, status: int) -> None:
+async def test_an_invalid_content_length_is_handled(length: str, status: int) -> None:
     async with client_of(*LAYERS) as client:
         headers = {"Content-Length": length}
         answer = await client.post("/body", content=b"x", headers=headers)
     assert answer.status_code == status
 
 
-async def test_a_bug_is_told_to_the_log_and_to_nobody_else() -> None:
+async def test_an_unhandled_exception_is_logged_and_not_shown() -> None:
     with capture_logs() as lines:
         async with client_of(*LAYERS) as client:
             answer = await client.get("/fail")
@@ -176,11 +176,11 @@ async def test_a_bug_is_told_to_the_log_and_to_nobody_else() -> None:
     assert isinstance(line["exc_info"], RuntimeError)
 
 
-async def test_who_is_cancelled_gets_a_503() -> None:
+async def test_a_cancelled_request_is_answered_with_503() -> None:
     answers: list[Message] = []
 
     async def nothing() -> Message:
-        raise AssertionError("nobody should listen")
+        raise AssertionError("nothing should be received")
 
     async def send(message: Message) -> None:
         answers.append(message)
@@ -198,7 +198,7 @@ async def test_who_is_cancelled_gets_a_503() -> None:
     ]
 
 
-async def test_half_an_answer_is_cancelled_and_cut() -> None:
+async def test_a_started_answer_is_cut_when_it_is_cancelled() -> None:
     answers: list[Message] = []
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -206,22 +206,30 @@ async def test_half_an_answer_is_cancelled_and_cut() -> None:
         raise asyncio.CancelledError
 
     async def nothing() -> Message:
-        raise AssertionError("nobody should listen")
+        raise AssertionError("nothing should be received")
 
     async def send(message: Message) -> None:
         answers.append(message)
 
     with pytest.raises(asyncio.CancelledError):
-        await UnhandledErrorMiddleware(app)(http("/slow"), nothing, send)
+        await CancellationMiddleware(app)(http("/slow"), nothing, send)
     assert [answer["type"] for answer in answers] == ["http.response.start"]
 
 
-async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
+async def test_an_exception_within_an_answer_ends_the_connection() -> None:
     transport = httpx2.ASGITransport(application(*LAYERS))
     async with httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
         with capture_logs() as lines, pytest.raises(RuntimeError):
             await client.get("/fail-late")
     assert "unhandled_exception" in [line["event"] for line in lines]
+
+
+async def test_an_unhandled_exception_reaches_the_server() -> None:
+    """It is where error trackers and tracers look for it."""
+    transport = httpx2.ASGITransport(application(*LAYERS))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
+        with pytest.raises(RuntimeError, match="secret"):
+            await client.get("/fail")
 
 
 @pytest.mark.parametrize(
@@ -233,18 +241,18 @@ async def test_a_bug_in_the_middle_of_an_answer_ends_the_connection() -> None:
         lambda app: BodyLimitMiddleware(app, 1),
         lambda app: OverloadMiddleware(app, 1, [], application()),
         CORSMiddleware,
-        UnhandledErrorMiddleware,
+        CancellationMiddleware,
         PathMiddleware,
     ],
 )
-async def test_what_is_not_http_passes_untouched(layer: Any) -> None:
+async def test_other_protocols_than_http_are_not_changed(layer: Any) -> None:
     seen: list[Scope] = []
 
     async def app(scope: Scope, _: Receive, __: Send) -> None:
         seen.append(scope)
 
     async def nothing(*_: Message) -> Any:
-        raise AssertionError("nobody should talk")
+        raise AssertionError("nothing should be sent")
 
     scope = {"type": "lifespan"}
     await layer(app)(scope, nothing, nothing)

@@ -1,4 +1,4 @@
-"""Who is let in, and what those get for whom there is no room."""
+"""Which requests are refused under overload, and with which answer."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
         answers.append(message)
 
     async def receive() -> Message:
-        raise AssertionError("nobody should listen")
+        raise AssertionError("nothing should be received")
 
     layer = OverloadMiddleware(app, limit=1, spared=["/health/"], refusal=refuse)
     slow = asyncio.create_task(layer(http("/slow"), receive, send))
@@ -45,7 +45,7 @@ async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
     assert answers == []
 
 
-async def test_a_refusal_is_an_answer_like_any_other(
+async def test_a_refusal_has_the_one_format_and_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(src.core.overload, "REFUSALS_TOLD_EVERY", 0.01)
@@ -79,7 +79,7 @@ async def test_a_refusal_is_an_answer_like_any_other(
     )
 
 
-async def test_who_sends_slowly_counts_once_the_body_is_here() -> None:
+async def test_a_request_counts_when_its_body_has_arrived() -> None:
     parts: asyncio.Queue[Message] = asyncio.Queue()
     statuses: list[int] = []
 

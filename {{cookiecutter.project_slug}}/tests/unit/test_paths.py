@@ -1,4 +1,4 @@
-"""Slashes, HEAD, OPTIONS, 405 and preflights: what a path answers to."""
+"""Paths: slashes, HEAD, OPTIONS, 405 and preflights."""
 
 import httpx2
 from starlette.middleware import Middleware
@@ -8,7 +8,7 @@ from src.core.security import CORSMiddleware
 from tests.unit.probe import LAYERS, application, client_of, echo
 
 
-async def test_both_slash_forms_answer_alike() -> None:
+async def test_paths_with_and_without_a_slash_are_the_same() -> None:
     async with client_of(*LAYERS) as client:
         for bare in ("/v1/things/x", "/slashed"):
             for path in (bare, f"{bare}/"):
@@ -25,7 +25,7 @@ async def test_a_prefix_that_a_proxy_adds_is_respected() -> None:
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, PUT"
 
 
-async def test_a_line_end_is_no_part_of_a_path() -> None:
+async def test_a_path_with_a_line_end_is_not_found() -> None:
     async with client_of(*LAYERS) as client:
         for path in ("/v1/things/x/%0A", "/slashed%0A", "/%0A", "/fail%0A"):
             answer = await client.get(path)
@@ -95,7 +95,7 @@ async def test_a_preflight_from_an_allowed_origin_is_answered() -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "https://app.test"
 
 
-async def test_any_other_preflight_is_an_options_without_cors_headers() -> None:
+async def test_a_preflight_from_another_origin_has_no_cors_headers() -> None:
     headers = {
         "Origin": "https://evil.test",
         "Access-Control-Request-Method": "PUT",

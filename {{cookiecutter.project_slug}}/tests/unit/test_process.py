@@ -1,4 +1,4 @@
-"""The life of the process: readiness, the way it stops, what it counts, its start."""
+"""The process: its start, its readiness, and how it stops."""
 
 import asyncio
 import os
@@ -18,7 +18,8 @@ import src.__main__ as start
 import src.main
 from src.core import readiness
 from src.core.config import Settings, get_settings
-from src.core.rate_limit import Budgets
+from src.core.engines import Engines
+from src.core.rate_limit_store import RateLimitStore
 from src.core.readiness import NotReadyError, Readiness
 from src.core.shutdown import draining
 
@@ -36,12 +37,12 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Checks that pass until told otherwise."""
     fake = SimpleNamespace(calls=0, failure=None)
 
-    async def check() -> None:
+    async def check(_: object) -> None:
         fake.calls += 1
         if fake.failure:
             raise fake.failure
 
-    async def fine() -> None:
+    async def fine(_: object) -> None:
         pass
 
     monkeypatch.setattr(readiness, "check_database", check)
@@ -49,17 +50,22 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return fake
 
 
+def readiness_of(settings: Settings) -> Readiness:
+    """Return the readiness of a process with these settings."""
+    return Readiness(settings, Engines(settings), RateLimitStore(settings))
+
+
 async def test_ready_when_every_check_passes(
     offline: Settings, checks: SimpleNamespace
 ) -> None:
-    ready = Readiness(offline, Budgets(offline))
+    ready = readiness_of(offline)
     assert await ready.check() == (True, {"database": "ok", "schema": "ok"})
 
 
-async def test_many_who_ask_cost_one_check(
+async def test_concurrent_requests_share_one_check(
     offline: Settings, checks: SimpleNamespace
 ) -> None:
-    ready = Readiness(offline, Budgets(offline))
+    ready = readiness_of(offline)
     await asyncio.gather(*(ready.check() for _ in range(10)))
     assert checks.calls == 1
 
@@ -71,11 +77,11 @@ async def test_many_who_ask_cost_one_check(
         (NotReadyError("not migrated"), "not migrated"),
     ],
 )
-async def test_a_failure_is_told_to_the_log_and_hinted_at_to_others(
+async def test_a_failed_check_is_logged_and_its_reason_not_shown(
     offline: Settings, checks: SimpleNamespace, failure: Exception, shown: str
 ) -> None:
     checks.failure = failure
-    ready = Readiness(offline, Budgets(offline))
+    ready = readiness_of(offline)
     with capture_logs() as lines:
         assert await ready.check() == (False, {"database": shown, "schema": "ok"})
     (line,) = lines
@@ -84,25 +90,25 @@ async def test_a_failure_is_told_to_the_log_and_hinted_at_to_others(
     assert line["error"] == repr(failure)
 
 
-async def test_a_check_that_hangs_is_a_failure(
+async def test_a_check_that_hangs_fails(
     offline: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang() -> None:
+    async def hang(_: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(readiness, "check_database", hang)
     monkeypatch.setattr(readiness, "check_schema", hang)
-    ready, results = await Readiness(offline, Budgets(offline)).check()
+    ready, results = await readiness_of(offline).check()
     assert not ready
     assert results == {"database": "unavailable", "schema": "unavailable"}
 
 
-async def test_a_check_that_is_slow_to_end_holds_nobody_up(
+async def test_a_check_that_is_slow_to_end_is_not_waited_for(
     offline: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = asyncio.Event()
 
-    async def hang() -> None:
+    async def hang(_: object) -> None:
         try:
             await asyncio.Event().wait()
         finally:
@@ -111,39 +117,61 @@ async def test_a_check_that_is_slow_to_end_holds_nobody_up(
 
     monkeypatch.setattr(readiness, "check_database", hang)
     monkeypatch.setattr(readiness, "check_schema", hang)
-    ready = Readiness(offline, Budgets(offline))
+    ready = readiness_of(offline)
+    before = asyncio.all_tasks()
     async with asyncio.timeout(1):
         assert (await ready.check())[0] is False
     released.set()
-    await asyncio.wait(set(ready._abandoned))
-    assert not ready._abandoned
+    abandoned = asyncio.all_tasks() - before
+    assert abandoned
+    await asyncio.wait(abandoned)
 
 
 async def test_redis_is_checked_where_it_is_configured(
     offline: Settings, checks: SimpleNamespace
 ) -> None:
     with_redis = offline.model_copy(update={"redis_url": "redis://127.0.0.1:1"})
-    budgets = Budgets(with_redis)
-    ready, results = await Readiness(with_redis, budgets).check()
+    ready, results = await readiness_of(with_redis).check()
     assert results == {"database": "ok", "schema": "ok", "redis": "unavailable"}
     assert ready is True  # requests go on without it
-    await budgets.close()
+
+
+async def test_a_replica_is_checked_where_it_is_configured(
+    offline: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_replica = offline.model_copy(update={"database_read_url": URL})
+    engines = Engines(with_replica)
+
+    async def check(engine: object) -> None:
+        if engine is engines.replica:
+            raise ConnectionError
+
+    monkeypatch.setattr(readiness, "check_database", check)
+    monkeypatch.setattr(readiness, "check_schema", check)
+    store = RateLimitStore(with_replica)
+    ready, results = await Readiness(with_replica, engines, store).check()
+    assert results == {"database": "ok", "schema": "ok", "replica": "unavailable"}
+    assert ready is True  # the primary answers in its place
 
 
 async def test_draining_is_not_ready(
     offline: Settings, checks: SimpleNamespace
 ) -> None:
-    ready = Readiness(offline, Budgets(offline))
+    ready = readiness_of(offline)
     await ready.check()
     ready.drain()
     assert (await ready.check())[0] is False
 
 
-class Session:
-    """Answers what the schema check asks."""
+class Database:
+    """Stands for an engine and its connection, for the schema check."""
 
     def __init__(self, versions: set[str]) -> None:
         self.versions = versions
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["Database"]:
+        yield self
 
     async def scalar(self, _: object) -> str | None:
         return "alembic_version" if self.versions else None
@@ -159,22 +187,18 @@ class Session:
 async def test_only_a_schema_that_is_behind_is_not_ready(
     monkeypatch: pytest.MonkeyPatch, current: set[str], ready: bool
 ) -> None:
-    @asynccontextmanager
-    async def session_maker() -> AsyncIterator[Session]:
-        yield Session(current)
-
-    monkeypatch.setattr(readiness, "async_session_maker", session_maker)
+    database: Any = Database(current)
     monkeypatch.setattr(readiness, "_revisions", lambda: ({"new"}, {"new", "old"}))
     if ready:
-        await readiness.check_schema()
+        await readiness.check_schema(database)
     else:
         with pytest.raises(NotReadyError, match="alembic upgrade head"):
-            await readiness.check_schema()
+            await readiness.check_schema(database)
 
 
 @pytest.fixture
 def stopped() -> Iterator[list[str]]:
-    """What happened, in order; the server's own handler notes "stop"."""
+    """What happened, in order; the server's own handler adds "stop"."""
     events: list[str] = []
     before = signal.signal(signal.SIGTERM, lambda *_: events.append("stop"))
     yield events
@@ -187,7 +211,7 @@ async def test_sigterm_drains_and_stops(stopped: list[str]) -> None:
     assert stopped == ["drain", "stop"]
 
 
-async def test_sigterm_waits_for_load_balancers_once(stopped: list[str]) -> None:
+async def test_a_second_sigterm_does_not_wait(stopped: list[str]) -> None:
     with draining(lambda: stopped.append("drain"), delay=0.01):
         signal.raise_signal(signal.SIGTERM)
         assert stopped == ["drain"]
@@ -204,7 +228,7 @@ async def test_the_servers_handler_is_put_back(stopped: list[str]) -> None:
     assert signal.getsignal(signal.SIGTERM) is own
 
 
-async def test_where_nobody_handles_sigterm_nothing_changes() -> None:
+async def test_without_a_handler_sigterm_is_not_changed() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with draining(lambda: None, delay=0):
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -215,7 +239,7 @@ async def test_where_nobody_handles_sigterm_nothing_changes() -> None:
 def served(
     monkeypatch: pytest.MonkeyPatch, stopped: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """What uvicorn is asked for, instead of serving."""
+    """The options with which uvicorn would have been started."""
     options: dict[str, Any] = {}
 
     def run(app: str, **given: Any) -> None:
@@ -239,7 +263,7 @@ def test_python_m_src_serves_with_the_settings(served: dict[str, Any]) -> None:
     assert served["directory"] is None
 
 
-def test_the_end_by_sigterm_is_a_success(served: dict[str, Any]) -> None:
+def test_sigterm_ends_the_process_with_0(served: dict[str, Any]) -> None:
     start.main()
     with pytest.raises(SystemExit) as end:
         signal.raise_signal(signal.SIGTERM)
@@ -258,7 +282,7 @@ def test_workers_get_a_directory_for_their_numbers(
     assert not Path(served["directory"]).exists()
 
 
-def test_a_directory_of_ones_own_is_emptied(
+def test_a_given_directory_is_emptied(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     old = tmp_path / "counter_1.db"
@@ -270,7 +294,7 @@ def test_a_directory_of_ones_own_is_emptied(
     assert not old.exists()
 
 
-def test_the_application_is_made_when_it_is_asked_for(served: dict[str, Any]) -> None:
+def test_the_application_is_made_when_it_is_first_used(served: dict[str, Any]) -> None:
     assert src.main.app is src.main.app
     del src.main.app
     with pytest.raises(AttributeError, match="nothing"):

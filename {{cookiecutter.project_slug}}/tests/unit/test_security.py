@@ -1,4 +1,4 @@
-"""Sanitising, proved by properties; an HTML5 parser of another make is the judge."""
+"""Sanitising, tested by properties and checked with another HTML5 parser; CORS."""
 
 import html
 import os
@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from src.core import security
+from src.core import sanitizing
 from src.core.config import Settings
-from src.core.security import ELEMENTS, RICH_TEXT_TAGS, cors_options, sanitize_html
+from src.core.sanitizing import ELEMENTS
+from src.core.security import RICH_TEXT_TAGS, cors_options, sanitize_html
 
 # EXAMPLES=10000 digs deeper.
 searched = settings(max_examples=int(os.environ.get("EXAMPLES", "300")), deadline=None)
@@ -23,6 +24,7 @@ WORDS = """
     iframe plaintext String K,V <String> <p> </p> <br> <strong> </strong> <script>
     </script> <style> </style> <button> <table> <td> <svg> <math> <title> <textarea>
     <select> <template> <!--> <a-b> <x:y> onerror=alert(1) href=javascript:alert(1)
+    </math> </svg> <mtext> <mglyph> <foreignObject> </button> </title> <b> </b> <K, V
     """
 PIECES = WORDS.split()
 MARKUP = st.lists(
@@ -65,6 +67,10 @@ PAYLOADS = [
     "<strong><p><button><p>x</p></button></strong>",
     "<?xml version='1.0'?><x/>",
     "</p><script >alert(1)</script\n>",
+    "<math><mtext><mglyph>",
+    "<mtext><mglyph>",
+    "<script async src=//evil.test/x.js></script>",
+    "List<K, V<img src=x onerror=alert(1)>>",
     "<plaintext>alert(1)",
     "<script",
     "<",
@@ -75,10 +81,11 @@ PLAIN = [
     "AT&T",
     "a < b",
     "x<3",
-    "a<b",
     "1 < 2 && 3 > 2",
     "List<String>",
     "Map<K, V>",
+    "Map<String, Object>",
+    "use <name>",
     "Dict<str, List<int>>",
     '"quoted"',
     "it's 100 % \N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}",
@@ -92,10 +99,10 @@ PLAIN = [
 
 
 def markup_in(text: str, allowed: frozenset[str]) -> list[str]:
-    """What a browser makes of the text, alone and within a page, beyond words.
+    """Return what a browser finds in the text, alone and within a page, beyond text.
 
-    A `<String>` becomes an element that no browser knows, and without a valued
-    attribute it does nothing: that is no markup.
+    A `<String>` is an element too. It does nothing as long as no browser knows its name
+    and no attribute has a value.
     """
     found = []
     for page in (text, f"<div>{text}</div>"):
@@ -110,7 +117,7 @@ def markup_in(text: str, allowed: frozenset[str]) -> list[str]:
                 found.append(f"{tag} {valued}")
             elif tag in allowed:
                 found += [f"{tag}.{name}" for name in node.attributes]
-            elif tag in ELEMENTS:
+            elif tag in ELEMENTS or "-" in tag:
                 found.append(tag)
     return found
 
@@ -175,7 +182,7 @@ def test_what_a_script_says_goes_with_it() -> None:
 
 
 def test_rich_text_keeps_its_three_tags_without_attributes() -> None:
-    text = "<p class=x>a<br/><strong id=y>b</strong> <em>c</em></p>"
+    text = "<p class=x title=x lang=x>a<br/><strong id=y>b</strong> <em>c</em></p>"
     cleaned = sanitize_html(text, tags=RICH_TEXT_TAGS)
     assert cleaned == "<p>a<br><strong>b</strong> c</p>"
 
@@ -183,13 +190,44 @@ def test_rich_text_keeps_its_three_tags_without_attributes() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("if a<b and c>d", "if a&lt;b and c>d"),
+        ("p<b>w<d", "p&lt;b>w&lt;d"),
+        ("a<b", "a&lt;b"),
+        ("List<Object>", "List&lt;Object>"),
+        ("<mtext><mglyph>", "&lt;mtext>&lt;mglyph>"),
         ("see <img src=x", "see &lt;img src=x"),
-        ("a<b and c", "a&lt;b and c"),
         ("use <your-name>", "use &lt;your-name>"),
         ("<!-- never closed", "&lt;!-- never closed"),
+        ("<script>alert(1)", "&lt;script>alert(1)"),
     ],
 )
-def test_what_a_page_could_complete_stays_as_text(text: str, expected: str) -> None:
+@pytest.mark.parametrize("tags", [frozenset[str](), RICH_TEXT_TAGS])
+def test_text_that_a_browser_could_take_for_a_tag_is_escaped(
+    text: str, expected: str, tags: frozenset[str]
+) -> None:
+    assert sanitize_html(text, tags=tags) == expected
+
+
+@pytest.mark.usefixtures("untraced")
+@searched
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map(" ".join))
+def test_text_without_markup_loses_nothing(text: str) -> None:
+    if not sanitizing.MARKUP.search(text):
+        assert html.unescape(sanitize_html(text)) == html.unescape(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<b>bold</b>", "bold"),
+        ("one<br>two<hr/>", "onetwo"),
+        ("<img src=x>!", "!"),
+        ("<!-- note -->text", "text"),
+        ("<B CLASS='x'>bold</B>\r\n", "bold\r\n"),
+        ("<note>text</note>", "text"),
+    ],
+)
+def test_markup_is_removed(text: str, expected: str) -> None:
     assert sanitize_html(text) == expected
 
 
@@ -197,16 +235,26 @@ def test_nesting_that_never_settles_loses_its_tags(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = "<p><button><p>x</p></button></p>"
-    monkeypatch.setattr(security, "MAX_PASSES", 1)
+    monkeypatch.setattr(sanitizing, "MAX_PASSES", 1)
     assert sanitize_html(text, tags=RICH_TEXT_TAGS) == "x"
+
+
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize(
+    "unit", ["<", "<a ", "<a b='", "<!--", "<a/", "<K,V", "<a b=1 ", "</a b", "<p>"]
+)
+def test_the_time_grows_linearly(unit: str) -> None:
+    began = time.process_time()
+    sanitize_html(unit * (1_000_000 // len(unit)), tags=RICH_TEXT_TAGS)
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("tags", [frozenset(), RICH_TEXT_TAGS])
 @pytest.mark.parametrize("tag", ["<div>", "<b></p>", "<p><strong>"])
 def test_more_tags_than_anybody_writes_are_text(tag: str, tags: frozenset[str]) -> None:
-    """To parse them would take minutes, in which the process answers nobody."""
-    text = tag * 20_000
+    """Parsing them would block the process for minutes."""
+    text = tag * 20_000 + "</div></b>"
     began = time.process_time()
     clean = sanitize_html(text, tags=tags)
     assert time.process_time() - began < 1.2

@@ -41,5 +41,5 @@ class TaskFactory(support.Factory[entities.TaskEntity]):
 
     @classmethod
     def parents(cls) -> support.Parents:
-        """Return who makes what tasks belong to."""
+        """Return the factories of what tasks refer to."""
         return {"project_id": ProjectFactory}

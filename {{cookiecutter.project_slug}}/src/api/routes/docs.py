@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import orjson
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from src.core.routing import route_path
@@ -97,9 +97,10 @@ async def show_redoc(request: Request) -> HTMLResponse:
 
 
 @router.get("/openapi.json")
-async def get_openapi(request: Request) -> Response:
-    """Return the document behind both."""
-    return Response(openapi_json(request.app), media_type="application/json")
+def get_openapi(request: Request) -> Response:
+    """Return the document behind both; made in a thread, as it may take seconds."""
+    document = orjson.dumps(request.app.openapi())
+    return Response(document, media_type="application/json")
 
 
 @router.get("/docs/{name}")
@@ -114,14 +115,6 @@ async def get_file(request: Request) -> Response:
         raise HTTPException(404)
     text, media_type = TEXTS[path]
     return Response(text, media_type=media_type, headers=headers)
-
-
-def openapi_json(app: FastAPI) -> bytes:
-    """Return the OpenAPI document, made on the first call: at the start, that is."""
-    if not hasattr(app.state, "openapi_json"):
-        app.state.openapi_json = orjson.dumps(app.openapi())
-    document: bytes = app.state.openapi_json
-    return document
 
 
 def _page(request: Request, ui: str) -> HTMLResponse:

@@ -14,6 +14,6 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
 )
 def get_metrics(request: Request) -> Response:
     """Expose the metrics; in a thread, as many series take a while to print."""
-    metrics.sample_pool(request.app.state.engine)
+    metrics.sample_pools(request.app.state.engines.items())
     page, content_type = metrics.render()
     return Response(page, media_type=content_type)

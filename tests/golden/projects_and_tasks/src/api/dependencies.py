@@ -1,11 +1,16 @@
-"""The chain from the database session to each service: session, repository, service."""
+"""The chain from the database session to each service: session, repository, service.
 
-from typing import Annotated
+Each step of each entity is one line; repositories come before services, so that a
+service of your own may depend on any of them.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from src.core.database import get_db
+from src.core.database import get_db, get_write_db
 from src.repositories.project import ProjectRepository
 from src.repositories.task import TaskRepository
 from src.services.project import ProjectService
@@ -13,33 +18,42 @@ from src.services.task import TaskService
 
 # scope="function": the transaction is committed before the answer is sent.
 SessionDep = Annotated[AsyncSession, Depends(get_db, scope="function")]
+# For a GET that writes: the session of SessionDep only reads there.
+WriteSessionDep = Annotated[AsyncSession, Depends(get_write_db, scope="function")]
+
+RepositoryT = TypeVar("RepositoryT")
+ServiceT = TypeVar("ServiceT")
 
 
-async def get_project_repository(db: SessionDep) -> ProjectRepository:
-    """Storage of projects, within the request's transaction."""
-    return ProjectRepository(db)
+def repository_of(
+    make: Callable[[AsyncSession], RepositoryT],
+) -> Callable[[AsyncSession], Awaitable[RepositoryT]]:
+    """Return the dependency that makes a repository on the request's session."""
+
+    async def get_repository(db: SessionDep) -> RepositoryT:
+        return make(db)
+
+    return get_repository
 
 
-async def get_project_service(
-    repository: Annotated[ProjectRepository, Depends(get_project_repository)],
-) -> ProjectService:
-    """What can be done with projects, within the request's transaction."""
-    return ProjectService(repository)
+def service_of(
+    make: Callable[[Any], ServiceT], get_repository: Callable[..., Awaitable[Any]]
+) -> Callable[[Any], Awaitable[ServiceT]]:
+    """Return the dependency that makes a service of its repository."""
 
+    async def get_service(
+        repository: Annotated[Any, Depends(get_repository)],
+    ) -> ServiceT:
+        return make(repository)
+
+    return get_service
+
+
+get_project_repository = repository_of(ProjectRepository)
+get_task_repository = repository_of(TaskRepository)
+
+get_project_service = service_of(ProjectService, get_project_repository)
+get_task_service = service_of(TaskService, get_task_repository)
 
 ProjectServiceDep = Annotated[ProjectService, Depends(get_project_service)]
-
-
-async def get_task_repository(db: SessionDep) -> TaskRepository:
-    """Storage of tasks, within the request's transaction."""
-    return TaskRepository(db)
-
-
-async def get_task_service(
-    repository: Annotated[TaskRepository, Depends(get_task_repository)],
-) -> TaskService:
-    """What can be done with tasks, within the request's transaction."""
-    return TaskService(repository)
-
-
 TaskServiceDep = Annotated[TaskService, Depends(get_task_service)]

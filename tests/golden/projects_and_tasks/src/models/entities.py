@@ -7,7 +7,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from src.models import _base as base
+from src.models import base
 
 
 class ProjectEntity(base.Entity):
@@ -35,7 +35,10 @@ class ProjectEntity(base.Entity):
         lazy="raise", foreign_keys="ProjectEntity.milestone_id"
     )
     tasks: orm.Mapped[list["TaskEntity"]] = orm.relationship(
-        lazy="raise", viewonly=True, foreign_keys="TaskEntity.project_id"
+        lazy="raise",
+        passive_deletes="all",
+        foreign_keys="TaskEntity.project_id",
+        back_populates="project",
     )
 
 
@@ -64,5 +67,5 @@ class TaskEntity(base.Entity):
     )
 
     project: orm.Mapped["ProjectEntity"] = orm.relationship(
-        lazy="raise", foreign_keys="TaskEntity.project_id"
+        lazy="raise", foreign_keys="TaskEntity.project_id", back_populates="tasks"
     )

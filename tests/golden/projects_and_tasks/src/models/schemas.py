@@ -1,19 +1,25 @@
 """Every JSON shape of the service, on one page."""
 
+import datetime as dt
 import decimal
 import typing
 import uuid
 
 import pydantic
 
-from src.models import _base as base
-from src.models import _types as types
+from src.models import base, types
 
 ProjectStateChoice = typing.Literal["open", "on hold", "closed"]
+ProjectName = typing.Annotated[str, pydantic.Field(max_length=100)]
+ProjectBudget = typing.Annotated[
+    decimal.Decimal,
+    pydantic.Field(ge=0, max_digits=12, decimal_places=2),
+    types.Digits(12, 2),
+]
 
 
 class ProjectBase(base.Schema):
-    """What a project says of itself."""
+    """The fields of a project in requests."""
 
     model_config = pydantic.ConfigDict(
         json_schema_extra={
@@ -21,14 +27,10 @@ class ProjectBase(base.Schema):
         }
     )
 
-    name: str = pydantic.Field(max_length=100)
-    budget: types.Decimal = pydantic.Field(
-        default=decimal.Decimal("0.00"), ge=0, max_digits=12, decimal_places=2
-    )
+    name: ProjectName
+    budget: ProjectBudget = decimal.Decimal("0.00")
     state: ProjectStateChoice = "open"
-    milestone_id: uuid.UUID | None = None
-
-    _exact = types.exact("budget")
+    milestone_id: types.UUID | None = None
 
 
 class ProjectCreate(ProjectBase):
@@ -38,30 +40,43 @@ class ProjectCreate(ProjectBase):
 class ProjectUpdate(base.Changes):
     """Changes of a project; what is left out stays as it is."""
 
-    name: str = pydantic.Field(default=base.UNSET, max_length=100)
-    budget: types.Decimal = pydantic.Field(
-        default=base.UNSET, ge=0, max_digits=12, decimal_places=2
-    )
+    name: ProjectName = base.UNSET
+    budget: ProjectBudget = base.UNSET
     state: ProjectStateChoice = base.UNSET
-    milestone_id: uuid.UUID | None = base.UNSET
-
-    _exact = types.exact("budget")
+    milestone_id: types.UUID | None = base.UNSET
 
 
-class Project(ProjectBase, base.Resource):
+class Project(base.Resource):
     """A project as it is stored."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "description": "What tasks belong to; it may be led by one of them."
+        }
+    )
+
+    name: str
+    budget: decimal.Decimal
+    state: ProjectStateChoice
+    milestone_id: uuid.UUID | None
+
+
+TaskTitle = typing.Annotated[str, pydantic.Field(min_length=1, max_length=200)]
+TaskClass = typing.Annotated[
+    int | None,
+    pydantic.Field(alias="class", ge=1, le=5, description='How "urgent" it is.'),
+    types.INT64,
+]
 
 
 class TaskBase(base.Schema):
-    """What a task says of itself."""
+    """The fields of a task in requests."""
 
-    title: str = pydantic.Field(min_length=1, max_length=200)
-    class_: int | None = pydantic.Field(
-        default=None, alias="class", ge=1, le=5, description='How "urgent" it is.'
-    )
+    title: TaskTitle
+    class_: TaskClass = None
     due_at: types.DateTime | None = None
     notes: str | None = None
-    project_id: uuid.UUID
+    project_id: types.UUID
 
 
 class TaskCreate(TaskBase):
@@ -71,14 +86,20 @@ class TaskCreate(TaskBase):
 class TaskUpdate(base.Changes):
     """Changes of a task; what is left out stays as it is."""
 
-    title: str = pydantic.Field(default=base.UNSET, min_length=1, max_length=200)
-    class_: int | None = pydantic.Field(
-        default=base.UNSET, alias="class", ge=1, le=5, description='How "urgent" it is.'
-    )
+    title: TaskTitle = base.UNSET
+    class_: TaskClass = base.UNSET
     due_at: types.DateTime | None = base.UNSET
     notes: str | None = base.UNSET
-    project_id: uuid.UUID = base.UNSET
+    project_id: types.UUID = base.UNSET
 
 
-class Task(TaskBase, base.Resource):
+class Task(base.Resource):
     """A task as it is stored."""
+
+    title: str
+    class_: types.StoredInteger | None = pydantic.Field(
+        alias="class", description='How "urgent" it is.'
+    )
+    due_at: dt.datetime | None
+    notes: str | None
+    project_id: uuid.UUID

@@ -1,7 +1,7 @@
 """Storage of tasks: queries of their own belong here."""
 
 from src.models import entities
-from src.repositories import _base as base
+from src.repositories import base
 
 
 class TaskRepository(base.Repository[entities.TaskEntity]):

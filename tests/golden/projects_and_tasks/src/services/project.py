@@ -4,7 +4,7 @@ import uuid
 
 from src.models.entities import ProjectEntity
 from src.models.schemas import Project, ProjectCreate, ProjectUpdate
-from src.services import _base as base
+from src.services import base
 
 
 class ProjectService(
@@ -15,9 +15,9 @@ class ProjectService(
     resource = Project
     plain_text = frozenset({"name"})
 
-    def create_project(self, data: ProjectCreate) -> base.Creation[Project]:
-        """Create a project and return it as stored, once awaited."""
-        return self._create(data)
+    async def create_project(self, data: ProjectCreate) -> Project:
+        """Create a project and return it as stored."""
+        return await self._create(data)
 
     async def get_project(self, project_id: uuid.UUID) -> Project:
         """Return the project with this id."""

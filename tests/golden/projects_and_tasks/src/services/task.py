@@ -4,7 +4,7 @@ import uuid
 
 from src.models.entities import TaskEntity
 from src.models.schemas import Task, TaskCreate, TaskUpdate
-from src.services import _base as base
+from src.services import base
 
 
 class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
@@ -14,9 +14,9 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
     plain_text = frozenset({"title"})
     rich_text = frozenset({"notes"})
 
-    def create_task(self, data: TaskCreate) -> base.Creation[Task]:
-        """Create a task and return it as stored, once awaited."""
-        return self._create(data)
+    async def create_task(self, data: TaskCreate) -> Task:
+        """Create a task and return it as stored."""
+        return await self._create(data)
 
     async def get_task(self, task_id: uuid.UUID) -> Task:
         """Return the task with this id."""

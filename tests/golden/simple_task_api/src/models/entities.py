@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from src.models import _base as base
+from src.models import base
 
 
 class TaskEntity(base.Entity):

@@ -1,24 +1,33 @@
 """Every JSON shape of the service, on one page."""
 
+import typing
+
 import pydantic
 
-from src.models import _base as base
+from src.models import base
+
+TaskTitle = typing.Annotated[
+    str, pydantic.Field(min_length=1, max_length=200, description="What is to be done.")
+]
+TaskDescription = typing.Annotated[
+    str | None,
+    pydantic.Field(max_length=1000, description="Anything that helps to do it."),
+]
+TaskCompleted = typing.Annotated[
+    bool, pydantic.Field(description="Whether it is done.")
+]
 
 
 class TaskBase(base.Schema):
-    """What a task says of itself."""
+    """The fields of a task in requests."""
 
     model_config = pydantic.ConfigDict(
         json_schema_extra={"description": "A unit of work."}
     )
 
-    title: str = pydantic.Field(
-        min_length=1, max_length=200, description="What is to be done."
-    )
-    description: str | None = pydantic.Field(
-        default=None, max_length=1000, description="Anything that helps to do it."
-    )
-    completed: bool = pydantic.Field(default=False, description="Whether it is done.")
+    title: TaskTitle
+    description: TaskDescription = None
+    completed: TaskCompleted = False
 
 
 class TaskCreate(TaskBase):
@@ -28,19 +37,20 @@ class TaskCreate(TaskBase):
 class TaskUpdate(base.Changes):
     """Changes of a task; what is left out stays as it is."""
 
-    title: str = pydantic.Field(
-        default=base.UNSET,
-        min_length=1,
-        max_length=200,
-        description="What is to be done.",
-    )
-    description: str | None = pydantic.Field(
-        default=base.UNSET, max_length=1000, description="Anything that helps to do it."
-    )
-    completed: bool = pydantic.Field(
-        default=base.UNSET, description="Whether it is done."
-    )
+    title: TaskTitle = base.UNSET
+    description: TaskDescription = base.UNSET
+    completed: TaskCompleted = base.UNSET
 
 
-class Task(TaskBase, base.Resource):
+class Task(base.Resource):
     """A task as it is stored."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"description": "A unit of work."}
+    )
+
+    title: str = pydantic.Field(description="What is to be done.")
+    description: str | None = pydantic.Field(
+        description="Anything that helps to do it."
+    )
+    completed: bool = pydantic.Field(description="Whether it is done.")

@@ -2,22 +2,22 @@
 
 import fastapi
 
-from src.api import _http as http
 from src.api import dependencies as deps
-from src.models import _base as base
+from src.api import http
+from src.models import base
 from src.models.schemas import Project, ProjectCreate, ProjectUpdate, Task
 
-router = http.router("projects", tag="projects")
+router = fastapi.APIRouter(
+    prefix="/api/v1/projects", tags=["projects"], route_class=http.StrictJSONRoute
+)
 
 
 @router.post("", status_code=201, responses=http.problems(409))
 async def create_project(
-    data: http.Body[ProjectCreate],
-    service: deps.ProjectServiceDep,
-    response: fastapi.Response,
+    data: ProjectCreate, service: deps.ProjectServiceDep, response: fastapi.Response
 ) -> Project:
     """Create a project."""
-    created = await http.autocommitted(service.create_project(data))
+    created = await service.create_project(data)
     response.headers["Location"] = f"{router.prefix}/{created.id}"
     return created
 
@@ -38,7 +38,7 @@ async def get_project(project_id: http.Id, service: deps.ProjectServiceDep) -> P
 
 @router.put("/{project_id}", responses=http.problems(404, 409))
 async def replace_project(
-    project_id: http.Id, data: http.Body[ProjectCreate], service: deps.ProjectServiceDep
+    project_id: http.Id, data: ProjectCreate, service: deps.ProjectServiceDep
 ) -> Project:
     """Replace a project: what is not sent falls back to its default or null."""
     return await service.replace_project(project_id, data)
@@ -46,7 +46,7 @@ async def replace_project(
 
 @router.patch("/{project_id}", responses=http.problems(404, 409))
 async def update_project(
-    project_id: http.Id, data: http.Body[ProjectUpdate], service: deps.ProjectServiceDep
+    project_id: http.Id, data: ProjectUpdate, service: deps.ProjectServiceDep
 ) -> Project:
     """Change only what is sent."""
     return await service.update_project(project_id, data)

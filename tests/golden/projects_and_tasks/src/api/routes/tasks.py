@@ -2,22 +2,22 @@
 
 import fastapi
 
-from src.api import _http as http
 from src.api import dependencies as deps
-from src.models import _base as base
+from src.api import http
+from src.models import base
 from src.models.schemas import Task, TaskCreate, TaskUpdate
 
-router = http.router("tasks", tag="tasks")
+router = fastapi.APIRouter(
+    prefix="/api/v1/tasks", tags=["tasks"], route_class=http.StrictJSONRoute
+)
 
 
 @router.post("", status_code=201, responses=http.problems(409))
 async def create_task(
-    data: http.Body[TaskCreate],
-    service: deps.TaskServiceDep,
-    response: fastapi.Response,
+    data: TaskCreate, service: deps.TaskServiceDep, response: fastapi.Response
 ) -> Task:
     """Create a task."""
-    created = await http.autocommitted(service.create_task(data))
+    created = await service.create_task(data)
     response.headers["Location"] = f"{router.prefix}/{created.id}"
     return created
 
@@ -38,7 +38,7 @@ async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
 
 @router.put("/{task_id}", responses=http.problems(404, 409))
 async def replace_task(
-    task_id: http.Id, data: http.Body[TaskCreate], service: deps.TaskServiceDep
+    task_id: http.Id, data: TaskCreate, service: deps.TaskServiceDep
 ) -> Task:
     """Replace a task: what is not sent falls back to its default or null."""
     return await service.replace_task(task_id, data)
@@ -46,7 +46,7 @@ async def replace_task(
 
 @router.patch("/{task_id}", responses=http.problems(404, 409))
 async def update_task(
-    task_id: http.Id, data: http.Body[TaskUpdate], service: deps.TaskServiceDep
+    task_id: http.Id, data: TaskUpdate, service: deps.TaskServiceDep
 ) -> Task:
     """Change only what is sent."""
     return await service.update_task(task_id, data)

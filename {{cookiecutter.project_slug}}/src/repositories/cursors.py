@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Self
 
-from src.models._base import Entity
+from src.models.base import Entity
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # 24 bytes, so base64 needs no padding.

@@ -1,7 +1,7 @@
 """The generic service: the rules that hold for every entity."""
 
 import uuid
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from src.core.errors import NotFoundError, invalid
 from src.core.security import RICH_TEXT_TAGS, sanitize_html
-from src.models._base import Changes, Entity, Resource, Schema
-from src.models._base import Page as Page
-from src.repositories._base import Filters, Repository
-from src.repositories._paging import Cursor
+from src.models.base import Changes, Entity, Resource, Schema
+from src.models.base import Page as Page
+from src.repositories.base import Filters, Repository
+from src.repositories.cursors import Cursor
 
 EntityT = TypeVar("EntityT", bound=Entity)
 ResourceT = TypeVar("ResourceT", bound=Resource)
@@ -31,24 +31,6 @@ class Paging:
     total: bool = True
 
 
-class Creation(Generic[ResourceT]):
-    """A row that is created once this is awaited, within the request's transaction.
-
-    With `autocommit` it is a transaction of its own, where it is the request's only
-    statement: as safe, in a third of the round trips. But nothing that can fail may
-    follow then, as the row would stay: set it by `http.autocommitted` in a route.
-    """
-
-    def __init__(
-        self, create: "Callable[[Creation[ResourceT]], Coroutine[Any, Any, ResourceT]]"
-    ) -> None:
-        self.autocommit = False
-        self._created = create(self)
-
-    def __await__(self) -> Generator[Any, Any, ResourceT]:
-        return self._created.__await__()
-
-
 class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     """Cleans what comes in, decides, and answers with schemas, never with rows."""
 
@@ -60,14 +42,9 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     def __init__(self, repository: Repository[EntityT]) -> None:
         self.repository = repository
 
-    def _create(self, data: CreateT) -> Creation[ResourceT]:
-        async def create(creation: Creation[ResourceT]) -> ResourceT:
-            entity = await self.repository.create(
-                self._clean(data), autocommit=creation.autocommit
-            )
-            return self.resource.from_entity(entity)
-
-        return Creation(create)
+    async def _create(self, data: CreateT) -> ResourceT:
+        entity = await self.repository.create(self._clean(data))
+        return self.resource.model_validate(entity)
 
     async def _get(self, entity_id: uuid.UUID) -> ResourceT:
         return self._found(entity_id, await self.repository.get(entity_id))
@@ -76,7 +53,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         entity = await self.repository.find(where)
         if entity is None:
             raise NotFoundError(self.repository.entity.__resource__)
-        return self.resource.from_entity(entity)
+        return self.resource.model_validate(entity)
 
     async def _list(
         self, paging: Paging, where: Filters | None = None
@@ -88,7 +65,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         page = rows[: paging.limit]
         more = len(rows) > paging.limit
         return Page[self.resource](  # type: ignore[name-defined]
-            items=[self.resource.from_entity(entity) for entity in page],
+            items=[self.resource.model_validate(entity) for entity in page],
             total=await self.repository.count(where) if paging.total else None,
             skip=paging.skip,
             limit=paging.limit,
@@ -108,19 +85,23 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             raise NotFoundError(self.repository.entity.__resource__, entity_id)
 
     async def _link(self, name: str, entity_id: uuid.UUID, other_id: uuid.UUID) -> None:
-        await self._get(entity_id)
+        await self._lock(entity_id)
         await self.repository.link(name, entity_id, other_id)
 
     async def _unlink(
         self, name: str, entity_id: uuid.UUID, other_id: uuid.UUID
     ) -> None:
-        await self._get(entity_id)
+        await self._lock(entity_id)
         await self.repository.unlink(name, entity_id, other_id)
+
+    async def _lock(self, entity_id: uuid.UUID) -> None:
+        if await self.repository.lock(entity_id) is None:
+            raise NotFoundError(self.repository.entity.__resource__, entity_id)
 
     def _found(self, entity_id: uuid.UUID, entity: EntityT | None) -> ResourceT:
         if entity is None:
             raise NotFoundError(self.repository.entity.__resource__, entity_id)
-        return self.resource.from_entity(entity)
+        return self.resource.model_validate(entity)
 
     def _clean(self, data: SchemaT) -> SchemaT:
         """Sanitise the text that was sent, and judge again what that changed.

@@ -1,4 +1,8 @@
-"""The wire types: what JSON may hold where Python's own types say too little."""
+"""The types of JSON fields, where Python's own types say too little.
+
+FastAPI parses a body before it validates it, so a date, a UUID or a decimal arrives
+here as the string that JSON has for it.
+"""
 
 import datetime as dt
 import decimal
@@ -6,11 +10,12 @@ import math
 import re
 import sys
 import uuid
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic_core import PydanticCustomError, PydanticKnownError, core_schema
 
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 MAX_JSON_DEPTH = 64
@@ -177,22 +182,23 @@ def _check_ids(value: list[uuid.UUID]) -> list[uuid.UUID]:
     return value
 
 
-def _read_decimal(value: Any, info: pydantic.ValidationInfo) -> Any:
-    """Read JSON's text or number; refuse a number that may have lost digits before.
+def _read_decimal(value: Any) -> Any:
+    """Read a JSON string or number; refuse a number that may have lost digits before.
 
-    Fractions of JSON arrive as doubles, which keep 15 digits and not always a 16th.
+    Fractions of JSON numbers arrive as doubles, which keep 15 digits and not always a
+    16th.
     """
-    if info.mode != "json" or value is None:
+    if value is None or isinstance(value, decimal.Decimal):
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise PydanticKnownError("decimal_type")
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise PydanticKnownError("decimal_parsing")  # Python reads 1_000 and ٥ too
     try:
-        # The point of 1e3, which Python writes as 1000.0, is nobody's decimal.
+        # JSON's 1e3 arrives as 1000.0, whose .0 nobody has sent.
         text = repr(value).removesuffix(".0") if isinstance(value, float) else value
         number = decimal.Decimal(text)
-    except decimal.DecimalException as error:
+    except (decimal.DecimalException, ValueError) as error:
         raise PydanticKnownError("decimal_parsing") from error
     if number.is_finite() and abs(int(number.as_tuple().exponent)) > MAX_EXPONENT:
         number = number.normalize(_EXACT)  # 0e-20000 is 0, and 0.1000… is 0.1
@@ -205,43 +211,92 @@ def _read_decimal(value: Any, info: pydantic.ValidationInfo) -> Any:
     return number
 
 
-def exact(*fields: str) -> Any:
-    """Hold these decimals to the digits that were sent.
+class Int64:
+    """An integer that PostgreSQL's bigint can hold; write it behind the field's limits.
 
-    Not a part of `Decimal`: around a validator, Pydantic would no longer tell OpenAPI
-    of the digits that a field has.
+    Not by `ge` and `le`: FastAPI writes these into OpenAPI as floats, and 2**63 - 1 would
+    read as 2**63.
     """
-    return pydantic.field_validator(*fields, mode="before")(_read_decimal)
 
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            self._check, handler(source)
+        )
 
-class _Digits:
-    """Says in OpenAPI how many digits a decimal may have, as text and as number."""
-
-    @classmethod
     def __get_pydantic_json_schema__(
-        cls, schema: Any, handler: pydantic.GetJsonSchemaHandler
+        self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         described = handler(schema)
-        if "anyOf" not in described:  # in answers it is text, and never refused
-            return described
-        number, text = described["anyOf"]
-        while schema["type"] != "decimal":  # within validators
-            schema = schema["schema"]
-        most = float(10 ** min(schema["max_digits"] - schema["decimal_places"], 308))
-        if not {"minimum", "exclusiveMinimum"} & number.keys():
-            number["exclusiveMinimum"] = -most
-        if not {"maximum", "exclusiveMaximum"} & number.keys():
-            number["exclusiveMaximum"] = most
-        text["pattern"] = GenerateJsonSchema().build_decimal_pattern(schema)
+        for way in (described, *described.get("anyOf", ())):
+            if way.get("type") == "integer":
+                way["format"] = "int64"
         return described
+
+    @staticmethod
+    def _check(value: int | None) -> int | None:
+        if value is not None and not BIGINT_MIN <= value <= BIGINT_MAX:
+            raise PydanticCustomError(
+                "integer_range",
+                f"The integer must lie between {BIGINT_MIN} and {BIGINT_MAX}",
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A decimal of so many digits, of which `scale` stand after the point.
+
+    Its value is the number as the database stores it: 0.5 becomes 0.50. Write it behind
+    the field's limits: `Annotated[Decimal, Field(max_digits=12, …), Digits(12, 2)]`.
+    """
+
+    precision: int
+    scale: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        limited = handler(source)
+        read = core_schema.no_info_before_validator_function(_read_decimal, limited)
+        return core_schema.no_info_after_validator_function(self._quantize, read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell OpenAPI how large the number may be, as JSON Schema counts no digits."""
+        described = handler(schema)
+        most = float(10 ** min(self.precision - self.scale, 308))
+        for way in described.get("anyOf", ()):
+            if way["type"] == "number":
+                if not {"minimum", "exclusiveMinimum"} & way.keys():
+                    way["exclusiveMinimum"] = -most
+                if not {"maximum", "exclusiveMaximum"} & way.keys():
+                    way["exclusiveMaximum"] = most
+            elif way["type"] == "string":
+                way["pattern"] = GenerateJsonSchema().build_decimal_pattern(
+                    core_schema.decimal_schema(
+                        max_digits=self.precision + (self.precision == self.scale),
+                        decimal_places=self.scale,
+                    )
+                )
+        return described
+
+    def _quantize(self, value: decimal.Decimal | None) -> decimal.Decimal | None:
+        if value is None:
+            return None
+        number = value.quantize(decimal.Decimal(1).scaleb(-self.scale), context=_EXACT)
+        return number or abs(number)  # there is no -0 in PostgreSQL
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-Integer: TypeAlias = Annotated[int, pydantic.Field(ge=BIGINT_MIN, le=BIGINT_MAX)]
-Decimal: TypeAlias = Annotated[decimal.Decimal, _Digits]
+INT64 = Int64()
+Integer: TypeAlias = Annotated[int, INT64]
+UUID: TypeAlias = Annotated[uuid.UUID, pydantic.Strict(False)]
 Date: TypeAlias = Annotated[dt.date, pydantic.BeforeValidator(_read_date)]
-# JSON Schema's own format "time" wants an offset, which a time of ours has not.
+# JSON Schema's own format "time" requires an offset, which these times do not have.
 Time: TypeAlias = Annotated[
     dt.time,
     pydantic.BeforeValidator(_read_time),
@@ -265,7 +320,7 @@ URL: TypeAlias = Annotated[
     pydantic.Field(json_schema_extra={"format": "uri"}),
 ]
 Ids: TypeAlias = Annotated[
-    list[uuid.UUID],
+    list[UUID],
     pydantic.AfterValidator(_check_ids),
     pydantic.Field(max_length=1000, json_schema_extra={"uniqueItems": True}),
 ]
@@ -273,4 +328,8 @@ JSON: TypeAlias = Annotated[
     Any,
     pydantic.AfterValidator(_check_json),
     pydantic.WithJsonSchema({"not": {"type": "null"}}),
+]
+# In answers: what is stored is not checked again.
+StoredInteger: TypeAlias = Annotated[
+    int, pydantic.WithJsonSchema({"type": "integer", "format": "int64"})
 ]

@@ -1,0 +1,1 @@
+"""A person's own code in a generated project: `src/own/`."""

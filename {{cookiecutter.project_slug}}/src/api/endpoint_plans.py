@@ -1,0 +1,267 @@
+"""A speed piece: works out an endpoint's dependencies once, not for each request.
+
+FastAPI looks through everything that an endpoint depends on whenever it is called. A
+plan is what it would find: the calls, in its order and on its exit stacks. FastAPI's own
+request handler is given the plan in place of the endpoint, as a function that takes all
+parameters itself and depends on nothing. So all of them are validated before the first
+call, where FastAPI validates those of a dependency when it is due.
+
+An endpoint that needs more than a plan covers has none. A request that is not valid goes
+to FastAPI before anything is called, so the error is FastAPI's own. So does every request
+while the application has `dependency_overrides`, while FastAPI's telemetry is on, or
+while another package has replaced a function of FastAPI.
+
+`plan_endpoints(app)` in src/main.py is the line that switches it on.
+"""
+
+import inspect
+from collections.abc import Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import CancelScope
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.telemetry import get_telemetry_data
+from starlette.datastructures import URLPath
+from starlette.requests import Request
+from starlette.routing import (
+    BaseRoute,
+    Match,
+    NoMatchFound,
+    Route,
+    WebSocketRoute,
+    compile_path,
+)
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from src.api.fastapi_internals import (
+    ARGUMENTS,
+    MISSING,
+    OTHERS,
+    PARAMETERS,
+    REQUEST,
+    RESPONSE,
+    Internals,
+    name_endpoint,
+    shielded,
+)
+from src.api.http import StrictJSONRequest, StrictJSONRoute
+from src.core.dispatch import PrefixDispatcher
+from src.core.logging import get_logger
+from src.core.routing import route_path, route_table
+
+PLAN = "endpoint_plan"  # in the scope, between `matches` and `handle`
+EXITS = "endpoint_plan_exits"  # in the scope, until the first call
+
+logger = get_logger()
+
+
+class NotCoveredError(Exception):
+    """FastAPI itself has to handle the endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call: of a dependency, or at last of the endpoint."""
+
+    call: Callable[..., Any]
+    is_generator: bool
+    values: list[tuple[str, str]]  # argument, name of what FastAPI passes to the plan
+    results: list[tuple[str, int]]  # argument, place of the step that returns it
+
+    @classmethod
+    def of(cls, dependant: Any, results: list[tuple[str, int]]) -> "Step":
+        """Return the step of one call; raise NotCoveredError if it needs more."""
+        call = dependant.call
+        is_generator = (
+            inspect.isasyncgenfunction(call) and dependant.scope == "function"
+        )
+        if (
+            not (is_generator or inspect.iscoroutinefunction(call))
+            or not inspect.isroutine(call)
+            or hasattr(call, "__wrapped__")  # FastAPI looks at what it wraps
+            or not dependant.use_cache
+            or any(getattr(dependant, name) for name in OTHERS)
+        ):
+            raise NotCoveredError
+        values = [
+            (f.name, f.name) for kind in PARAMETERS for f in getattr(dependant, kind)
+        ]
+        values += [
+            (argument, name)
+            for attribute, name in ARGUMENTS.items()
+            if (argument := getattr(dependant, attribute))
+        ]
+        if is_generator:
+            call = asynccontextmanager(call)
+        return cls(call, is_generator, values, results)
+
+
+class Plan(Route):
+    """Answers the requests of one route: each step follows what it depends on."""
+
+    def __init__(self, context: RouteContext, internals: Internals) -> None:
+        route: Any = context.original_route
+        if (
+            type(route) not in (APIRoute, StrictJSONRoute)
+            or context.max_body_size is not None
+        ):
+            raise NotCoveredError
+        super().__init__(context.path or "", route.endpoint, methods=context.methods)
+        self.route = route
+        self.steps: list[Step] = []
+        self._places: dict[Any, int] = {}
+        self._flat = internals.dependant(
+            call=self._call,
+            path=context.dependant.path,
+            request_param_name=REQUEST,
+            response_param_name=RESPONSE,
+        )
+        self._add(context.dependant)
+        self._check_endpoint(context, internals)
+        self._fastapi: ASGIApp = context.app
+        self._has_body = context.body_field is not None
+        options = {name: getattr(context, name) for name in internals.options}
+        self._handle = internals.request_handler(self._flat, **options)
+        self.app = internals.request_response(self._answer)  # type: ignore[arg-type]
+
+    def _add(self, dependant: Any) -> int:
+        results = []
+        for needed in dependant.dependencies:
+            key = (needed.call, needed.scope)  # FastAPI calls it once for each of these
+            if key not in self._places:
+                self._places[key] = self._add(needed)
+            if needed.name is not None:
+                results.append((needed.name, self._places[key]))
+        self.steps.append(Step.of(dependant, results))
+        for kind in PARAMETERS:
+            getattr(self._flat, kind).extend(getattr(dependant, kind))
+        return len(self.steps) - 1
+
+    def _check_endpoint(self, context: RouteContext, internals: Internals) -> None:
+        names = [f.name for kind in PARAMETERS for f in getattr(self._flat, kind)]
+        body = [] if context.body_field is None else [context.body_field]
+        if (
+            len(names) != len(set(names))
+            or self.steps[-1].is_generator  # a stream
+            # With several fields, or `embed=True`, FastAPI makes another one of them.
+            or self._flat.body_params != body
+            or any(isinstance(field.field_info, internals.form) for field in body)
+        ):
+            raise NotCoveredError
+
+    async def _answer(self, request: Request) -> ASGIApp:
+        if isinstance(self.route, StrictJSONRoute):
+            request = StrictJSONRequest(request.scope, request.receive)
+        # Dependencies with scope="function" end before the response is sent.
+        with CancelScope() as cleanup:
+            async with AsyncExitStack() as stack:
+                request.scope[EXITS] = stack, cleanup
+                response = await self._respond(request)
+        return response
+
+    async def _respond(self, request: Request) -> ASGIApp:
+        try:
+            return await self._handle(request)
+        except RequestValidationError:
+            if request.scope.pop(EXITS, None) is None:  # one of the calls has raised it
+                raise
+            body = await request.body() if self._has_body else None
+            return _left_to(self._fastapi, body)
+        except ResponseValidationError as error:
+            name_endpoint(error, self.endpoint)
+            raise
+
+    async def _call(self, **values: Any) -> Any:
+        """Make the calls of a valid request; return what the endpoint returns."""
+        stack, cleanup = values[REQUEST].scope.pop(EXITS)
+        results: list[Any] = []
+        for step in self.steps:
+            arguments = {argument: values[name] for argument, name in step.values}
+            for argument, place in step.results:
+                arguments[argument] = results[place]
+            made = step.call(**arguments)
+            if step.is_generator:
+                made = stack.enter_async_context(shielded(made, cleanup))
+            results.append(await made)
+        return results[-1]
+
+
+def _left_to(app: ASGIApp, body: bytes | None) -> ASGIApp:
+    """Return FastAPI's application of a route, given the body that was read already."""
+    unread = [] if body is None else [body]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_again() -> Message:
+            if unread:
+                return {"type": "http.request", "body": unread.pop()}
+            return await receive()
+
+        await app(scope, receive_again, send)
+
+    return answer
+
+
+class PlannedRoutes(BaseRoute):
+    """Stands before all routes, and answers for those that have a plan."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.plans: dict[tuple[str, str], Plan | None] = {}
+        self._internals = Internals()
+        for context in iter_route_contexts(app.router.routes):
+            if isinstance(context.original_route, PrefixDispatcher | WebSocketRoute):
+                continue
+            if not context.path or not context.methods:
+                break  # such as a mount, which may answer for the routes behind it
+            pattern = compile_path(context.path)[0].pattern
+            plan = self._plan(context)
+            for method in context.methods:
+                self.plans.setdefault((pattern, method), plan)
+
+    def _plan(self, context: RouteContext) -> Plan | None:
+        try:
+            return Plan(context, self._internals)
+        except NotCoveredError:
+            return None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Find the route as FastAPI would; it is FastAPI's if it has no plan."""
+        if (
+            scope["type"] != "http"
+            or self.app.dependency_overrides
+            or get_telemetry_data() is not None
+            or self._internals.are_replaced()
+        ):
+            return Match.NONE, {}
+        method = scope["method"]
+        for place in route_table(self.app).at(route_path(scope)):
+            if method in place.methods:
+                plan = self.plans.get((place.pattern.pattern, method))
+                if plan is None:
+                    break
+                match, child_scope = plan.matches(scope)
+                return match, {**child_scope, "route": plan.route, PLAN: plan}
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to the plan that `matches` has found."""
+        plan: Plan = scope.pop(PLAN)
+        await plan.app(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
+        """Leave names to the routes themselves."""
+        raise NoMatchFound(name, dict(path_params))
+
+
+def plan_endpoints(app: FastAPI) -> None:
+    """Put the plans of the routes that are included so far before these routes."""
+    try:
+        routes = PlannedRoutes(app)
+    except MISSING as error:
+        logger.warning("endpoint_plans_not_possible", reason=str(error))
+        return
+    app.router.routes.insert(0, routes)

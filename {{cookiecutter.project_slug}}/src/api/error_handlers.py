@@ -1,0 +1,152 @@
+"""The exception handlers: how each kind of exception is answered."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from src.core.config import Settings
+from src.core.database_errors import DATABASE_ERRORS, translate
+from src.core.errors import (
+    PayloadTooLargeError,
+    RateLimitExceededError,
+    ServiceError,
+    UnavailableError,
+    UnsupportedMediaTypeError,
+    invalid,
+    problem_response,
+    render_problem,
+)
+from src.core.logging import get_logger, mark_logged
+from src.core.rate_limit import enforce_rate_limit
+from src.core.routing import allow, route_path, route_table
+from src.core.security import (
+    DEFAULT_HEADERS,
+    FIXED_HEADERS,
+    CORSMiddleware,
+    cors_options,
+)
+
+CLIENT_CLOSED_REQUEST = 499  # as nginx logs it
+REFUSED_BODIES = (413, 415)  # before dependencies are called
+HTTP_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "route_not_found",
+    405: "method_not_allowed",
+    413: PayloadTooLargeError.code,
+    415: UnsupportedMediaTypeError.code,
+    429: RateLimitExceededError.code,
+    503: UnavailableError.code,
+}
+
+logger = get_logger()
+
+
+def register_error_handlers(app: FastAPI) -> None:
+    """Answer every exception in the one format of the service."""
+    # Starlette calls what is returned, which may be any ASGI application.
+    app.add_exception_handler(Exception, global_exception_handler)  # type: ignore[arg-type]
+    app.add_exception_handler(ServiceError, handle_service_error)
+    app.add_exception_handler(RequestValidationError, handle_invalid_request)
+    app.add_exception_handler(HTTPException, handle_http_exception)
+    app.add_exception_handler(405, handle_method_not_allowed)
+    app.add_exception_handler(ClientDisconnect, handle_client_disconnect)
+    for database_error in DATABASE_ERRORS:
+        app.add_exception_handler(database_error, handle_database_error)
+
+
+async def global_exception_handler(request: Request, error: Exception) -> ASGIApp:
+    """Log an exception that nothing else handles, and answer with a 500.
+
+    Starlette calls this outside of all middleware, so the headers that these would add
+    are added here. It raises the exception again afterwards: error trackers see it.
+    """
+    request_id = request_id_of(request)
+    logger.error(
+        "unhandled_exception",
+        exception_type=type(error).__name__,
+        exception_message=str(error),
+        method=request.method,
+        path=request.url.path,
+        request_id=request_id,
+        exc_info=error,
+    )
+    mark_logged(error)  # the server need not log it once more
+    response = problem_response(ServiceError(), request_id)
+    response.headers.update(FIXED_HEADERS | DEFAULT_HEADERS)
+    response.headers["X-Request-ID"] = request_id
+    settings: Settings = request.app.state.settings
+    if not settings.cors_origins:
+        return response
+    return CORSMiddleware(response, **cors_options(settings))
+
+
+async def handle_service_error(request: Request, error: Exception) -> Response:
+    """Render an error that a layer of the service raised."""
+    assert isinstance(error, ServiceError)  # noqa: S101  # nosec B101
+    return problem_response(error, request_id_of(request))
+
+
+async def handle_invalid_request(request: Request, error: Exception) -> Response:
+    """Render what FastAPI found wrong with the request.
+
+    FastAPI parses a body before it calls dependencies, so one that it refuses is
+    counted here. It hands on the bytes of a body that is not declared as JSON.
+    """
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # nosec B101
+    await enforce_rate_limit(request)
+    if isinstance(error.body, bytes):
+        return problem_response(UnsupportedMediaTypeError(), request_id_of(request))
+    return problem_response(invalid(error.errors()), request_id_of(request))
+
+
+async def handle_http_exception(request: Request, error: Exception) -> Response:
+    """Render an HTTPException, the framework's own 404 and 405 among them."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # nosec B101
+    if error.status_code in REFUSED_BODIES:
+        await enforce_rate_limit(request)
+    detail: Any = error.detail  # Starlette says str, but hands on what it was given
+    members: dict[str, Any] = dict(detail) if isinstance(detail, dict) else {}
+    code = str(members.pop("error", HTTP_CODES.get(error.status_code, "http_error")))
+    fallback = HTTPStatus(error.status_code).phrase
+    message = members.pop("message", detail if isinstance(detail, str) else fallback)
+    return render_problem(
+        error.status_code,
+        code,
+        str(message),
+        request_id_of(request),
+        headers=error.headers,
+        extensions=members,
+    )
+
+
+async def handle_method_not_allowed(request: Request, error: Exception) -> Response:
+    """Answer a 405 that names every method of the path."""
+    places = route_table(request.app).at(route_path(request.scope))
+    headers = {"Allow": allow(places)}
+    return await handle_http_exception(request, HTTPException(405, headers=headers))
+
+
+async def handle_database_error(request: Request, error: Exception) -> Response:
+    """Render what the database reported, by its SQLSTATE; a bug stays unhandled."""
+    translated = translate(error)
+    if type(translated) is ServiceError:
+        raise error
+    return problem_response(translated, request_id_of(request))
+
+
+async def handle_client_disconnect(request: Request, error: Exception) -> Response:
+    """Log a client that left; nobody reads the answer."""
+    logger.info("client_disconnected", path=request.url.path)
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id that RequestIDMiddleware gave this request."""
+    return str(request.scope.get("state", {}).get("request_id", ""))

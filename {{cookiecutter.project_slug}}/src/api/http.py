@@ -1,0 +1,150 @@
+"""What the routes of all entities share: JSON bodies, parameters, documented errors."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import fastapi
+import pydantic
+from fastapi.routing import APIRoute
+from pydantic_core import PydanticCustomError, from_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from src.core.errors import PROBLEM_JSON
+from src.models.types import BIGINT_MAX
+from src.repositories.cursors import CURSOR_PATTERN, Cursor
+from src.services.base import Paging
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+JSON_MEDIA_TYPE = re.compile(
+    r"""application/json(\s*;\s*charset="?utf-8"?)?""", re.IGNORECASE
+)
+
+
+class StrictJSONRequest(Request):
+    """Parses a body as RFC 8259 has it: no NaN, no Infinity, UTF-8 only.
+
+    Integers of any size arrive exactly. The standard library's parser takes NaN, and
+    orjson makes floats of large integers.
+    """
+
+    async def json(self) -> Any:
+        """Return the parsed body; FastAPI answers a JSONDecodeError with a 422."""
+        declared = self.headers.get("content-type", "")
+        coding = self.headers.get("content-encoding", "identity")
+        if not JSON_MEDIA_TYPE.fullmatch(declared.strip()) or coding != "identity":
+            raise fastapi.HTTPException(415, "Send the body as application/json")
+        try:
+            return from_json(await self.body(), allow_inf_nan=False)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
+
+
+class StrictJSONRoute(APIRoute):
+    """A route that parses JSON strictly: FastAPI's "Custom Request and APIRoute"."""
+
+    def get_route_handler(
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(StrictJSONRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+
+def _written_as(pattern: str, advice: str) -> pydantic.BeforeValidator:
+    """Refuse the other ways to write a value: 5.0, +5, 1_0 and yes."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise PydanticCustomError("query_value", advice)
+        return value
+
+    return pydantic.BeforeValidator(check)
+
+
+_Number = _written_as("-?[0-9]+", "Write a whole number")
+_Flag = _written_as("true|false", "Write true or false")
+
+
+async def _paging(
+    # The rule of the form stands last: around bounds, which OpenAPI would lose inside.
+    skip: Annotated[
+        int,
+        fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out."),
+        _Number,
+    ] = 0,
+    limit: Annotated[
+        int,
+        fastapi.Query(ge=1, le=100, description="How many to answer at most."),
+        _Number,
+    ] = 20,
+    after: Annotated[
+        str | None,
+        fastapi.Query(
+            pattern=CURSOR_PATTERN,
+            description="The `next` of the page before: what `skip` does, as fast at "
+            "any depth. With both, `skip` counts from there.",
+        ),
+    ] = None,
+    total: Annotated[
+        bool, fastapi.Query(description="Whether to count all there are."), _Flag
+    ] = True,
+) -> Paging:
+    cursor = None if after is None else Cursor.decode(after)
+    return Paging(skip, limit, cursor, total)
+
+
+PageQuery = Annotated[Paging, fastapi.Depends(_paging)]
+
+
+def _check_id(value: Any) -> Any:
+    """Refuse the other ways to write a UUID: a resource has one URL."""
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise PydanticCustomError(
+            "uuid_parsing", "Write the id as 0190d1e2-3f4a-7b5c-8d6e-7f8091a2b3c4"
+        )
+    return value
+
+
+Id = Annotated[
+    uuid.UUID,
+    pydantic.BeforeValidator(_check_id),
+    fastapi.Path(description="The id of the resource."),
+]
+
+DESCRIPTIONS = {
+    400: "The request is not valid HTTP",
+    404: "The resource does not exist",
+    408: "The request took too long to arrive",
+    409: "The change conflicts with what is stored",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    422: "The request is invalid",
+    429: "Too many requests",
+    431: "The head of the request is too large",
+    500: "An error of the service",
+    503: "The service is unavailable for the moment",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of the errors that are particular to a route."""
+    return {status: problem(status) for status in statuses}
+
+
+def problem(status: int) -> dict[str, Any]:
+    """Return the OpenAPI response of an error."""
+    response: dict[str, Any] = {
+        "description": DESCRIPTIONS[status],
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status in (429, 503):
+        retry = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        response["headers"] = {"Retry-After": retry}
+    return response

@@ -1,0 +1,255 @@
+"""The generic repository: the queries that every entity has."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
+
+from src.core.database_errors import translate
+from src.core.errors import ConflictError, ReferenceNotFoundError
+from src.core.write_log import Verb, Write, note_write
+from src.models.base import Changes, Entity, Schema, utc_now
+from src.repositories.cursors import Cursor
+from src.repositories.links import Link as Link
+
+EntityT = TypeVar("EntityT", bound=Entity)
+# What a list is narrowed to, such as {"project_id": …}; None leaves a key out.
+Filters = Mapping[str, Any]
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class Repository(Generic[EntityT]):
+    """Stores and finds the rows of one entity; knows neither HTTP nor commits."""
+
+    entity: type[EntityT]
+    # Many-to-many relations by name, and those of others that lead here.
+    links: ClassVar[Mapping[str, Link]] = {}
+    memberships: ClassVar[Mapping[str, Link]] = {}
+
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    @classmethod
+    def select(cls) -> sa.Select[EntityT]:
+        """Return the statement behind get, find, list, count and every change of a row.
+
+        Override it to narrow what this repository sees, or to load relations. It is
+        called once: what differs between requests belongs into parameters, or into
+        `with_loader_criteria` in a `do_orm_execute` listener.
+        """
+        return sa.select(cls.entity)
+
+    async def create(self, data: Schema) -> EntityT:
+        """Insert one row and return it."""
+        values = await self._values(data.model_dump())
+        entity = self.entity(**values)
+        self.db.add(entity)
+        with self._translated():
+            await self.db.flush()
+        self._note("created", entity.id)
+        return entity
+
+    async def get(
+        self, entity_id: uuid.UUID, *, for_update: bool = False
+    ) -> EntityT | None:
+        """Return the row with this id, if there is one.
+
+        With `for_update` nobody else can change it before the transaction ends.
+        """
+        statement = self._locked() if for_update else self._by_id()
+        return await self.db.scalar(statement, {"id": entity_id})
+
+    async def lock(self, entity_id: uuid.UUID) -> EntityT | None:
+        """Return the row with this id, without relations, and lock it until the end."""
+        return await self.db.scalar(self._locked(loaded=False), {"id": entity_id})
+
+    async def find(self, where: Filters) -> EntityT | None:
+        """Return the only row with these values, if there is one."""
+        where = _given(where)
+        return await self.db.scalar(self._narrowed(tuple(where)), where)
+
+    async def list(
+        self,
+        skip: int = 0,
+        limit: int = 20,
+        *,
+        after: Cursor | None = None,
+        where: Filters | None = None,
+    ) -> Sequence[EntityT]:
+        """Return a page in the order of creation; `after` starts behind a row."""
+        where = _given(where)
+        values: dict[str, Any] = {**where, "_skip": skip, "_limit": limit}
+        if after is not None:
+            values |= {"_after_time": after.created_at, "_after_id": after.id}
+        statement = self._page(tuple(where), after is not None)
+        return (await self.db.scalars(statement, values)).all()
+
+    async def count(self, where: Filters | None = None) -> int:
+        """Return how many rows a list without paging would have."""
+        where = _given(where)
+        return await self.db.scalar(self._count(tuple(where)), where) or 0
+
+    async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
+        """Set every field; what was not sent falls back to its default or null."""
+        return await self._change(entity_id, data.model_dump())
+
+    async def update(self, entity_id: uuid.UUID, data: Changes) -> EntityT | None:
+        """Set only the fields that were sent."""
+        changes = data.model_dump(exclude_unset=True)
+        if not changes:
+            return await self.get(entity_id)
+        return await self._change(entity_id, changes)
+
+    async def delete(self, entity_id: uuid.UUID) -> bool:
+        """Delete the row; return False if there was none."""
+        entity = await self.lock(entity_id)
+        if entity is None:
+            return False
+        await self.db.delete(entity)
+        with self._translated():
+            await self.db.flush()
+        self._note("deleted", entity_id)
+        return True
+
+    async def link(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+        """Link two rows of a many-to-many relation; twice is once."""
+        with self._translated():
+            await self.links[name].add(self.db, own_id, other_id)
+
+    async def unlink(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+        """Unlink two rows of a many-to-many relation, if they are linked."""
+        await self.links[name].remove(self.db, own_id, other_id)
+
+    async def _change(
+        self, entity_id: uuid.UUID, changes: dict[str, Any]
+    ) -> EntityT | None:
+        entity = await self.get(entity_id, for_update=True)
+        if entity is None:
+            return None
+        for name, value in (await self._values(changes)).items():
+            setattr(entity, name, value)
+        # Also where nothing but links changes; later even if another server's clock is.
+        entity.updated_at = max(utc_now(), entity.updated_at + MICROSECOND)
+        with self._translated():
+            await self.db.flush()
+        self._note("updated", entity_id)
+        return entity
+
+    async def _values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes to set: for a list of ids, the rows that it names."""
+        for name, link in self.links.items():
+            if link.key in values:
+                values[name] = await self._linked_rows(name, values.pop(link.key))
+        return values
+
+    async def _linked_rows(
+        self, name: str, ids: Sequence[uuid.UUID]
+    ) -> Sequence[Entity]:
+        if not ids:
+            return []
+        target = self._target(name)
+        only_id = orm.load_only(target.id, raiseload=True)
+        statement = sa.select(target).where(target.id.in_(ids)).options(only_id)
+        rows = (await self.db.scalars(statement)).all()
+        if len(rows) < len(ids):
+            raise ReferenceNotFoundError([str(self.links[name].key)])
+        return rows
+
+    @classmethod
+    def _target(cls, name: str) -> type[Entity]:
+        """Return the entity on the far side of a many-to-many relation."""
+        target: type[Entity] = sa.inspect(cls.entity).relationships[name].mapper.class_
+        return target
+
+    # Statements, each built once: that takes longer than to send one.
+
+    @classmethod
+    @cache
+    def _loaded(cls) -> sa.Select[EntityT]:
+        """Select rows with the ids that they are linked with."""
+        options = [
+            orm.selectinload(getattr(cls.entity, name)).load_only(
+                cls._target(name).id, raiseload=True
+            )
+            for name, link in cls.links.items()
+            if link.key
+        ]
+        return cls.select().options(*options)
+
+    @classmethod
+    @cache
+    def _by_id(cls) -> sa.Select[EntityT]:
+        return cls._loaded().where(cls.entity.id == sa.bindparam("id"))
+
+    @classmethod
+    @cache
+    def _locked(cls, *, loaded: bool = True) -> sa.Select[EntityT]:
+        rows = cls._loaded() if loaded else cls.select()
+        one = rows.where(cls.entity.id == sa.bindparam("id"))
+        # Rows that refer to this one can still be added: FOR NO KEY UPDATE.
+        locking = one.with_for_update(key_share=True, of=cls.entity)
+        return locking.execution_options(populate_existing=True)
+
+    @classmethod
+    @cache
+    def _narrowed(cls, names: tuple[str, ...]) -> sa.Select[EntityT]:
+        """Select the rows with a parameter's value for each of these names."""
+        statement = cls._loaded()
+        for name in names:
+            if name in cls.memberships:
+                members = cls.memberships[name].members(
+                    sa.bindparam(name, type_=sa.Uuid)
+                )
+                statement = statement.where(cls.entity.id.in_(members))
+            else:
+                column = getattr(cls.entity, name)
+                statement = statement.where(column == sa.bindparam(name))
+        return statement
+
+    @classmethod
+    @cache
+    def _page(cls, names: tuple[str, ...], after: bool) -> sa.Select[EntityT]:
+        place = (cls.entity.created_at, cls.entity.id)
+        statement = cls._narrowed(names).order_by(*place)
+        if after:
+            start = sa.tuple_(
+                sa.bindparam("_after_time", type_=cls.entity.created_at.type),
+                sa.bindparam("_after_id", type_=sa.Uuid),
+            )
+            statement = statement.where(sa.tuple_(*place) > start)
+        return statement.offset(sa.bindparam("_skip", type_=sa.BigInteger)).limit(
+            sa.bindparam("_limit", type_=sa.BigInteger)
+        )
+
+    @classmethod
+    @cache
+    def _count(cls, names: tuple[str, ...]) -> sa.Select[int]:
+        rows = cls._narrowed(names).subquery()
+        return sa.select(sa.func.count()).select_from(rows)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise what the database refuses as the service's own errors."""
+        try:
+            yield
+        except IntegrityError as error:
+            raise translate(error) from error
+        except StaleDataError as error:  # links that somebody else has just removed
+            raise ConflictError(self.entity.__resource__, []) from error
+
+    def _note(self, verb: Verb, entity_id: uuid.UUID) -> None:
+        entity = self.entity
+        write = Write(entity.__resource__, entity.__tablename__, verb, str(entity_id))
+        note_write(self.db, write)
+
+
+def _given(where: Filters | None) -> dict[str, Any]:
+    return {name: value for name, value in (where or {}).items() if value is not None}

@@ -1,0 +1,42 @@
+"""Many-to-many relations: the rows of association tables."""
+
+import uuid
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True)
+class Link:
+    """One side of a many-to-many relation.
+
+    `own` is the column with this side's id, `other` that with the far side's; `key`
+    names the list of ids in requests and answers, on the side that has one.
+    """
+
+    table: sa.Table
+    own: str
+    other: str
+    key: str | None = None
+
+    def members(self, other_id: sa.ColumnElement[uuid.UUID]) -> sa.Select[uuid.UUID]:
+        """Select this side's ids that are linked with a row of the far side."""
+        columns = self.table.c
+        return sa.select(columns[self.own]).where(columns[self.other] == other_id)
+
+    async def add(
+        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
+    ) -> None:
+        """Link two rows; a link that exists already stays."""
+        row = {self.own: own_id, self.other: other_id}
+        await db.execute(insert(self.table).values(row).on_conflict_do_nothing())
+
+    async def remove(
+        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
+    ) -> None:
+        """Unlink two rows, if they are linked."""
+        columns = self.table.c
+        pair = (columns[self.own] == own_id, columns[self.other] == other_id)
+        await db.execute(sa.delete(self.table).where(*pair))
