@@ -1,1 +1,1 @@
-"""What was measured, and how to measure it again: `make bench`."""
+"""The benchmarks behind docs/performance.md: `make bench`."""

@@ -1,4 +1,4 @@
-"""`make bench`: measures, and writes what came out into benchmarks/results/."""
+"""`make bench`: measures, and writes the results into benchmarks/results/."""
 
 import argparse
 import os
@@ -11,9 +11,10 @@ from benchmarks import capacity, generation, routing, suite, table
 from benchmarks.systems import bake
 from tools.project import Project
 
-EXAMPLE = "simple_task_api"  # BENCH_PROJECT names one that is there already
+EXAMPLE = "simple_task_api"  # unless BENCH_PROJECT names a project
 PARTS = {
     "table": table.measure,
+    "pieces": table.measure_pieces,
     "capacity": capacity.measure,
     "generation": generation.measure,
     "suite": suite.measure,
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=4)
-    # Clients take a fifth of a second to connect: too little of this to be the p99.
+    # Connecting takes clients a fifth of a second; it must not become the p99.
     parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args(arguments)
     unknown = set(options.parts) - set(PARTS)

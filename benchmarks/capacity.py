@@ -1,4 +1,4 @@
-"""What a service can take: workers, pages at depth, and more than it can take."""
+"""Two workers, deep pages of a large table, and overload."""
 
 import argparse
 import json
@@ -16,7 +16,6 @@ from benchmarks import compare, load, results
 from benchmarks.systems import (
     Database,
     Running,
-    System,
     all_running,
     database,
     generated,
@@ -27,7 +26,7 @@ from tools.project import Project
 
 ROWS = 1_000_000
 CONNECTIONS = 32
-REQUESTS = 60  # of each page, in turn; the middle one counts
+REQUESTS = 60  # for each page, in turn; the median counts
 BOUND = 24  # requests in progress, a few more than the pool; its peak is at as many
 TIMES = (2, 5)  # the peak, in that trial
 FIRST, AFTER = "first page", "after=… at the same place"
@@ -35,7 +34,7 @@ CROWD = 1024  # connections of that trial
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
-    """Run all three."""
+    """Measure all three."""
     with database(project, folder, tasks(10_000)) as server:
         found = {
             "workers": workers(project, server, folder, options),
@@ -51,12 +50,12 @@ def workers(
 ) -> dict[str, Any]:
     """Return how much two processes do, as a ratio to one."""
     one, two = "1 worker", "2 workers"
-    systems: list[System] = [
-        generated(one, "one process"),
-        generated(two, "two processes", WORKERS="2"),
+    systems = [
+        (generated(one, "one process"), project),
+        (generated(two, "two processes", WORKERS="2"), project),
     ]
     found: dict[str, Any] = {}
-    with all_running(systems, project, server, folder) as services:
+    with all_running(systems, server, folder) as services:
         for work in ("get", "create"):
             take_one = compare.taking(
                 work, seconds=options.seconds, connections=CONNECTIONS
@@ -71,7 +70,7 @@ def workers(
 def overload(
     project: Project, server: Database, folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Offer more than the peak by a crowd of clients; tell what comes of it."""
+    """Send more requests than the peak from many clients; return the outcome."""
     system = generated("bounded", "", MAX_REQUESTS_IN_PROGRESS=str(BOUND))
     found: dict[str, list[dict[str, float]]] = {}
     push = dict.fromkeys(

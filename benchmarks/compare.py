@@ -1,4 +1,4 @@
-"""Runs services in turn, so that what else happens on the machine falls on all alike."""
+"""Puts load on services in turn, so that other activity affects all of them alike."""
 
 import os
 import resource
@@ -10,14 +10,14 @@ from benchmarks import load, machine
 from benchmarks.systems import Running
 
 BASELINE = "L1"
-CALM = 0.1  # of the machine may go to others
+CALM = 0.1  # the share of the machine that other processes may take
 TRIES = 5
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of one service: a rate, and what a request cost, in milliseconds."""
+    """One run of one service: its rate, and times of a request in milliseconds."""
 
     rate: float
     p50: float
@@ -44,9 +44,9 @@ def take(
     connections: int,
     seed: int,
 ) -> Sample:
-    """Put load on a service; again where something else disturbed it, but not for ever.
+    """Put load on a service; repeat it up to TRIES times if other processes disturb it.
 
-    Of several that were all disturbed, the one that was least so counts.
+    If all are disturbed, the least disturbed one counts.
     """
     tries = []
     for _ in range(TRIES):
@@ -82,9 +82,13 @@ def _once(
 ) -> Sample:
     root, database = service.process.pid, service.database.pid
     before = _clocks(root, database)
-    result = load.run(
-        service.target, work, seconds=seconds, connections=connections, seed=seed
-    )
+    try:
+        result = load.run(
+            service.target, work, seconds=seconds, connections=connections, seed=seed
+        )
+    except RuntimeError as error:
+        name = service.system.name
+        raise RuntimeError(f"{name}: {service.end_of_log()}") from error
     server, postgres, client, machine_ = (
         now - then for now, then in zip(_clocks(root, database), before, strict=True)
     )
@@ -121,7 +125,7 @@ def turn(items: Sequence[T], number: int) -> list[T]:
 def rounds(
     services: Sequence[Running], take_one: Callable[[Running, int], Sample], count: int
 ) -> list[Round]:
-    """Take the samples of so many rounds; a first one only warms up."""
+    """Take the samples of `count` rounds, after one that only warms up."""
     made: list[Round] = []
     for number in range(count + 1):
         samples = {

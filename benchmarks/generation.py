@@ -1,4 +1,4 @@
-"""How long generating takes: whole bakes step by step, and the parts that are ours.
+"""How long generating takes: whole bakes by step, and the template's own part.
 
 Caches of packages are warm, or empty ones; those of the file system are always warm, as
 only some systems can drop them.
@@ -22,7 +22,7 @@ from tools.project import Project
 
 FEW, MANY = "2 entities", "200 entities"
 SIZES = (1, 2, 20, 200)
-# What should not grow as the entities do: a bake without what it installs and publishes.
+# The steps that should grow less than the entities do.
 GROWING = ("files", "migration", "format")
 CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME")
 BARE = (sys.executable, "-m", "cookiecutter", "--version")
@@ -82,7 +82,7 @@ def one_round(
 def bake(count: int, folder: Path, environment: Mapping[str, str]) -> Figures:
     """Return the seconds of a bake, of its steps, and of what is ours in it.
 
-    What is no step makes the files: Cookiecutter itself, and the code of the entities.
+    The rest makes the files: Cookiecutter itself, and the code of the entities.
     """
     _, seconds, steps = things.generate(folder, count, environment)
     side_by_side = min(steps["migration"], steps["openapi"])
@@ -99,7 +99,7 @@ def rival_project(
 
 
 def ours(root: Path, count: int) -> dict[str, float]:
-    """Generate the code into an empty folder, then once more over what stands there."""
+    """Generate the code into an empty folder, then a second time over the first."""
     render._finish.cache_clear()  # a bake has a process of its own
     source = things.write(root, count)
     parts: dict[str, float] = {}

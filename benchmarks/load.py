@@ -1,4 +1,4 @@
-"""Puts load on a service: by wrk where it is installed, else by a client of our own."""
+"""Puts load on a service: with wrk if it is installed, else with our own client."""
 
 import json
 import os

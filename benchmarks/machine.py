@@ -1,4 +1,4 @@
-"""Where and with what something was measured, and what processes cost."""
+"""The machine and versions of a measurement, and the CPU and memory of processes."""
 
 import datetime as dt
 import os

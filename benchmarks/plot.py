@@ -12,7 +12,12 @@ COLOURS = (
     "#1a73e8",
     "#5b95f5",
     "#8ab4f8",
+    "#b3cdf9",
+    "#34a0a4",
     "#d0b25a",
+    "#d98f5a",
+    "#c0675f",
+    "#8f6bb3",
 )
 
 Spread = Sequence[float]  # smallest, middle, largest

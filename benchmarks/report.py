@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import results
+from benchmarks import goals, results
+from benchmarks.goals import WORKS
 from benchmarks.plot import bars
 from tools.project import ROOT
 
@@ -26,7 +27,7 @@ STEPS = ("files", "settings", "environment", "migration", "openapi", "format", "
 CROWD = ("offered", "goodput", "refused", "failed", "p50", "p99")
 UNITS = {"offered": ", to the peak", "goodput": ", to the peak", "refused": ", of all"}
 UNITS |= {"failed": ", of all", "p50": ", ms", "p99": ", ms"}
-OURS = ("check", "render", "write", "merge", "all")
+GENERATOR = ("check", "render", "write", "merge", "all")
 
 
 def main() -> int:
@@ -52,7 +53,7 @@ def sections() -> dict[str, str]:
     """Return the text of each place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    return made | capacity() | generation() | suite() | routing()
+    return made | pieces() | capacity() | generation() | suite() | routing()
 
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
@@ -71,7 +72,41 @@ def compared(found: dict[str, Any]) -> dict[str, str]:
     made["plots"] = "\n\n".join(
         f"![{title}](images/{figure}.svg)" for figure, title in PLOTS.items()
     )
+    made["overview"] = overview(found, "rate", "requests/s, to L1")
+    if goals.PLAIN in found["systems"]:
+        made["goals"] = table(["goal", *WORKS, "reached"], goals.rows(found))
     return made
+
+
+def overview(found: dict[str, Any], figure: str, title: str) -> str:
+    """Return one figure of every service and kind of request."""
+    works = found["works"]
+    return table(
+        [title, *WORKS],
+        [
+            (name, *(middle(works[work].get(name, {}).get(figure)) for work in WORKS))
+            for name in found["systems"]
+        ],
+    )
+
+
+def pieces() -> dict[str, str]:
+    found = results.read("pieces")
+    if found is None:
+        return {}
+    head = ["", "taken out", *(f"{work}, requests/s" for work in WORKS), "CPU of a get"]
+    works = found["works"]
+    rows = [
+        (
+            name,
+            about,
+            *(spread(works[work][name]["rate"]) for work in WORKS),
+            spread(works["get"][name]["cpu"]),
+        )
+        for name, about in found["systems"].items()
+        if name != found["baseline"]
+    ]
+    return {"pieces": f"{circumstances(found)}\n\n{table(head, rows)}"}
 
 
 def work_table(rows: dict[str, Any]) -> str:
@@ -113,8 +148,8 @@ def generation() -> dict[str, str]:
         "bakes": f"{circumstances(found)}\n\n{bakes(found)}",
         "growth": f"{spread(found['growth'])}.",
         "generation": table(
-            ["seconds", *OURS],
-            [(n, *(f"{row[p][1]:.3f}" for p in OURS)) for n, row in ours.items()],
+            ["seconds", *GENERATOR],
+            [(n, *(f"{row[p][1]:.3f}" for p in GENERATOR)) for n, row in ours.items()],
         ),
     }
 
@@ -158,20 +193,30 @@ def routing() -> dict[str, str]:
     found = results.read("routing")
     if found is None:
         return {}
-    ratios = {
-        "CPU of a get of the last": "cpu",
-        "requests/s": "rate",
-        "memory": "memory",
-    }
-    rows = [(title, spread(found[figure])) for title, figure in ratios.items()]
-    for title, figure in (
-        ("start", "start"),
-        ("/openapi.json", "openapi"),
-    ):
-        few, many = found[figure].values()
-        rows.append((title, f"**{many / few:.2f}** ({many:.3f} s, of 2 {few:.3f} s)"))
-    text = f"{circumstances(found)}\n\n{table(['200 entities, to 2', 'ratio'], rows)}"
-    return {"routing": text}
+    costs = found["microseconds"]
+    sizes = list(found["start"])
+    few = sizes[0]
+    rows = [
+        (kind, *(f"{cost[n]:.0f} µs ({cost[n] / cost[few]:.2f})" for n in sizes))
+        for kind, cost in costs.items()
+    ]
+    head = [f"a route that does nothing (to {few})", *(f"{n} entities" for n in sizes)]
+    figures = {"cpu": "CPU a request", "rate": "requests/s", "memory": "memory"}
+    loads = [
+        (kind, *(spread(load[figure]) for figure in figures))
+        for kind, load in found["load"].items()
+    ]
+    seconds = [
+        (title, *(f"{found[part][n]:.3f} s" for n in sizes))
+        for title, part in (("start", "start"), ("/openapi.json", "openapi"))
+    ]
+    parts = [
+        circumstances(found),
+        table(head, rows),
+        table(["gets of the last of 50, to 2", *figures.values()], loads),
+        table(["", *(f"{n} entities" for n in sizes)], seconds),
+    ]
+    return {"routing": "\n\n".join(parts)}
 
 
 def circumstances(found: dict[str, Any]) -> str:
@@ -199,6 +244,10 @@ def machine(found: dict[str, Any]) -> str:
 def table(head: list[str], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def middle(values: list[float] | None) -> str:
+    return f"{values[1]:.2f}" if values else ""
 
 
 def spread(values: list[float]) -> str:

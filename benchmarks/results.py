@@ -1,4 +1,4 @@
-"""Where results are kept: one file a part, with the machine and the versions."""
+"""The results: one file for each part, with the machine and the versions."""
 
 import json
 import math

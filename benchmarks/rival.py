@@ -1,7 +1,6 @@
-"""Another generator of services, s3rius' `fastapi_template` of PyPI, beside ours.
+"""Another generator of services: s3rius' `fastapi_template` from PyPI.
 
-Its project needs a Python of its own, 3.12 at present: UV_PYTHON names one that uv does
-not find by itself. cookiecutter-django is on GitHub alone, so it is not compared.
+Its project needs Python 3.12 or newer: UV_PYTHON names one if uv does not find it.
 """
 
 import subprocess
@@ -17,19 +16,19 @@ from benchmarks.things import clock
 from tools.project import HOST, Project
 
 NAME = "fastapi_template"
-# What our services have, as far as it offers it.
+# The features of our services that it offers.
 FEATURES = ("--api-type=rest", "--db=postgresql", "--orm=sqlalchemy", "--migrations")
 EXTRAS = ("--ci=github", "--redis", "--swagger", "--dummy", "--routers")
-# With it, and today's dependencies, its service answers every request with a 500.
+# With this and today's dependencies, its service answers every request with a 500.
 METRICS = "--prometheus"
-# It commits, and has nobody to ask who does.
+# It makes a commit, and git needs a name for that.
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "nobody"), ("EMAIL", "nobody@localhost"))
 }
 
-# Its example: no get by id, rows of a number and a name, and no answer to a create.
+# Its example has no get by id; rows are a number and a name; a create returns nothing.
 SERVICE = System(
     NAME,
     "the service of s3rius' generator without metrics, on a newer Python",
@@ -47,7 +46,7 @@ FILL = (
 
 
 def install(folder: Path) -> str | None:
-    """Install and try it; return its version, or nothing where that fails."""
+    """Install and try it; return its version, or None if that fails."""
     home = _home(folder)
     pip: list[str | Path] = ["uv", "pip", "install", "--python", home, NAME]
     try:
@@ -64,12 +63,12 @@ def install(folder: Path) -> str | None:
 def generate(
     installed: Path, folder: Path, environment: Mapping[str, str], *more: str
 ) -> dict[str, float]:
-    """Make a project, with environment and first commit, and no questions."""
+    """Make a project with its environment and first commit, without questions."""
     folder.mkdir(exist_ok=True)
     options = ["--quiet", "--name=rival", *FEATURES, *EXTRAS, *more]
     program = _home(installed) / "bin" / NAME
     seconds, said = clock([program, *options], {**IDENTITY, **environment}, folder)
-    # Whatever fails, it ends with 0, and without the commit.
+    # It ends with 0 even if a step failed, but then without the commit.
     last = ["git", "-C", str(folder / "rival"), "rev-parse", "--verify", "HEAD"]
     if subprocess.run(last, capture_output=True).returncode:
         raise RuntimeError(said)
@@ -80,7 +79,7 @@ def generate(
 def running(
     folder: Path, project: Project, server: Database, rows: int
 ) -> Iterator[list[Running]]:
-    """Start its service over a database of its own; none where it does not install."""
+    """Start its service with its own database; yield nothing if it does not install."""
     if install(folder) is None:
         yield []
         return

@@ -1,4 +1,4 @@
-"""How long a project's own tests take, and what one of them costs among many entities."""
+"""How long a project's own tests take, and one test in a project of many entities."""
 
 import argparse
 import time
@@ -11,7 +11,7 @@ from benchmarks import compare, results, things
 from benchmarks.systems import bake
 from tools.project import Project
 
-LONGEST = 4  # test files are told
+LONGEST = 4  # test files are listed
 FEW, MANY = 2, 200
 
 

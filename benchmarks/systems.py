@@ -7,7 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.load import Target
@@ -23,12 +23,15 @@ from tools.project import (
 )
 
 PATIENCE = 60.0
+MAX_CONNECTIONS = 400  # for the pools of all services side by side
 WORKS = ("get", "list", "create", "mixed")
-# The limiter counts every request, but lets the one client of a benchmark go on.
+# The limiter counts every request, but its limit is out of reach.
 RAISED = {"RATE_LIMIT": "1000000000/minute"}
-# docs/performance.md: the settings for a service under load.
+# The settings for a service under load (docs/scaling.md of a project).
 PRODUCTION = {"ENVIRONMENT": "production", **RAISED}
-TUNED = {"POOL_SIZE": "20", "MAX_OVERFLOW": "0", "POOL_PING_AFTER": "5"}
+TUNED = {"POOL_SIZE": "20", "MAX_OVERFLOW": "0"}
+DEFAULT_POOL = {"POOL_SIZE": "5", "MAX_OVERFLOW": "10"}
+LIST = "?limit=20&total=false"
 FILL = (
     """\
 INSERT INTO tasks (title, description, completed, created_at)
@@ -54,11 +57,14 @@ asyncio.run(main(*sys.argv[1:]))
 
 @dataclass(frozen=True)
 class System:
-    """A service: what it is, how it starts, where its resource is, what it can do."""
+    """A service: what it is, how it starts, where its resource is, what it can do.
+
+    `{port}` in the command stands for the port.
+    """
 
     name: str
     about: str
-    command: Sequence[str]
+    command: Sequence[str]  # of a module that Python runs
     path: str
     environment: Mapping[str, str] = field(default_factory=dict)
     list_query: str = "?limit=20"
@@ -68,22 +74,21 @@ class System:
 
 
 def reference(name: str, module: str, about: str) -> System:
-    server = ["uvicorn", f"benchmarks.references.{module}:app", "--no-access-log"]
+    server = ["uvicorn", f"benchmarks.references.{module}:app", "--port", "{port}"]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-server-header"]
-    return System(name, about, [*server, *options], "/tasks")
+    quiet = ["--no-access-log", "--app-dir", str(ROOT)]
+    return System(name, about, [*server, *options, *quiet], "/tasks")
 
 
 def generated(
-    name: str, about: str, resource: str = "tasks", **environment: str
+    name: str,
+    about: str,
+    resource: str = "tasks",
+    command: Sequence[str] = ("src",),
+    **environment: str,
 ) -> System:
-    return System(
-        name,
-        about,
-        ["src"],
-        f"/api/v1/{resource}",
-        {**PRODUCTION, **TUNED, **environment},
-        "?limit=20&total=false",
-    )
+    settings = {**PRODUCTION, **TUNED, **environment}
+    return System(name, about, command, f"/api/v1/{resource}", settings, LIST)
 
 
 REFERENCES = (
@@ -93,24 +98,21 @@ REFERENCES = (
     reference("L3", "naive_stack", "L2 with the usual middleware"),
 )
 OURS = generated("generated", "simple_task_api in its production profile")
-SMALL_POOL = generated(
-    "generated, 5 + 10",
-    "the same with the default pool of 5 + 10",
-    POOL_SIZE="5",
-    MAX_OVERFLOW="10",
+DEFAULTS = generated(
+    "generated, 5 + 10", "the same with the default pool of 5 + 10", **DEFAULT_POOL
 )
-AS_SHIPPED = generated(
-    "generated, defaults",
-    "the same with that pool and a ping before each use",
-    POOL_SIZE="5",
-    MAX_OVERFLOW="10",
-    POOL_PING_AFTER="0",
+COUNTED = replace(
+    OURS,
+    name="generated, counted",
+    about="the same, where a list says how many rows there are",
+    list_query="?limit=20",
+    works=("list",),
 )
 
 
 @dataclass(frozen=True)
 class Database:
-    """PostgreSQL as it installs: nothing is turned off for speed."""
+    """PostgreSQL as it installs, but for MAX_CONNECTIONS: its durability is the default."""
 
     url: str
     pid: int
@@ -126,6 +128,11 @@ class Running:
     process: subprocess.Popen[bytes]
     target: Target
     started_in: float  # seconds to the first answer
+    log: Path
+
+    def end_of_log(self) -> str:
+        """Return what the service wrote last, and its exit status if it has ended."""
+        return _end_of(self.log) + f"\nexit status: {self.process.poll()}"
 
 
 def bake(folder: Path, example: str) -> Project:
@@ -146,6 +153,10 @@ def database(
     """Start PostgreSQL with the project's tables; what filling selects are the ids."""
     data = Path(tempfile.mkdtemp(dir=folder))
     data.chmod(0o755)  # the server may run as another user
+    with EmbeddedPostgres(data / "postgres"):
+        pass  # it makes the folder
+    with (data / "postgres" / "postgresql.conf").open("a") as configuration:
+        configuration.write(f"max_connections = {MAX_CONNECTIONS}\n")
     with EmbeddedPostgres(data / "postgres") as server:
         environment = {"DATABASE_URL": server.url}
         project.run(project.python, "-m", "src.migrate", environment=environment)
@@ -165,15 +176,14 @@ def running(
     environment = {
         **clean_environment(),
         "DATABASE_URL": server.url,
-        "PYTHONPATH": str(ROOT) if system.path == "/tasks" else "",
         "HOST": HOST,
         system.port_setting: str(port),
         **system.environment,
     }
-    arguments = ["--port", str(port)] if system.path == "/tasks" else []
+    command = [part.replace("{port}", str(port)) for part in system.command]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [project.python, "-m", *system.command, *arguments],
+            [project.python, "-m", *command],
             cwd=project.path,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -186,7 +196,7 @@ def running(
     target = Target(url, one, list_path, system.path, server.ids, **system.create)
     try:
         seconds = _await_answer(process, url + list_path, log)
-        yield Running(system, server, process, target, seconds)
+        yield Running(system, server, process, target, seconds, log)
     finally:
         end(process)
 
@@ -201,13 +211,16 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, log: Path) -> floa
             if process.poll() is not None:
                 break
             time.sleep(0.01)
-    said = re.sub(r"\n+", "\n", log.read_text())[-2000:]
-    raise RuntimeError(f"no answer at {url}:\n{said}")
+    raise RuntimeError(f"no answer at {url}:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return re.sub(r"\n+", "\n", log.read_text())[-2000:]
 
 
 @contextmanager
 def all_running(
-    systems: Sequence[System], project: Project, server: Database, folder: Path
+    systems: Sequence[tuple[System, Project]], server: Database, folder: Path
 ) -> Iterator[list[Running]]:
     """Start several services side by side; those that wait take no CPU."""
     with ExitStack() as stack:
@@ -215,5 +228,5 @@ def all_running(
             stack.enter_context(
                 running(system, project, server, log=folder / f"{number}.log")
             )
-            for number, system in enumerate(systems)
+            for number, (system, project) in enumerate(systems)
         ]

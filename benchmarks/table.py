@@ -1,17 +1,19 @@
-"""The table: one kind of request after the other, against the reference services."""
+"""The table: one kind of request after the other, beside reference services and peers."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compare, results, rival
-from benchmarks.compare import Round
+from benchmarks import compare, peers, pieces, results, rival
+from benchmarks.compare import BASELINE, Round
 from benchmarks.systems import (
-    AS_SHIPPED,
+    COUNTED,
+    DEFAULTS,
     OURS,
     REFERENCES,
-    SMALL_POOL,
     WORKS,
+    Running,
     all_running,
     database,
     tasks,
@@ -32,49 +34,74 @@ FIGURES = {
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
-    """Run the whole table."""
-    systems = [*REFERENCES, OURS, SMALL_POOL, AS_SHIPPED]
-    works: dict[str, Any] = {}
+    """Compare with references and peers, as ratios to L1."""
+    systems = [(system, project) for system in (*REFERENCES, OURS, DEFAULTS, COUNTED)]
+    systems += [(pieces.PLAIN, pieces.without_dispatcher(project, folder))]
+    systems += peers.granian(folder, project) + peers.installed(folder)
     with (
         database(project, folder, tasks(ROWS)) as server,
-        all_running(systems, project, server, folder) as known,
+        all_running(systems, server, folder) as known,
         rival.running(folder, project, server, ROWS) as others,
     ):
-        services = [*known, *others]
-        for work in WORKS:
-            take_one = compare.taking(
-                work, seconds=options.seconds, connections=CONNECTIONS
-            )
-            able = [one for one in services if work in one.system.works]
-            made = compare.rounds(able, take_one, options.rounds)
-            works[work] = {one.system.name: row(made, one.system.name) for one in able}
-            show(work, works[work])
-        starts = {s.system.name: results.rounded(s.started_in) for s in services}
-    about = {
+        found = compared([*known, *others], options, BASELINE)
+    results.write("table", project.python, found)
+
+
+def measure_pieces(project: Project, folder: Path, options: argparse.Namespace) -> None:
+    """Take out each speed piece, as ratios to the service with all of them."""
+    systems = [(OURS, project), *pieces.without(project, folder)]
+    with (
+        database(project, folder, tasks(ROWS)) as server,
+        all_running(systems, server, folder) as services,
+    ):
+        found = compared(services, options, OURS.name)
+    results.write("pieces", project.python, found)
+
+
+def compared(
+    services: Sequence[Running], options: argparse.Namespace, baseline: str
+) -> dict[str, Any]:
+    """Put each kind of request on all services that can answer it, in turn."""
+    works: dict[str, Any] = {}
+    for work in WORKS:
+        take_one = compare.taking(
+            work, seconds=options.seconds, connections=CONNECTIONS
+        )
+        able = [one for one in services if work in one.system.works]
+        made = compare.rounds(able, take_one, options.rounds)
+        names = [one.system.name for one in able]
+        works[work] = {name: row(made, name, baseline) for name in names}
+        show(work, works[work], baseline)
+    return {
         "rows": ROWS,
         "connections": CONNECTIONS,
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "baseline": baseline,
         "systems": {one.system.name: one.system.about for one in services},
+        "start": {s.system.name: results.rounded(s.started_in) for s in services},
+        "works": works,
     }
-    results.write("table", project.python, {**about, "start": starts, "works": works})
 
 
-def row(made: list[Round], name: str) -> dict[str, Any]:
-    """Return a service's figures: ratios to the baseline, and one rate as it was."""
+def row(made: list[Round], name: str, baseline: str) -> dict[str, Any]:
+    """Return a service's figures as ratios to the baseline, and its rate to each other."""
     found: dict[str, Any] = {
-        figure: results.spread(compare.ratios(made, name, figure)) for figure in FIGURES
+        figure: results.spread(compare.ratios(made, name, figure, baseline))
+        for figure in FIGURES
     }
     for other in made[0]:
         if other != name:
             against = compare.ratios(made, name, "rate", other)
             found.setdefault("rate_to", {})[other] = results.spread(against)
+    # Milliseconds of CPU that a request takes on this machine.
+    found["cpu_ms"] = results.spread([one[name].cpu for one in made])
     found["foreign"] = results.spread([one[name].foreign for one in made])
     return found
 
 
-def show(work: str, rows: dict[str, Any]) -> None:
-    print(f"\n{work}: ratios to {compare.BASELINE}, smallest and largest in brackets")
+def show(work: str, rows: dict[str, Any], baseline: str) -> None:
+    print(f"\n{work}: ratios to {baseline}, smallest and largest in brackets")
     print(f"{'':20}" + "".join(f"{title:>21}" for title in FIGURES.values()))
     for name, figures in rows.items():
         cells = ["{1:.2f} ({0:.2f}-{2:.2f})".format(*figures[f]) for f in FIGURES]

@@ -1,4 +1,4 @@
-"""Services of as many entities as one likes: what they are, and how they are made."""
+"""Services with any number of entities: their specification, bake and start."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def write(folder: Path, count: int) -> Path:
 def clock(
     command: Sequence[str | Path], environment: Mapping[str, str], folder: Path
 ) -> tuple[float, str]:
-    """Run a command; return the seconds it took, and what it said."""
+    """Run a command; return the seconds it took, and its output."""
     tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     began = time.monotonic()
     done = subprocess.run(
@@ -92,7 +92,7 @@ def generate(
 
 
 def baked(folder: Path, count: int) -> Project:
-    """Bake, unless another part has done it."""
+    """Bake the project, unless another part has done so."""
     project = Project(folder / f"things_{count}")
     return project if project.path.exists() else generate(folder, count)[0]
 

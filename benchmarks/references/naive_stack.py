@@ -5,6 +5,7 @@ standard library's logging, and a ping of every connection.
 """
 
 import logging
+import os
 import sys
 import time
 import uuid
@@ -16,11 +17,13 @@ from prometheus_client import Counter, Histogram
 from slowapi import Limiter
 from slowapi.middleware import SlowAPIMiddleware
 from slowapi.util import get_remote_address
+from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 
-from benchmarks.references.fastapi_orm import app, engine
+from benchmarks.references.fastapi_orm import app, session_maker
 
-engine.pool._pre_ping = True
+engine = create_async_engine(os.environ["DATABASE_URL"], pool_pre_ping=True)
+session_maker.configure(bind=engine)
 
 COMMON = [
     structlog.contextvars.merge_contextvars,

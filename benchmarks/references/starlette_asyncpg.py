@@ -1,4 +1,4 @@
-"""L0: bare Starlette over asyncpg: about what Python can do at all."""
+"""L0: bare Starlette over asyncpg, near the upper limit of what Python can do."""
 
 import uuid
 from collections.abc import AsyncIterator
