@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.pages import NAMED_FILE, Block, blocks
-from tools.project import HOST, MINUTE, Project
+from tools.project import HOST, MINUTE, Project, clean_environment
 from tools.smoke import Client
 
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
@@ -65,7 +65,7 @@ class Recipes:
         done = subprocess.run(
             ["bash", "-e", "-c", commands],
             cwd=self.project.path,
-            env={**os.environ, "PATH": path, **self.environment},
+            env={**clean_environment(), "PATH": path, **self.environment},
             capture_output=True,
             text=True,
             timeout=5 * MINUTE,

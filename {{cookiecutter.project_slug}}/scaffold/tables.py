@@ -84,6 +84,7 @@ class TableView:
         arguments = ['lazy="raise"', self._key(reference)]
         if reference.target == self.entity.name:
             arguments.append(f'remote_side="{self.entity.name}Entity.id"')
+            arguments.append("post_update=True")  # a row may refer to itself
         if reference.reverse:
             other = naming.attribute(reference.reverse)
             arguments.append(f"back_populates={literal(other)}")

@@ -111,6 +111,14 @@ each_field = _each("field", lambda case: case.fields)
 each_type = _each("field", _first_of_type)
 each_text = _each("field", _texts)
 each_reference = _each("reference", _references)
+each_reference_to_itself = _each(
+    "reference",
+    lambda case: [
+        item
+        for item in case.references
+        if item.target == case.name and not item.required
+    ],
+)
 each_reverse = _each("reference", _reverses)
 each_link = _each("link", _links)
 each_own_link = _each("link", _own_links)

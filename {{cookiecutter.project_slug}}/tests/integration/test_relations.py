@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.answers import problem, says, stored, walk
 from tests.support import Case, Link, Reference
-from tests.tables import BY_NAME, each_link, each_own_link, each_reference, each_reverse
+from tests.tables import (
+    BY_NAME,
+    each_link,
+    each_own_link,
+    each_reference,
+    each_reference_to_itself,
+    each_reverse,
+)
 
 SOME = 5
 
@@ -57,6 +64,24 @@ async def test_delete_of_a_parent_follows_on_delete(
         problem(await client.get(url), 404, "resource_not_found")
     else:
         assert says(await client.get(url), 200)[reference.name] is None
+
+
+@each_reference_to_itself
+@pytest.mark.needs("update", "delete")
+async def test_a_row_that_refers_to_itself_can_be_deleted(
+    case: Case,
+    reference: Reference,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+) -> None:
+    url = await stored(case, db_session)
+    itself = {reference.name: url.rpartition("/")[2]}
+    says(await client.patch(url, json=itself), 200)
+    response = await client.delete(url)
+    if reference.on_delete == "restrict":
+        assert response.status_code in (204, 409)
+    else:
+        says(response, 204)
 
 
 @each_reverse
