@@ -29,7 +29,7 @@ WORKS = ("get", "list", "create", "mixed")
 RAISED = {"RATE_LIMIT": "1000000000/minute"}
 # The settings for a service under load (docs/scaling.md of a project).
 PRODUCTION = {"ENVIRONMENT": "production", **RAISED}
-TUNED = {"POOL_SIZE": "20", "MAX_OVERFLOW": "0"}
+TUNED = {"POOL_SIZE": "64", "MAX_OVERFLOW": "0"}
 DEFAULT_POOL = {"POOL_SIZE": "5", "MAX_OVERFLOW": "10"}
 LIST = "?limit=20&total=false"
 FILL = (
