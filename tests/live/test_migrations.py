@@ -652,7 +652,7 @@ def test_what_cannot_be_done_says_what_to_do(
         assert any(line.startswith(message) for line in said), name
     assert said[-1].startswith("No migration was written; mend entities.json")
     judged = refused(library, server, "--check")
-    assert judged.startswith("none is possible, mend entities.json: ")
+    assert judged.startswith("none is possible, fix entities.json: ")
     assert sorted((library.path / "alembic" / "versions").iterdir()) == before
 
 

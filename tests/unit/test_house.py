@@ -1,4 +1,4 @@
-"""Every module says what it is for, and none grows without anybody noticing."""
+"""The size of modules and functions, and what the generator may import."""
 
 import ast
 import sys
@@ -14,8 +14,16 @@ FOLDERS = [
     *(ROOT / name for name in ("benchmarks", "hooks", "tools")),
     *(TREE / name for name in ("alembic", "scaffold", "scripts", "src")),
 ]
-MODULE = 400
-FUNCTION = 60
+MODULE = 300
+FUNCTION = 30
+# A subject that is longer, with its length: nothing else may grow unnoticed.
+LONGER = {
+    "src/core/protocol.py": 370,  # one connection's states, which are read together
+    "src/models/types.py": 340,  # one type of JSON values after the other
+    "read_head": 51,  # the rules of RFC 9112 in their order
+    "create_app": 32,  # the whole application in one visible list
+    "main": 46,  # of benchmarks/references/route_cost.py: one script
+}
 HOOK = 90
 
 
@@ -29,9 +37,10 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", list(modules()), ids=name)
-def test_modules_have_a_docstring_and_functions_an_end(path: Path) -> None:
+def test_modules_and_functions_are_short(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= (HOOK if path.parent.name == "hooks" else MODULE)
+    bound = HOOK if path.parent.name == "hooks" else LONGER.get(name(path), MODULE)
+    assert len(text.splitlines()) <= bound
     tree = ast.parse(text)
     if path.name != "__init__.py":
         assert ast.get_docstring(tree)
@@ -41,7 +50,9 @@ def test_modules_have_a_docstring_and_functions_an_end(path: Path) -> None:
             is_docstring = isinstance(first, ast.Expr) and ast.get_docstring(node)
             start = (first.end_lineno or 0) + 1 if is_docstring else first.lineno
             length = (node.end_lineno or 0) - start + 1
-            assert length <= FUNCTION, f"{node.name} has {length} lines"
+            assert length <= LONGER.get(node.name, FUNCTION), (
+                f"{node.name} has {length} lines"
+            )
 
 
 def test_the_generator_needs_only_what_cookiecutter_brings() -> None:

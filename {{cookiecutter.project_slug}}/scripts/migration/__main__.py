@@ -76,7 +76,7 @@ def _place(error: DBAPIError) -> str:
 
 def _judge(outcome: Outcome) -> int:
     if outcome.refusals:
-        print(f"none is possible, mend entities.json: {_few(outcome.refusals)}")
+        print(f"none is possible, fix entities.json: {_few(outcome.refusals)}")
     elif outcome.changes:
         print(f"behind the models, `make entities` writes one: {_few(outcome.changes)}")
     else:

@@ -67,33 +67,16 @@ def create_engine(
     """Return an engine on which every wait has a time limit.
 
     With `read_only` the database refuses writes, and unless READ_TRANSACTIONS is set,
-    each statement stands for itself: no BEGIN and no COMMIT are sent.
+    each statement is a transaction of its own: no BEGIN and no COMMIT are sent.
     """
-    statement_timeout = int(settings.statement_timeout * 1000)
-    server_settings = {
-        "application_name": settings.app_name[:63],
-        "statement_timeout": str(statement_timeout),
-        "lock_timeout": str(statement_timeout // 2),
-        "idle_in_transaction_session_timeout": str(2 * statement_timeout),
-    }
-    arguments: dict[str, Any] = {
-        "connection_class": Connection,
-        "timeout": settings.connect_timeout,
-        "command_timeout": settings.command_timeout,
-        "server_settings": server_settings,
-    }
     url = url or settings.database_url
-    if STATEMENT_CACHE[0] not in make_url(url).query:  # 0 behind some PgBouncers
-        arguments |= dict([STATEMENT_CACHE])
     options: dict[str, Any] = {}
-    if read_only:
-        server_settings["default_transaction_read_only"] = "on"
-        if not settings.read_transactions:
-            options["isolation_level"] = "AUTOCOMMIT"
+    if read_only and not settings.read_transactions:
+        options["isolation_level"] = "AUTOCOMMIT"
     engine = create_async_engine(
         url,
         hide_parameters=not settings.debug,  # values of a request stay out of the log
-        connect_args=arguments,
+        connect_args=_connect_args(settings, url, read_only=read_only),
         **options,
         **pool,
     )
@@ -102,6 +85,28 @@ def create_engine(
     if options:
         close_unfinished_connections(engine.sync_engine)
     return engine
+
+
+def _connect_args(settings: Settings, url: str, *, read_only: bool) -> dict[str, Any]:
+    """Return what asyncpg is told when it connects."""
+    statement_timeout = int(settings.statement_timeout * 1000)
+    server_settings = {
+        "application_name": settings.app_name[:63],
+        "statement_timeout": str(statement_timeout),
+        "lock_timeout": str(statement_timeout // 2),
+        "idle_in_transaction_session_timeout": str(2 * statement_timeout),
+    }
+    if read_only:
+        server_settings["default_transaction_read_only"] = "on"
+    arguments: dict[str, Any] = {
+        "connection_class": Connection,
+        "timeout": settings.connect_timeout,
+        "command_timeout": settings.command_timeout,
+        "server_settings": server_settings,
+    }
+    if STATEMENT_CACHE[0] not in make_url(url).query:  # 0 behind some PgBouncers
+        arguments |= dict([STATEMENT_CACHE])
+    return arguments
 
 
 def ping_idle_connections(engine: Engine) -> None:
