@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import compare, results, rival, things
-from scaffold import merge, render
-from scaffold.spec import load
+from scaffold.merging import merge
+from scaffold.rendering import app
+from scaffold.spec.loading import load
 from tools.project import Project
 
 FEW, MANY = "2 entities", "200 entities"
@@ -100,7 +101,7 @@ def rival_project(
 
 def ours(root: Path, count: int) -> dict[str, float]:
     """Generate the code into an empty folder, then a second time over the first."""
-    render._finish.cache_clear()  # a bake has a process of its own
+    app._finish.cache_clear()  # a bake has a process of its own
     source = things.write(root, count)
     parts: dict[str, float] = {}
 
@@ -111,7 +112,7 @@ def ours(root: Path, count: int) -> dict[str, float]:
         return done
 
     spec = timed("check", lambda: load(source))
-    files = timed("render", lambda: render.generate_modular_app(spec).files)
+    files = timed("render", lambda: app.generate_modular_app(spec).files)
     plan = merge.make_plan(root, files, {})
     timed("write", lambda: merge.carry_out(plan))
     timed("merge", lambda: merge.make_plan(root, files, {}))

@@ -11,9 +11,9 @@ sys.dont_write_bytecode = True
 ROOT = Path.cwd()
 sys.path.insert(0, str(ROOT))
 
-from scaffold import finish, skeleton  # noqa: E402 - it is in the project
-from scaffold.answers import AnswerError, entities_source  # noqa: E402 - so is this
-from scaffold.origin import origin  # noqa: E402 - and this
+from scaffold.project import setup, skeleton  # noqa: E402 - it is in the project
+from scaffold.project.answers import AnswerError, entities_source  # noqa: E402 - so is this
+from scaffold.project.template_source import origin  # noqa: E402 - and this
 
 # What a person typed is data: tojson escapes all that could end the string.
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
@@ -87,4 +87,4 @@ if __name__ == "__main__":
     if ANSWERS["mode"] != "legacy":
         skeleton.record(ROOT, tree)
     generate()
-    finish.finish_new(ROOT)
+    setup.finish_new(ROOT)

@@ -32,8 +32,8 @@ def find_tree() -> Path:
 
 def judge(tree: Path) -> None:
     sys.path.insert(0, str(tree))
-    from scaffold.answers import AnswerError, entities_source, problems
-    from scaffold.spec import SpecError, load, report
+    from scaffold.project.answers import AnswerError, entities_source, problems
+    from scaffold.spec.loading import SpecError, load, report
 
     root = Path.cwd()
     found = list(problems(ANSWERS, tree, root))

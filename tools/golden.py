@@ -20,8 +20,8 @@ def rendered(name: str) -> dict[str, str]:
     """What the generator makes of one of the specs: path to text."""
     if str(TREE) not in sys.path:
         sys.path.insert(0, str(TREE))
-    from scaffold.render import generate_modular_app
-    from scaffold.spec import load
+    from scaffold.rendering.app import generate_modular_app
+    from scaffold.spec.loading import load
 
     return dict(generate_modular_app(load(SPECS[name])).files)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scaffold import finish
+from scaffold.project import setup
 from tools.project import ROOT, clean_environment
 
-STEPS = tuple(step for step in finish.STEPS if step != "settings")
+STEPS = tuple(step for step in setup.STEPS if step != "settings")
 Generate = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -89,7 +89,7 @@ def test_every_option_makes_whole_files(
     if options.get("mode") == "legacy":
         assert set(found) - {"poetry.toml"} == LEGACY
     else:
-        assert {"scaffold/spec.py", "src/models/entities.py"} <= set(found)
+        assert {"scaffold/cli.py", "src/models/entities.py"} <= set(found)
         written = json.loads(found["entities.json"])["$schema"]
         assert json.loads(found[written.removeprefix("./")])["title"] == "entities.json"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scaffold.render import generate_modular_app
-from scaffold.spec import load
+from scaffold.rendering.app import generate_modular_app
+from scaffold.spec.loading import load
 from tools.project import ROOT, clean_environment, cookiecutter
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
@@ -81,8 +81,8 @@ def renderings() -> dict[str, dict[str, str]]:
 ELSEWHERE = """
 import json, sys
 from pathlib import Path
-from scaffold.render import generate_modular_app
-from scaffold.spec import load
+from scaffold.rendering.app import generate_modular_app
+from scaffold.spec.loading import load
 names = [Path(name) for name in reversed(sys.argv[1:])]
 found = {path.stem: dict(generate_modular_app(load(path)).files) for path in names}
 sys.stdout.buffer.write(json.dumps(found).encode())

@@ -51,7 +51,7 @@ def project(tmp_path: Path, newer: Path, generate: Generate) -> Path:
 
 def upgrade(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-B", "-m", "scaffold.upgrade", *arguments],
+        [sys.executable, "-B", "-m", "scaffold.project.upgrade", *arguments],
         cwd=project,
         capture_output=True,
         text=True,

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from scaffold import decode, keys, patterns, problems, source
-from scaffold.fields import TYPES
-from scaffold.spec import SpecError, parse
+from scaffold.patterns import portable
+from scaffold.spec import problems
+from scaffold.spec.json import decoding, parsing
+from scaffold.spec.loading import SpecError, parse
+from scaffold.spec.vocabulary import keys
+from scaffold.spec.vocabulary.field_types import TYPES
 from tools.pages import blocks
 from tools.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
-TEMPLATES = TREE / "scaffold" / "templates"
+TEMPLATES = TREE / "scaffold" / "rendering" / "templates"
 OURS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -26,7 +29,7 @@ OURS = [
 PROJECTS = [
     TREE / "README.md",
     *sorted((TREE / "docs").glob("*.md")),
-    TREE / "scaffold" / "templates" / "README.md",
+    TREE / "scaffold" / "rendering" / "templates" / "README.md",
 ]
 # These two pages say what to do in a generated project.
 IN_A_PROJECT = [
@@ -220,18 +223,18 @@ def test_the_limits_are_those_of_the_checker() -> None:
     section = ENTITIES.partition("\n| what | at most |\n")[2]
     table = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", section, re.MULTILINE))
     stated = [int(n) for cell in table.values() for n in re.findall(r"\d+", cell)]
-    size = decode.MAX_BYTES // 2**20
+    size = decoding.MAX_BYTES // 2**20
     members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME]
     together = [keys.MAX_TOGETHER, keys.MAX_COLUMNS]
-    regex = [patterns.MAX_PATTERN, patterns.MAX_REPEAT, patterns.MAX_NESTING]
-    regex.append(patterns.MAX_WEIGHT // 10**6)
+    regex = [portable.MAX_PATTERN, portable.MAX_REPEAT, portable.MAX_NESTING]
+    regex.append(portable.MAX_WEIGHT // 10**6)
     values = TYPES["enum"].keys["values"]
     text: Any = values.schema["items"]
     enum = [values.limit("maxItems"), text["maxLength"]]
     types = (TREE / "src" / "models" / "types.py").read_text()
     ids = re.findall(r"max_length=(\d+), json_schema_extra={\"uniqueItems", types)
     assert stated == [
-        *[size, source.MAX_DEPTH, *members, *together, source.MAX_NUMBER],
+        *[size, parsing.MAX_DEPTH, *members, *together, parsing.MAX_NUMBER],
         *[*regex, *enum, *map(int, ids)],
     ]
     assert f"shows {problems.SHOWN} problems" in ENTITIES

@@ -16,10 +16,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from scaffold.spec import load
-from scripts.migration import catalog
-from scripts.migration.scratch import scratch
-from scripts.migration.write import Wish, Writer
+from scaffold.migrations import catalog
+from scaffold.migrations.revision import Wish, Writer
+from scaffold.migrations.scratch_databases import scratch
+from scaffold.spec.loading import load
 from src.core.config import get_settings
 
 TABLES = """

@@ -338,7 +338,7 @@ def test_upgrade_keeps_manual_edits(
     tree = template / TREE
     main, service = (
         tree / "src/main.py",
-        tree / "scaffold/templates/src/services/ENTITY.py.jinja",
+        tree / "scaffold/rendering/templates/src/services/ENTITY.py.jinja",
     )
     main.write_text(
         main.read_text().replace('"""The application:', '"""Our application:')

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scaffold import environment
-from scaffold.tools import base_python
+from scaffold.processes import base_python
+from scaffold.project import environment
 from tools.project import Project, clean_environment, cookiecutter
 
 pytestmark = pytest.mark.live

@@ -13,17 +13,17 @@ def refresh() -> None:
     """Write what the checker says today, and name every file that changed."""
     from jsonschema import Draft202012Validator
 
-    from scaffold import schema, spec
+    from scaffold.spec import json_schema, loading
 
-    validator = Draft202012Validator(schema.build())
+    validator = Draft202012Validator(json_schema.build())
     beyond = []
     for path in sorted((HERE / "bad").glob("*.json")):
         data = path.read_bytes()
         try:
-            spec.parse(data)
+            loading.parse(data)
             sys.exit(f"{path.name} is accepted")
-        except spec.SpecError as error:
-            _write(path.with_suffix(".txt"), spec.report(error) + "\n")
+        except loading.SpecError as error:
+            _write(path.with_suffix(".txt"), loading.report(error) + "\n")
         try:
             document = json.loads(data.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError):

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from scaffold.model import Spec
-from scaffold.spec import SpecError, parse
+from scaffold.spec.loading import SpecError, parse
+from scaffold.spec.model import Spec
 
 Document = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from random import Random
 from typing import Any
 
-from scaffold import reserved
-from scaffold.fields import TYPES
+from scaffold.spec.vocabulary import reserved_names
+from scaffold.spec.vocabulary.field_types import TYPES
 from tests.unit.evolution import Document, changed, spec_of
 
 CLASSES = [
@@ -75,10 +75,10 @@ CLASSES = [
     "Items",
 ]
 WORDS = sorted(
-    reserved.ATTRIBUTES
-    | reserved.POSTGRESQL
-    | reserved.POSTGRESQL_EXPRESSIONS
-    | reserved.VARIABLES - reserved.COLUMNS
+    reserved_names.ATTRIBUTES
+    | reserved_names.POSTGRESQL
+    | reserved_names.POSTGRESQL_EXPRESSIONS
+    | reserved_names.VARIABLES - reserved_names.COLUMNS
 )
 RELATIONS = [
     "parent",

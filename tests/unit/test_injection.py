@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scaffold.render import generate_modular_app
-from scaffold.spec import SpecError, parse, report
+from scaffold.rendering.app import generate_modular_app
+from scaffold.spec.loading import SpecError, parse, report
 from tests.payloads import PAYLOADS, strings
 
 LINE = re.compile(r"entities\.json:[1-9][0-9]*:[1-9][0-9]*: \S[^\n\r]*")

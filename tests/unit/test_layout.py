@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from scaffold.layout import docstring, wrap
+from scaffold.python_code.formatting import docstring, wrap
 from tests.payloads import PAYLOADS
 
 CHARACTERS = ['""\'\\ a{é漢\n', '"\\ab \t']

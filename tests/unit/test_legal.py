@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from scaffold import spec
-from scaffold.render import generate_modular_app
-from scaffold.schema import build
+from scaffold.rendering.app import generate_modular_app
+from scaffold.spec import loading
+from scaffold.spec.json_schema import build
 from tests.unit.evolution import spec_of
 from tests.unit.legal import legal
 
@@ -33,10 +33,10 @@ def test_every_file_is_python(seed: int) -> None:
 
 @pytest.mark.parametrize("path", GOOD, ids=[path.stem for path in GOOD])
 def test_every_file_of_a_good_example_is_python(path: Path) -> None:
-    is_python(spec.load(path))
+    is_python(loading.load(path))
 
 
-def is_python(parsed: spec.Spec) -> None:
+def is_python(parsed: loading.Spec) -> None:
     """Compile every file; a second function of one name would hide the first."""
     for path, text in generate_modular_app(parsed).files.items():
         compile(text, path, "exec", dont_inherit=True)

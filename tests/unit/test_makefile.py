@@ -20,7 +20,7 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 def test_each_part_of_a_run_gets_its_arguments() -> None:
     shown = make("entities", "ARGS=--allow-dirty --allow-drop").stdout
     assert "scaffold apply --allow-dirty\n" in shown
-    assert "scripts.migration --allow-drop " in shown
+    assert "scaffold.migrations.command --allow-drop " in shown
 
 
 def test_a_mistyped_argument_is_refused() -> None:
@@ -36,6 +36,6 @@ def test_an_upgrade_keeps_its_arguments_to_itself() -> None:
     """But for the one that the generated code has need of as well."""
     done = make("upgrade", "ARGS=--to v1 --allow-dirty")
     assert done.returncode == 0, done.stderr
-    assert "scaffold.upgrade --to v1 --allow-dirty\n" in done.stdout
+    assert "scaffold.project.upgrade --to v1 --allow-dirty\n" in done.stdout
     assert "scaffold apply --allow-dirty\n" in done.stdout
     assert "scaffold apply \n" in make("upgrade", "ARGS=--to v1").stdout

@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scaffold
-from scaffold import merge, threeway, upgrade, worktree
-from scaffold.__main__ import is_current, main, make_plan
-from scaffold.moves import Move
-from scaffold.spec import load
-from scaffold.tools import Unfinished
-from scaffold.writer import Writer
+from scaffold.cli import is_current, main, make_plan
+from scaffold.merging import git_state, merge, three_way
+from scaffold.merging.atomic_writer import Writer
+from scaffold.merging.entity_renames import Move
+from scaffold.processes import Unfinished
+from scaffold.project import upgrade
+from scaffold.spec.loading import load
 from tests.unit.evolution import (
     Person,
     evolved,
@@ -46,21 +47,21 @@ def files(root: Path) -> dict[str, bytes]:
 # One text
 
 
-def merged(yours: str, before: str, new: str) -> threeway.Merged:
-    return threeway.merge("module.py", yours, before, new, LABEL)
+def merged(yours: str, before: str, new: str) -> three_way.Merged:
+    return three_way.merge("module.py", yours, before, new, LABEL)
 
 
 def test_changes_in_different_places_are_both_made() -> None:
     before = "a = 1\n\n\nb = 2\n\n\nc = 3\n"
     yours, new = before.replace("a = 1", "a = 9"), before.replace("c = 3", "c = 9")
-    assert merged(yours, before, new) == threeway.Merged(
+    assert merged(yours, before, new) == three_way.Merged(
         "a = 9\n\n\nb = 2\n\n\nc = 9\n"
     )
 
 
 def test_a_conflict_is_shown_as_git_shows_it() -> None:
     found = merged("a = 2\n", "a = 1\n", "a = 3\n")
-    assert found == threeway.Merged(
+    assert found == three_way.Merged(
         "<<<<<<< yours\n"
         "a = 2\n"
         "||||||| written by the last run\n"
@@ -70,7 +71,7 @@ def test_a_conflict_is_shown_as_git_shows_it() -> None:
         ">>>>>>> entities.json\n",
         1,
     )
-    assert threeway.has_markers(found.text)
+    assert three_way.has_markers(found.text)
 
 
 MET = {
@@ -118,7 +119,7 @@ def test_lines_that_only_meet_are_no_conflict(name: str) -> None:
     yours, before, new, expected = MET[name]
     found = merged(yours, before, new)
     if expected is not None:
-        assert found == threeway.Merged(expected)
+        assert found == three_way.Merged(expected)
 
 
 def test_a_name_that_a_person_still_uses_stays_imported() -> None:
@@ -231,7 +232,7 @@ def test_what_stands_by_itself_stays_where_its_neighbour_is_gone() -> None:
     assert gone in TWO_CLASSES
     for mine in ("# mine\n", "\n\n@f\ndef mine():\n    pass\n", "\n\nMINE = 1\n"):
         found = merged(TWO_CLASSES + mine, TWO_CLASSES, TWO_CLASSES.replace(gone, ""))
-        assert found == threeway.Merged(TWO_CLASSES.replace(gone, mine))
+        assert found == three_way.Merged(TWO_CLASSES.replace(gone, mine))
 
 
 def test_a_member_stays_in_its_class_where_another_class_follows() -> None:
@@ -240,11 +241,11 @@ def test_a_member_stays_in_its_class_where_another_class_follows() -> None:
     mine = "\n    def mine(self):\n        pass\n"
     new = "\n\nclass B:\n    y = 1\n"
     found = merged(before + mine, before, before + new)
-    assert found == threeway.Merged(before + mine + new)
+    assert found == three_way.Merged(before + mine + new)
 
 
 def test_other_texts_are_merged_by_lines_alone() -> None:
-    found = threeway.merge("a.yml", "- 1\n- 3\n", "- 1\n", "- 1\n- 2\n", LABEL)
+    found = three_way.merge("a.yml", "- 1\n- 3\n", "- 1\n", "- 1\n- 2\n", LABEL)
     assert found.conflicts == 1
 
 
@@ -252,13 +253,13 @@ def test_what_is_no_python_is_merged_by_lines() -> None:
     found = merged(
         "a = (\nb = 1\nc = 1\n", "a = 1\nb = 1\nc = 1\n", "a = 1\nb = 1\nc = 2\n"
     )
-    assert found == threeway.Merged("a = (\nb = 1\nc = 2\n")
+    assert found == three_way.Merged("a = (\nb = 1\nc = 2\n")
 
 
 def test_bytes_that_are_no_text_survive() -> None:
-    yours = threeway.decoded(b"# \xff\na = 1\nb = 1\nc = 1\n")
+    yours = three_way.decoded(b"# \xff\na = 1\nb = 1\nc = 1\n")
     found = merged(yours, "a = 1\nb = 1\nc = 1\n", "a = 1\nb = 1\nc = 2\n")
-    assert threeway.encoded(found.text) == b"# \xff\na = 1\nb = 1\nc = 2\n"
+    assert three_way.encoded(found.text) == b"# \xff\na = 1\nb = 1\nc = 2\n"
 
 
 # Many files
@@ -316,7 +317,7 @@ def test_what_becomes_of_a_file(
     merge.carry_out(plan)
     path = tmp_path / "src" / "a.py"
     if "conflict" in case:
-        assert threeway.has_markers(path.read_text())
+        assert three_way.has_markers(path.read_text())
     elif expected is None:
         assert not path.exists()
     else:
@@ -350,7 +351,7 @@ def test_a_conflict_that_is_half_resolved_is_still_open(
     write("a.md", f"text\n{marker}\nmore\n", "text\nmore\n")
     with pytest.raises(Unfinished, match=r"^a\.md: a conflict is still open in it"):
         merge.make_plan(tmp_path, {"a.md": "text\nmore\n"})
-    assert not threeway.has_markers(f"text {marker}\n<<<<<<<\n=======\n")
+    assert not three_way.has_markers(f"text {marker}\n<<<<<<<\n=======\n")
 
 
 STEPS = {name: vars(Writer)[name] for name in ("move", "put", "remove")}
@@ -656,7 +657,7 @@ def test_a_git_that_does_not_answer_is_no_yes(
     assert said.endswith("\nNothing was written.\n")
     with pytest.raises(Unfinished, match="dubious ownership"):
         upgrade.is_dirty(project)
-    monkeypatch.setattr(worktree, "find", tools_without_git)
+    monkeypatch.setattr(git_state, "find", tools_without_git)
     assert run(project, "apply") == 1
     assert "git is not installed" in capsys.readouterr().err
     assert files(project) == before
@@ -671,7 +672,7 @@ def test_without_a_repository_nothing_is_dirty(
 ) -> None:
     shutil.rmtree(project / ".git")
     make_dirty(project)
-    monkeypatch.setattr(worktree, "find", tools_without_git)
+    monkeypatch.setattr(git_state, "find", tools_without_git)
     assert not upgrade.is_dirty(project)
     assert run(project, "apply") == 0
 

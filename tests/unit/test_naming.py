@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold import naming, reserved
+from scaffold.spec import naming
+from scaffold.spec.vocabulary import reserved_names
 
 CLASSES = st.from_regex(r"[A-Z][A-Za-z0-9]{0,20}", fullmatch=True)
 
@@ -116,18 +117,18 @@ def test_a_plural_is_a_name_and_never_its_singular(name: str) -> None:
 
 def test_every_name_of_pydantic_is_reserved() -> None:
     public = {name for name in dir(pydantic.BaseModel) if not name.startswith("_")}
-    assert public <= reserved.ATTRIBUTES
+    assert public <= reserved_names.ATTRIBUTES
 
 
 def test_every_keyword_is_reserved() -> None:
-    assert set(keyword.kwlist) <= reserved.ATTRIBUTES & reserved.MODULES
-    for word in reserved.KEYWORDS - reserved.CLASSES:
+    assert set(keyword.kwlist) <= reserved_names.ATTRIBUTES & reserved_names.MODULES
+    for word in reserved_names.KEYWORDS - reserved_names.CLASSES:
         assert naming.attribute(word) == f"{word}_"
 
 
 def test_builtins_in_annotations_are_reserved() -> None:
     annotations = {"int", "str", "bool", "float", "list", "dict", "type", "object"}
-    assert annotations <= reserved.ATTRIBUTES & set(dir(builtins))
+    assert annotations <= reserved_names.ATTRIBUTES & set(dir(builtins))
 
 
 @pytest.mark.parametrize("word", ["title", "model_name", "limit", "order", "date"])

@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from scaffold import reserved
-from scaffold.columns import sql_name
-from scripts.migration.quoting import quote_names
+from scaffold.python_code.field_code import sql_name
+from scaffold.spec.vocabulary import reserved_names
+from scripts.quote_names import quote_names
 from tools.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
@@ -25,7 +25,7 @@ def test_migrations_know_the_same_words() -> None:
         for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "UNQUOTED"
     ]
-    assert words == reserved.UNQUOTED_BY_SQLALCHEMY
+    assert words == reserved_names.UNQUOTED_BY_SQLALCHEMY
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold import boundaries, fields, patterns, samples, strings
-from scaffold.cases import CaseView
-from scaffold.defaults import Refused
-from scaffold.model import Entity, Field, Reference, Spec
+from scaffold.patterns import examples, portable
+from scaffold.spec.model import Entity, Field, Reference, Spec
+from scaffold.spec.vocabulary import field_types
+from scaffold.spec.vocabulary.default_values import Refused
+from scaffold.testdata import boundaries, samples
+from scaffold.testdata.cases import CaseView
 
 ENTITY = Entity("OrderItem", "order_items")
 # What generated modules have at hand.
@@ -47,7 +49,7 @@ def is_legal(field: Field, value: Any) -> bool:
             return False
         value = decimal.Decimal(repr(value))
     try:
-        fields.TYPES[field.type].default(value, field)
+        field_types.TYPES[field.type].default(value, field)
     except Refused:
         return False
     return True
@@ -98,46 +100,46 @@ PATTERNS = [
 
 @pytest.mark.parametrize(("pattern", "least", "most"), PATTERNS)
 def test_texts_match_their_pattern(pattern: str, least: int, most: int | None) -> None:
-    texts = strings.matching(pattern, least, most, 12)
+    texts = examples.matching(pattern, least, most, 12)
     assert texts
     assert len(set(texts)) == len(texts)
     for text in texts:
         assert re.search(pattern, text)
-        assert least <= len(text) <= (most or strings.LONGEST)
+        assert least <= len(text) <= (most or examples.LONGEST)
         assert text.isprintable()
-    assert strings.matching(pattern, least, most, 12) == texts
+    assert examples.matching(pattern, least, most, 12) == texts
 
 
 @pytest.mark.parametrize(("pattern", "least", "most"), PATTERNS)
 def test_other_texts_do_not_match(pattern: str, least: int, most: int | None) -> None:
-    text = strings.other(pattern, least, most)
+    text = examples.other(pattern, least, most)
     if text is not None:
         assert not re.search(pattern, text)
-        assert least <= len(text) <= (most or strings.LONGEST)
+        assert least <= len(text) <= (most or examples.LONGEST)
     else:
         assert pattern in ("^.{5,}$",)
 
 
 def test_few_texts_are_all_there_are() -> None:
-    assert set(strings.matching("^(red|green)$", 0, 9, 12)) == {"red", "green"}
-    assert strings.matching("^$", 0, 9, 12) == [""]
+    assert set(examples.matching("^(red|green)$", 0, 9, 12)) == {"red", "green"}
+    assert examples.matching("^$", 0, 9, 12) == [""]
 
 
 @pytest.mark.parametrize("pattern", ["^n", "n$", "\\bfoo\\b", "a|b", "[xy]"])
 def test_where_there_is_room_there_are_many(pattern: str) -> None:
-    assert len(strings.matching(pattern, 2, 255, 12)) == 12
+    assert len(examples.matching(pattern, 2, 255, 12)) == 12
 
 
 @pytest.mark.parametrize(
     ("pattern", "least", "most"), [("^a$", 2, 3), ("^a{5}$", 0, 4), ("^\\n$", 0, 9)]
 )
 def test_no_text_is_no_text(pattern: str, least: int, most: int) -> None:
-    assert strings.matching(pattern, least, most, 12) == []
+    assert examples.matching(pattern, least, most, 12) == []
 
 
 def test_markup_is_the_last_resort() -> None:
     for pattern in ("^.{3}$", "^[^a]{4}$", "^[!-~]{2}$", "^\\S+$"):
-        for text in strings.matching(pattern, 0, 20, 12):
+        for text in examples.matching(pattern, 0, 20, 12):
             assert not set(text) & set("<>&")
 
 
@@ -153,8 +155,8 @@ def test_markup_is_the_last_resort() -> None:
 )
 def test_any_pattern_of_enough_room_is_matched(parts: list[str], least: int) -> None:
     pattern = "^" + "".join(parts) + ".*$"
-    assert patterns.judge(pattern) is None
-    texts = strings.matching(pattern, least, 60, 3)
+    assert portable.judge(pattern) is None
+    texts = examples.matching(pattern, least, 60, 3)
     assert texts
     assert all(re.search(pattern, text) and len(text) >= least for text in texts)
 

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from scaffold import keys, schema
-from scaffold.fields import TYPES
+from scaffold.spec import json_schema
+from scaffold.spec.vocabulary import keys
+from scaffold.spec.vocabulary.field_types import TYPES
 
 SPECS = Path(__file__).parents[1] / "specs"
 TREE = SPECS.parents[1] / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"
 GOOD = [*sorted((SPECS / "good").glob("*.json")), *sorted(EXAMPLES.glob("*.json"))]
-VALIDATOR = Draft202012Validator(schema.build())
+VALIDATOR = Draft202012Validator(json_schema.build())
 
 
 def refuse(name: str) -> None:
@@ -40,8 +41,10 @@ BEYOND = set((SPECS / "beyond_schema.txt").read_text(encoding="utf-8").split())
 
 
 def test_is_valid_itself() -> None:
-    Draft202012Validator.check_schema(schema.build())
-    assert json.loads(schema.render()) == json.loads(json.dumps(schema.build()))
+    Draft202012Validator.check_schema(json_schema.build())
+    assert json.loads(json_schema.render()) == json.loads(
+        json.dumps(json_schema.build())
+    )
 
 
 @pytest.mark.parametrize("path", GOOD, ids=[path.stem for path in GOOD])
@@ -70,9 +73,9 @@ def objects(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_every_key_has_a_description() -> None:
-    definitions = schema.build()["$defs"]
+    definitions = json_schema.build()["$defs"]
     assert isinstance(definitions, dict)
-    for definition in (schema.build(), *definitions.values()):
+    for definition in (json_schema.build(), *definitions.values()):
         for name, described in definition["properties"].items():
             assert described["description"], name
     for field_type in TYPES.values():
@@ -80,7 +83,7 @@ def test_every_key_has_a_description() -> None:
 
 
 def test_every_key_of_the_tables_is_there() -> None:
-    built: Any = schema.build()
+    built: Any = json_schema.build()
     assert set(built["properties"]) == set(keys.TOP)
     assert set(built["$defs"]["entity"]["properties"]) == set(keys.ENTITY)
     assert set(built["$defs"]["relation"]["properties"]) == set(keys.RELATION)

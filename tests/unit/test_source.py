@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold.decode import MAX_BYTES, EncodingError, decode
-from scaffold.source import MAX_DEPTH, MAX_NUMBER, Array, Lines, Object, Parser
-from scaffold.syntax import SourceError
+from scaffold.spec.json.decoding import MAX_BYTES, EncodingError, decode
+from scaffold.spec.json.parsing import (
+    MAX_DEPTH,
+    MAX_NUMBER,
+    Array,
+    Lines,
+    Object,
+    Parser,
+)
+from scaffold.spec.json.syntax_errors import SourceError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from scaffold import spec
-from scaffold.model import MISSING, Entity, Link, Reference, Reverse, Spec
+from scaffold.spec import loading
+from scaffold.spec.model import MISSING, Entity, Link, Reference, Reverse, Spec
 
 TESTS = Path(__file__).parents[1]
 TREE = TESTS.parent / "{{cookiecutter.project_slug}}"
@@ -28,11 +28,11 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def load(*entities: dict[str, Any]) -> Spec:
-    return spec.parse(json.dumps({"entities": entities}).encode())
+    return loading.parse(json.dumps({"entities": entities}).encode())
 
 
 def problems(*entities: dict[str, Any]) -> list[str]:
-    with pytest.raises(spec.SpecError) as caught:
+    with pytest.raises(loading.SpecError) as caught:
         load(*entities)
     return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
 
@@ -43,7 +43,7 @@ def relation(name: str, kind: str, target: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", GOOD + EXAMPLES, ids=names(GOOD + EXAMPLES))
 def test_good(path: Path) -> None:
-    parsed = spec.load(path)
+    parsed = loading.load(path)
     document = json.loads(path.read_text(encoding="utf-8-sig"))
     assert [entity.name for entity in parsed.entities] == [
         entity["name"] for entity in document["entities"]
@@ -78,9 +78,9 @@ def hold_together(parsed: Spec, entity: Entity) -> None:
 @pytest.mark.parametrize("path", BAD, ids=names(BAD))
 def test_bad(path: Path) -> None:
     expected = path.with_suffix(".txt").read_text(encoding="utf-8")
-    with pytest.raises(spec.SpecError) as caught:
-        spec.parse(path.read_bytes())
-    assert spec.report(caught.value) + "\n" == expected
+    with pytest.raises(loading.SpecError) as caught:
+        loading.parse(path.read_bytes())
+    assert loading.report(caught.value) + "\n" == expected
 
 
 def test_the_corpus_is_large_and_complete() -> None:
@@ -93,7 +93,7 @@ def test_the_corpus_is_large_and_complete() -> None:
 @pytest.mark.parametrize("seed", ["0", "1"])
 def test_reports_do_not_depend_on_the_hash_seed(seed: str) -> None:
     code = (
-        "import sys, pathlib; from scaffold import spec\n"
+        "import sys, pathlib; from scaffold.spec import loading as spec\n"
         "for name in sys.argv[1:]:\n"
         "    try: spec.parse(pathlib.Path(name).read_bytes())\n"
         "    except spec.SpecError as error: sys.stdout.buffer.write("
@@ -110,7 +110,9 @@ def test_reports_do_not_depend_on_the_hash_seed(seed: str) -> None:
 
 
 def test_defaults_are_what_templates_write() -> None:
-    fields = spec.load(TESTS / "specs/good/every_type_defaults.json").entities[0].fields
+    fields = (
+        loading.load(TESTS / "specs/good/every_type_defaults.json").entities[0].fields
+    )
     assert {field.type: field.default for field in fields} == {
         "string": "s",
         "text": "t",
@@ -132,7 +134,7 @@ def test_defaults_are_what_templates_write() -> None:
 
 
 def test_limits_that_are_left_out() -> None:
-    (entity,) = spec.load(TESTS / "specs/good/every_type_plain.json").entities
+    (entity,) = loading.load(TESTS / "specs/good/every_type_plain.json").entities
     fields = {field.type: field for field in entity.fields}
     lengths = {name: field.max_length for name, field in fields.items()}
     assert {name: length for name, length in lengths.items() if length} == {
@@ -340,11 +342,11 @@ def test_a_wrong_entity_hides_no_problem_and_makes_none() -> None:
 
 
 def test_shows_fifty_and_counts_all() -> None:
-    with pytest.raises(spec.SpecError) as caught:
+    with pytest.raises(loading.SpecError) as caught:
         load({"name": "Task", "fields": [{"name": f"f{i}"} for i in range(120)]})
     assert len(caught.value.problems) == 50
     assert caught.value.count == 120
-    last = spec.report(caught.value).splitlines()[-1]
+    last = loading.report(caught.value).splitlines()[-1]
     assert last == (
         "entities.json: 120 problems, the first 50 are shown; nothing was generated"
     )
@@ -353,16 +355,16 @@ def test_shows_fifty_and_counts_all() -> None:
 def test_the_report_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "shop.json"
     path.write_bytes(b"[]")
-    with pytest.raises(spec.SpecError) as caught:
-        spec.load(path)
-    assert spec.report(caught.value).startswith("shop.json:1:1: must be an object")
+    with pytest.raises(loading.SpecError) as caught:
+        loading.load(path)
+    assert loading.report(caught.value).startswith("shop.json:1:1: must be an object")
 
 
 @pytest.mark.parametrize("name", ["missing.json", ".", "a\0b"])
 def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
-    with pytest.raises(spec.SpecError) as caught:
-        spec.load(tmp_path / name)
-    assert "cannot be read" in spec.report(caught.value).splitlines()[0]
+    with pytest.raises(loading.SpecError) as caught:
+        loading.load(tmp_path / name)
+    assert "cannot be read" in loading.report(caught.value).splitlines()[0]
 
 
 def test_everything_is_frozen() -> None:
@@ -425,7 +427,7 @@ def test_two_thousand_entities_are_checked_at_once(
     times = []
     for _ in range(3):
         started = time.process_time()
-        with nullcontext() if good else pytest.raises(spec.SpecError):
-            spec.parse(data)
+        with nullcontext() if good else pytest.raises(loading.SpecError):
+            loading.parse(data)
         times.append(time.process_time() - started)
     assert min(times) < 2 * seconds

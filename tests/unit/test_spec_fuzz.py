@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold import spec
-from scaffold.fields import TYPES
-from scaffold.render import generate_modular_app
+from scaffold.rendering.app import generate_modular_app
+from scaffold.spec import loading
+from scaffold.spec.vocabulary.field_types import TYPES
 
 GOOD = sorted((Path(__file__).parents[1] / "specs" / "good").glob("*.json"))
 SMALL = [path.read_bytes() for path in GOOD if path.stat().st_size < 5_000]
@@ -27,9 +27,9 @@ def ends_well(data: bytes) -> None:
     """Check, and hold every line of a report to its form; what passes, renders."""
     started = time.process_time()
     try:
-        parsed = spec.parse(data)
-    except spec.SpecError as error:
-        report = spec.report(error)
+        parsed = loading.parse(data)
+    except loading.SpecError as error:
+        report = loading.report(error)
         report.encode("utf-8")
         *lines, last = report.split("\n")
         assert lines
@@ -37,7 +37,7 @@ def ends_well(data: bytes) -> None:
         for line in lines:
             assert LINE.fullmatch(line), line
             assert line.isprintable(), line
-        assert spec.report(again(data)) == report
+        assert loading.report(again(data)) == report
         assert time.process_time() - started < 2
     else:
         assert time.process_time() - started < 2
@@ -46,10 +46,10 @@ def ends_well(data: bytes) -> None:
                 compile(text, path, "exec", dont_inherit=True)
 
 
-def again(data: bytes) -> spec.SpecError:
+def again(data: bytes) -> loading.SpecError:
     try:
-        spec.parse(data)
-    except spec.SpecError as error:
+        loading.parse(data)
+    except loading.SpecError as error:
         return error
     raise AssertionError("it was refused before")
 

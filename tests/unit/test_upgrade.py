@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
-from scaffold import merge, skeleton, upgrade
-from scaffold.origin import origin, without_secrets
-from scaffold.tools import Unfinished
+from scaffold.merging import merge
+from scaffold.processes import Unfinished
+from scaffold.project import skeleton, upgrade
+from scaffold.project.template_source import origin, without_secrets
 
 
 def write(folder: Path, **texts: str) -> None:

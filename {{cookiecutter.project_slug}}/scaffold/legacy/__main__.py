@@ -11,13 +11,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scaffold import columns
-from scaffold.answers import ANSWERS
-from scaffold.layout import literal, wrap
-from scaffold.model import Entity, Field, Reference
-from scaffold.samples import series
-from scaffold.spec import SpecError, load, report
-from scaffold.view import EntityView
+from scaffold.project.answers import ANSWERS
+from scaffold.python_code import field_code
+from scaffold.python_code.formatting import literal, wrap
+from scaffold.rendering.entity_view import EntityView
+from scaffold.spec.loading import SpecError, load, report
+from scaffold.spec.model import Entity, Field, Reference
+from scaffold.testdata.samples import series
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -52,8 +52,8 @@ ANNOTATIONS = {
 def attributes(entity: Entity) -> Iterator[str]:
     """The fields of a schema, a line each; a to-one relation is a plain id."""
     for field in entity.fields:
-        arguments = list(columns.schema_arguments(field))
-        default = columns.schema_default(field)
+        arguments = list(field_code.schema_arguments(field))
+        default = field_code.schema_default(field)
         yield _attribute(field.attribute, _annotation(field), default, arguments)
     for reference in entity.references:
         yield _reference(reference)

@@ -1,0 +1,1 @@
+"""Rendered files and a person's edits, merged as git merges."""

@@ -1,0 +1,149 @@
+"""Entities that were renamed: where their files were, and what was called how."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from scaffold.merging.python_source import attributes
+from scaffold.rendering.app import entity_paths, generate_modular_app
+from scaffold.spec.model import Entity, Link, Spec
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where a file's text is today, and how the old spec renders: before, and renamed.
+
+    `uses` are the attributes that generated code reads, each with its owner.
+    """
+
+    path: str
+    before: str = ""
+    after: str = ""
+    uses: frozenset[tuple[str, str]] = frozenset()
+
+    @cached_property
+    def words(self) -> Mapping[str, str]:
+        """The words in it that are others now."""
+        return _words(self.before, self.after)
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Whose attributes such words are: in `entities.TaskEntity`, it is entities."""
+        return frozenset(owner for owner, word in self.uses if word in self.words)
+
+
+def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
+    """Return the move of each file that a renamed entity concerns, by its new path.
+
+    What a person wrote into a renamed entity's files goes along. To learn the words,
+    the old entities are rendered under their old and under their new names.
+    """
+    renamed = {
+        former.name: entity
+        for entity in new.entities
+        if (former := find_former(old, entity))
+        and _has_a_name_of_its_own(entity, former, old)
+    }
+    if not renamed:
+        return {}
+    before = generate_modular_app(old).files
+    after = generate_modular_app(_under_new_names(old, renamed)).files
+    paths = {path: path for path in before}
+    for former_name, entity in renamed.items():
+        former = old.entity(former_name)
+        paths |= dict(zip(entity_paths(entity), entity_paths(former), strict=True))
+    uses = frozenset(use for text in before.values() for use in attributes(text))
+    return {
+        path: Move(source, before[source], after[path], uses)
+        for path, source in paths.items()
+        if path in after and source in before
+    }
+
+
+def _has_a_name_of_its_own(entity: Entity, former: Entity, old: Spec) -> bool:
+    """Whether it is called anew, and by a name that nothing else had."""
+    others = [one for one in old.entities if one is not former]
+    taken = {one.name for one in others} | {one.plural for one in others}
+    names = entity.name, entity.plural
+    return names != (former.name, former.plural) and taken.isdisjoint(names)
+
+
+def find_former(old: Spec, entity: Entity) -> Entity | None:
+    """What an entity was when the spec was the old one."""
+    by_name = {former.name: former for former in old.entities}
+    return by_name.get(entity.renamed_from or entity.name, by_name.get(entity.name))
+
+
+def _under_new_names(old: Spec, renamed: Mapping[str, Entity]) -> Spec:
+    """The old spec, with the new names of entities and nothing else new."""
+    return Spec(tuple(_renamed(entity, old, renamed) for entity in old.entities))
+
+
+def _renamed(entity: Entity, old: Spec, renamed: Mapping[str, Entity]) -> Entity:
+    def name(of: str) -> str:
+        return renamed[of].name if of in renamed else of
+
+    now = renamed.get(entity.name, entity)
+    return replace(
+        entity,
+        name=now.name,
+        plural=now.plural,
+        references=tuple(
+            replace(one, target=name(one.target)) for one in entity.references
+        ),
+        reverses=tuple(
+            replace(one, source=name(one.source)) for one in entity.reverses
+        ),
+        links=tuple(_renamed_link(entity, link, old, renamed) for link in entity.links),
+    )
+
+
+def _renamed_link(
+    entity: Entity, link: Link, old: Spec, renamed: Mapping[str, Entity]
+) -> Link:
+    target = old.entity(link.target)
+    owner, name = (entity, link.name) if link.owner else (target, link.reverse)
+    columns = {
+        f"{side.snake}_id": f"{renamed.get(side.name, side).snake}_id"
+        for side in (entity, target)
+    }
+    return replace(
+        link,
+        target=renamed.get(target.name, target).name,
+        table=f"{renamed.get(owner.name, owner).plural}_{name}",
+        left_column=columns.get(link.left_column, link.left_column),
+        right_column=columns.get(link.right_column, link.right_column),
+    )
+
+
+def _words(before: str, after: str) -> dict[str, str]:
+    """The words that differ between two texts of one shape, where that is certain."""
+    tokens = list(_tokens(before)), list(_tokens(after))
+    if len(tokens[0]) != len(tokens[1]):
+        return {}
+    words: dict[str, str] = {}
+    unsure = set()
+    for old, new in zip(*tokens, strict=True):
+        if words.setdefault(old, new) != new:
+            unsure.add(old)
+    return {o: n for o, n in words.items() if o != n and o not in unsure}
+
+
+_TELLING = {tokenize.NAME, tokenize.STRING, tokenize.COMMENT}
+_TELLING |= {getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """The words of a module but for its imports, which are in another order."""
+    imports = {
+        number
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in _TELLING and token.start[0] not in imports:
+            yield token.string

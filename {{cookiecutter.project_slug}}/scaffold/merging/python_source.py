@@ -1,0 +1,281 @@
+"""Python texts side by side: which imports they need, and what may join them."""
+
+import ast
+import builtins
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+
+from scaffold.python_code.formatting import import_key, natural_key, wrap
+
+Import = ast.Import | ast.ImportFrom
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_BUILTINS = frozenset(dir(builtins)) | {"__file__", "__name__"}
+
+
+def is_valid(text: str) -> bool:
+    return _tree(text) is not None
+
+
+def _tree(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def align_imports(
+    yours: str, before: str, new: str, wanted: Set[str] = frozenset()
+) -> tuple[str, str, str]:
+    """Give an import that both sides changed the names that both want.
+
+    Lists of names are sets, and a line that both sides added a name to is no conflict.
+    `wanted` are names that must not go, whoever removed them.
+    """
+    texts = [yours, before, new]
+    sides = [_from_imports(text) for text in texts]
+    for module in sides[0].keys() & sides[2].keys():
+        mine, old, theirs = (side.get(module, frozenset[str]()) for side in sides)
+        kept = {name for name in mine | theirs if name.split()[-1] in wanted}
+        if old in (mine, theirs) and not kept:
+            continue
+        names = (mine - (old - theirs)) | (theirs - old) | kept
+        if names:
+            statement = import_from(module, names)
+            texts = [_with_import(text, module, statement) for text in texts]
+    return texts[0], texts[1], texts[2]
+
+
+def import_from(module: str, names: Set[str]) -> str:
+    """The statement, laid out and sorted as a formatter has it."""
+    listed = ", ".join(sorted(names, key=lambda name: import_key(name.split()[0])))
+    return wrap(f"from {module} import {listed}").rstrip("\n")
+
+
+def _from_imports(text: str) -> dict[str, frozenset[str]]:
+    """Each module's imported names: `a`, `b as c`."""
+    return {
+        _module(node): frozenset(
+            f"{a.name} as {a.asname}" if a.asname else a.name for a in node.names
+        )
+        for node in _imports(text)
+        if isinstance(node, ast.ImportFrom)
+    }
+
+
+def _module(node: ast.ImportFrom) -> str:
+    return "." * node.level + (node.module or "")
+
+
+def _with_import(text: str, module: str, statement: str) -> str:
+    """The text with this statement for its import of the module, if it has one."""
+    lines = text.split("\n")
+    for node in _imports(text):
+        if isinstance(node, ast.ImportFrom) and _module(node) == module:
+            if "#" not in "".join(lines[node.lineno - 1 : node.end_lineno]):
+                lines[node.lineno - 1 : node.end_lineno] = [statement]
+            break
+    return "\n".join(lines)
+
+
+def _imports(text: str) -> Iterator[Import]:
+    tree = _tree(text)
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+def _names(node: Import) -> set[str]:
+    return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+
+
+def missing_imports(merged: str, *sides: str) -> set[str]:
+    """The names that a merged text uses, and only one of its sides still imports."""
+    tree = _tree(merged)
+    if tree is None:
+        return set()
+    bound = set(_BUILTINS)
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= _names(node)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, Definition):
+            bound.add(node.name)
+    offered = {
+        name for side in sides for node in _imports(side) for name in _names(node)
+    }
+    return (used - bound) & offered
+
+
+def without_imports(text: str, names: Set[str]) -> str:
+    """The text as if it had never imported these names."""
+    lines = text.split("\n")
+    for node in reversed(list(_imports(text))):
+        if names & _names(node):
+            first = node.lineno - 1
+            del lines[first : node.end_lineno]
+            if lines[first - 1 : first + 1] == ["", ""]:  # it had stood alone
+                del lines[first]
+    return "\n".join(lines)
+
+
+def union(new: str, yours: str) -> str:
+    """Both additions, one after the other: what is generated comes first."""
+    return new + ("" if new.endswith("\n") or not new else "\n") + yours
+
+
+Place = tuple[tuple[str, ...], str]
+
+
+def astray(
+    texts: Sequence[str], ours: Set[int], yours: str, before: str, new: str
+) -> set[int]:
+    """Which of the texts, joined to one merged module, hold lines that lost their home.
+
+    Such a line stands in a class or function where neither side has it, or decorates
+    another one: what it was in is gone, and a neighbour has caught it. Only comments
+    may do that. Outside of `ours`, where git knew what to do, what it was in may also
+    have a new name.
+    """
+    old, merged = _places(before), _places("".join(texts))
+    sides = [Counter(_places(text)) for text in (yours, new)]
+    lost = Counter(merged) - (sides[0] + sides[1] - Counter(old))
+    there, known = ({home for home, _ in places} for places in (merged, old))
+    added = [place for side in sides for place in side - Counter(old)]
+    stolen = {line for home, line in added if home in there}
+    found = set()
+    end = 0
+    for n, text in enumerate(texts):
+        start, end = end, end + text.count("\n")
+        for home, line in merged[start : end + (not text.endswith("\n"))]:
+            caught = n in ours or home in known or line in stolen
+            if caught and line and (home, line) in lost:
+                found.add(n)
+    return found
+
+
+def _places(text: str) -> list[Place]:
+    """Each line, without its indent, and the classes and functions that it is in."""
+    homes: list[tuple[str, ...]] = [() for _ in text.split("\n")]
+
+    def enter(node: ast.AST, home: tuple[str, ...]) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, Definition):
+                inner = (*home, child.name)
+                first = min([child.lineno, *(d.lineno for d in child.decorator_list)])
+                last = child.end_lineno or first
+                homes[first - 1 : last] = [inner] * (last - first + 1)
+                enter(child, inner)
+            elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                enter(child, home)
+
+    if tree := _tree(text):
+        enter(tree, ())
+    lines = (line.strip() for line in text.split("\n"))
+    return [
+        (home, "" if line.startswith("#") else line)
+        for home, line in zip(homes, lines, strict=True)
+    ]
+
+
+def may_stand_side_by_side(texts: Sequence[str], n: int, yours: str, new: str) -> bool:
+    """Whether the order of two additions, joined as texts[n], cannot matter.
+
+    In a module, a class or a list it cannot; among the steps of a function it can.
+    """
+    tree = _tree("".join(texts))
+    if tree is None or _defined(yours) & _defined(new):
+        return False
+    first, last = _span(texts, n)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        starts = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        if starts < first <= (node.end_lineno or 0):
+            return any(_surrounds(step, first, last) for step in _steps(node))
+    return True
+
+
+def _span(texts: Sequence[str], n: int) -> tuple[int, int]:
+    """The first and the last line of texts[n] that are not blank."""
+    before = "".join(texts[:n]).count("\n") + 1
+    lines = texts[n].split("\n")
+    filled = [number for number, line in enumerate(lines) if line.strip()] or [0]
+    return before + filled[0], before + filled[-1]
+
+
+def _steps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
+    """The statements of a function that hold no other ones."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            yield node
+
+
+def _surrounds(node: ast.stmt, first: int, last: int) -> bool:
+    return node.lineno < first and last <= (node.end_lineno or 0)
+
+
+_DEFINITION = re.compile(r"((?:async )?def|class) (\w+)|(\w+)(?=: | = )")
+
+
+def _defined(addition: str) -> set[str]:
+    """Names that an addition defines: twice the same one would be an error."""
+    lines = [line for line in addition.split("\n") if line.strip()]
+    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    found = (_DEFINITION.match(line[indent:]) for line in lines)
+    return {match[2] or match[3] for match in found if match}
+
+
+def in_import_order(texts: Sequence[str], n: int) -> str:
+    """texts[n], sorted where its lines are imports or names of an import."""
+    tree = _tree("".join(texts))
+    first, last = _span(texts, n)
+    lines = [line for line in texts[n].split("\n") if line]
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.Import | ast.ImportFrom) and _surrounds(
+            node, first, last
+        ):
+            lines.sort(key=lambda line: import_key(line.strip(" ,").split(" ")[0]))
+            return "\n".join(lines) + "\n"
+    if all(re.match(r"(from \S+ )?import [^(]+$", line) for line in lines):
+        lines.sort(key=lambda line: (line[0] == "f", natural_key(line.split()[1])))
+        end = "\n\n" if texts[n].endswith("\n\n") else "\n"  # of the group
+        return "\n".join(lines) + end
+    return texts[n]
+
+
+def attributes(text: str) -> Iterator[tuple[str, str]]:
+    """What a program reads of what: `a.b` is the attribute b of a."""
+    yield from re.findall(r"(?<![\w.])(?:\w+\.)*(\w+)\.(\w+)", text)
+
+
+def translate(
+    text: str, words: Mapping[str, str], owners: Set[str] = frozenset()
+) -> str:
+    """Replace whole words of a program; a text or a comment counts as one word.
+
+    An attribute is one of these words only where it belongs to one of the `owners`, or
+    to the object itself: `asyncio.Task` is nothing of ours.
+    """
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return text
+    ours = {"self", "cls", *owners}
+    lines = text.split("\n")
+    for number, token in reversed(list(enumerate(tokens))):
+        if token.string not in words or token.start[0] != token.end[0]:
+            continue
+        is_attribute = token.type == tokenize.NAME and tokens[number - 1].string == "."
+        if is_attribute and tokens[number - 2].string not in ours:
+            continue
+        row, column = token.start
+        line = lines[row - 1]
+        lines[row - 1] = line[:column] + words[token.string] + line[token.end[1] :]
+    return "\n".join(lines)

@@ -1,0 +1,187 @@
+"""Merges three versions of a text: the lines as git does, Python's imports as sets."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.merging import python_source
+from scaffold.processes import Unfinished, environment, find
+
+YOURS, BEFORE = "yours", "written by the last run"
+_MARKER = re.compile(r"^(?:<{7}|\|{7}|>{7}) ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A text, and how many conflicts are shown in it."""
+
+    text: str
+    conflicts: int = 0
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """A place that both sides changed, each in its own way."""
+
+    raw: str
+    yours: str
+    before: str
+    new: str
+
+
+def has_markers(text: str) -> bool:
+    """Whether a conflict is still shown in a text, or a part of one."""
+    return bool(_MARKER.search(text))
+
+
+def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
+    """Bring the changes from `before` to `new` into a person's text.
+
+    In Python, lines that only meet are no conflict: one side's beside a line that the
+    other changed, or both sides' at one place where their order cannot matter. What is
+    still open is shown as git shows it.
+    """
+    if not path.endswith(".py") or not before:
+        return _joined(_merge_lines(yours, before, new, label))
+    if not all(
+        map(python_source.is_valid, (yours, before, new))
+    ):  # in the middle of work
+        return _joined(_merge_lines(yours, before, new, label))
+    yours, before, new = python_source.align_imports(yours, before, new)
+    merged = _merge_python(yours, before, new, label)
+    if merged.conflicts:
+        return merged
+    missing = python_source.missing_imports(merged.text, yours, new)
+    if missing:
+        yours, before, new = python_source.align_imports(yours, before, new, missing)
+        before = python_source.without_imports(before, missing)
+        merged = _merge_python(yours, before, new, label)
+    if not merged.conflicts and not python_source.is_valid(merged.text):
+        return _whole(yours, before, new, label)
+    return merged
+
+
+def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
+    parts = _merge_lines(yours, before, new, label)
+    texts = [
+        _settled(part) or part.yours if isinstance(part, Hunk) else part
+        for part in parts
+    ]
+    if not python_source.is_valid("".join(texts)):
+        return _joined(parts)
+    settled = {n for n, part in enumerate(parts) if texts[n] is not part}
+    astray = python_source.astray(texts, settled, yours, before, new)
+    swapped = [
+        _swapped(part, text) if n in astray else text
+        for n, (part, text) in enumerate(zip(parts, texts, strict=True))
+    ]
+    if swapped != texts and python_source.is_valid("".join(swapped)):
+        texts = swapped
+        astray = python_source.astray(texts, settled, yours, before, new)
+    for n, part in enumerate(parts):
+        if not isinstance(part, Hunk) or _settled(part) is None or n in astray:
+            continue
+        if part.before or texts[n] == part.yours:
+            parts[n] = texts[n]
+        elif python_source.may_stand_side_by_side(texts, n, part.yours, part.new):
+            parts[n] = python_source.in_import_order(texts, n)
+    merged = _joined(parts)
+    if astray and not merged.conflicts:
+        return _whole(yours, before, new, label)
+    return merged
+
+
+def _swapped(part: str | Hunk, text: str) -> str:
+    """The other order of two additions: no class comes before lines of an earlier one."""
+    if not isinstance(part, Hunk) or part.before:
+        return text
+    return python_source.union(part.yours, part.new)
+
+
+def _settled(hunk: Hunk) -> str | None:
+    """What becomes of a hunk where the two sides only meet, as far as lines tell.
+
+    Git calls it a conflict when one side changes a line and the other adds some right
+    beside it. Where both add some, what is generated comes first, unless it stands
+    there already.
+    """
+    before, new = hunk.before, hunk.new
+    only_adds = new.strip() and (new.startswith(before) or new.endswith(before))
+    if only_adds and (hunk.yours.startswith(new) or hunk.yours.endswith(new)):
+        return hunk.yours
+    if not before:
+        return python_source.union(new, hunk.yours)
+    for adds, changes in ((hunk.yours, new), (new, hunk.yours)):
+        if adds.startswith(before):
+            return changes + adds.removeprefix(before)
+        if adds.endswith(before):
+            return adds.removesuffix(before) + changes
+    return None
+
+
+def _joined(parts: list[str | Hunk]) -> Merged:
+    texts = [part.raw if isinstance(part, Hunk) else part for part in parts]
+    return Merged("".join(texts), sum(isinstance(part, Hunk) for part in parts))
+
+
+def _whole(yours: str, before: str, new: str, label: str) -> Merged:
+    """Lines that fit beside each other, and yet make no program: a person decides."""
+    sides = (f"<<<<<<< {YOURS}\n", yours, f"||||||| {BEFORE}\n", before)
+    return Merged("".join((*sides, "=======\n", new, f">>>>>>> {label}\n")), 1)
+
+
+def _merge_lines(yours: str, before: str, new: str, label: str) -> list[str | Hunk]:
+    """What `git merge-file` makes of it: texts, and hunks where it found no answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, text in (("yours", yours), ("before", before), ("new", new)):
+            path = Path(folder) / name
+            path.write_bytes(encoded(text))
+            paths.append(str(path))
+        labels = [word for name in (YOURS, BEFORE, label) for word in ("-L", name)]
+        done = subprocess.run(
+            [find("git"), "merge-file", "-p", "--diff3", *labels, *paths],
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            timeout=60,
+        )
+    if done.returncode > 127:  # else the number of conflicts
+        raise Unfinished(f"git cannot merge: {done.stderr.decode(errors='replace')}")
+    return list(_parts(decoded(done.stdout), label))
+
+
+def _parts(text: str, label: str) -> Iterator[str | Hunk]:
+    sides = ("yours", "before", "new")
+    starts = (f"<<<<<<< {YOURS}", f"||||||| {BEFORE}", "=======", f">>>>>>> {label}")
+    plain: list[str] = []
+    raw: list[str] = []
+    found: dict[str, list[str]] = {}
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        expected = starts[len(found)] if raw else starts[0]
+        if line.rstrip("\r\n") == expected:
+            raw.append(line)
+            if len(found) == len(sides):
+                yield "".join(plain)
+                yield Hunk("".join(raw), *("".join(found[side]) for side in sides))
+                plain, raw, found = [], [], {}
+            else:
+                found[sides[len(found)]] = []
+        elif raw:
+            raw.append(line)
+            found[sides[len(found) - 1]].append(line)
+        else:
+            plain.append(line)
+    yield "".join(plain + raw)
+
+
+def decoded(data: bytes) -> str:
+    """Bytes as text, whatever they are; `encoded` gives back the same ones."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,133 @@
+"""Changes of a column's type: the values that can go along, and those that cannot."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from scaffold.migrations.statements import DIALECT
+
+# The first that fits: a Double is a Float, which is a Numeric, as SQLAlchemy has it.
+KINDS: tuple[tuple[type[Any], str], ...] = (
+    (postgresql.JSONB, "json"),
+    (sa.Uuid, "uuid"),
+    (sa.DateTime, "datetime"),
+    (sa.Date, "date"),
+    (sa.Time, "time"),
+    (sa.Boolean, "boolean"),
+    (sa.Float, "float"),
+    (sa.Numeric, "decimal"),
+    (sa.Integer, "integer"),
+    (sa.Text, "text"),
+    (sa.String, "string"),
+)
+NUMBERS = ("integer", "float", "decimal")
+INFINITE = math.inf
+TEXTS = ("string", "text")
+ISO = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
+# (from, to) -> the new value, and the values that would not survive
+CASTS = {
+    ("integer", "float"): ("{c}::double precision", "abs({c}) > 9007199254740992"),
+    ("integer", "decimal"): ("{c}::numeric", "{too_large}"),
+    ("integer", "boolean"): ("{c} <> 0", "{c} NOT IN (0, 1)"),
+    ("boolean", "integer"): ("{c}::integer", ""),
+    ("float", "integer"): ("{c}::bigint", "{c} <> trunc({c}) OR abs({c}) >= 2^63"),
+    ("float", "decimal"): (
+        "round({c}::numeric, {scale})",
+        "round({c}::numeric, {scale})::double precision <> {c} OR {too_large}",
+    ),
+    ("decimal", "integer"): ("{c}::bigint", "{c} <> trunc({c}) OR abs({c}) >= 2^63"),
+    ("decimal", "float"): (
+        "{c}::double precision",
+        "{c}::double precision::numeric <> {c}",
+    ),
+    ("date", "datetime"): ("{c}::timestamp AT TIME ZONE 'UTC'", ""),
+    ("datetime", "date"): (
+        "({c} AT TIME ZONE 'UTC')::date",
+        "({c} AT TIME ZONE 'UTC')::time <> '00:00'",
+    ),
+    **{
+        (kind, text): ("{c}::text", "")
+        for kind in ("integer", "float", "decimal", "boolean", "date", "time", "uuid")
+        for text in TEXTS
+    },
+    **{
+        ("datetime", text): (f"to_char({{c}} AT TIME ZONE 'UTC', {ISO})", "")
+        for text in TEXTS
+    },
+    **{(text, "json"): ("to_jsonb({c}::text)", "") for text in TEXTS},
+}
+# Only back again: what a text says, the other type once wrote into it.
+REVERSED = {
+    **{
+        (text, kind): ("{c}::{type}", "")
+        for kind in ("integer", "decimal", "float", "boolean", "date", "time", "uuid")
+        for text in TEXTS
+    },
+    **{(text, "datetime"): ("{c}::timestamptz", "") for text in TEXTS},
+    **{("json", text): ("{c} #>> '{{}}'", "") for text in TEXTS},
+}
+
+
+@dataclass(frozen=True)
+class Cast:
+    """How old values become new ones; `unfit` selects rows that would lose something.
+
+    Without `using` PostgreSQL does it by itself, and a wider type does no harm.
+    """
+
+    using: str = ""
+    unfit: str = ""
+
+
+class Impossible(Exception):
+    """No expression says what a value of one type would be in the other."""
+
+
+def kind(type_: Any) -> str:
+    """The word for a column's type, "" for one that entities.json does not have."""
+    return next((word for class_, word in KINDS if isinstance(type_, class_)), "")
+
+
+def sql_type(type_: Any) -> str:
+    return str(type_.compile(dialect=DIALECT))
+
+
+def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
+    """How a column's values change their type; `column` is its name in SQL."""
+    pair = (kind(old), kind(new))
+    if "" in pair:
+        return Cast()  # somebody's own type: Alembic's plain change
+    if pair[0] == pair[1] or {*pair} <= {*TEXTS}:
+        return Cast(unfit=_narrowed(column, old, new))
+    found = CASTS.get(pair) or (REVERSED.get(pair) if back else None)
+    if found is None:
+        raise Impossible
+    size = (getattr(new, "precision", None) or 0) - (getattr(new, "scale", None) or 0)
+    words = {
+        "c": column,
+        "scale": getattr(new, "scale", None) or 0,
+        "too_large": f"abs({column}) >= 1e{size}",
+        "type": sql_type(new),
+    }
+    using, unfit = (template.format(**words) for template in found)
+    if pair[1] == "string" and new.length:
+        unfit = f"char_length({using}) > {new.length}"
+    return Cast(using, unfit)
+
+
+def _narrowed(column: str, old: Any, new: Any) -> str:
+    """The rows that a smaller type of the same kind has no room for."""
+    if kind(new) == "decimal":
+        if (
+            new.scale < old.scale
+            or new.precision - new.scale < old.precision - old.scale
+        ):
+            size = new.precision - new.scale
+            digits = f"{column} <> round({column}, {new.scale})"
+            return f"{digits} OR abs({column}) >= 1e{size}"
+    elif kind(new) == "string" and (new.length or INFINITE) < (old.length or INFINITE):
+        return f"char_length({column}) > {new.length}"
+    return ""

@@ -1,0 +1,110 @@
+"""Writes the migration that the models lack, or says what is in its way."""
+
+import argparse
+import gc
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from scaffold.cli import is_current
+from scaffold.migrations.record import SPEC
+from scaffold.migrations.revision import Outcome, Wish, Writer
+from scaffold.migrations.scratch_databases import scratch
+from scaffold.processes import Unfinished
+from scaffold.spec.loading import SpecError, load, report
+
+ROOT = Path()
+MODELS = "src/models/entities.py"
+LEFT = """\
+Left out of the migration, so the database keeps it, unused: {what}.
+To drop it for good: make entities ARGS=--allow-drop
+"""
+FOREIGN = "Left alone, as it has no model: {what}.\n"
+REFUSED = "No migration was written; mend entities.json and run `make entities` again."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, or 1 where help is needed (with --check: where one is missing)."""
+    options = _parser().parse_args(arguments)
+    message = " ".join(options.message).strip()
+    gc.disable()  # of all that comparing hundreds of tables makes, little is garbage
+    try:
+        wish = Wish(load(SPEC), message, options.allow_drop)
+        if not is_current(ROOT, wish.new, MODELS):  # all that a migration is made of
+            raise Unfinished("the code is not what entities.json says: make entities")
+        with scratch() as databases:
+            outcome = Writer(databases, wish).run(write=not options.check)
+        return _judge(outcome) if options.check else _tell(outcome)
+    except SpecError as error:
+        print(report(error), file=sys.stderr)
+    except DBAPIError as error:
+        place = f"migration: {_place(error)}"
+        print(f"{place}{error.orig}\n{error.statement}", file=sys.stderr)
+    except (CommandError, OSError, Unfinished) as error:
+        print(f"migration: {error}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.migration", description=__doc__
+    )
+    parser.add_argument("message", nargs="*", help="its title; made up if left out")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether a migration is missing"
+    )
+    parser.add_argument(
+        "--allow-drop",
+        action="store_true",
+        help="drop what entities.json has no longer",
+    )
+    return parser
+
+
+def _place(error: DBAPIError) -> str:
+    """The line of somebody's migration that a statement stands in."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.parent.name == "versions":
+            return f"{path.name}:{frame.lineno}: "
+    return ""
+
+
+def _judge(outcome: Outcome) -> int:
+    if outcome.refusals:
+        print(f"none is possible, fix entities.json: {_few(outcome.refusals)}")
+    elif outcome.changes:
+        print(f"behind the models, `make entities` writes one: {_few(outcome.changes)}")
+    else:
+        print("at the models' state")
+        return 0
+    return 1
+
+
+def _few(lines: Sequence[str]) -> str:
+    return ", ".join(lines[:5]) + (" ..." if lines[5:] else "")
+
+
+def _tell(outcome: Outcome) -> int:
+    if outcome.refusals:
+        print(*outcome.refusals, REFUSED, sep="\n", file=sys.stderr)
+        return 1
+    for what in outcome.draft.destroyed:
+        print(f"DESTRUCTIVE: the migration drops {what}")
+    if outcome.draft.left:
+        print(LEFT.format(what=", ".join(outcome.draft.left)), end="")
+    if outcome.draft.foreign:
+        print(FOREIGN.format(what=", ".join(outcome.draft.foreign)), end="")
+    if outcome.path is None:
+        print("the migrations are up to date; none was written")
+    else:
+        print(f"wrote {outcome.path.relative_to(Path.cwd())}; apply it: make migrate")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

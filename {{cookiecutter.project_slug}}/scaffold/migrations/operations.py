@@ -1,0 +1,279 @@
+"""Autogenerate's operations, in an order that works and in a form that keeps rows."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import ops
+
+from scaffold.migrations import column_changes
+from scaffold.migrations.catalog import UNUSED
+from scaffold.migrations.owned_names import Ours
+from scaffold.migrations.statements import Operation, comment
+
+# In this order a table's parts are taken apart and put together again.
+LOOSEN, CREATE, ADD, ALTER, FASTEN, DROP = range(6)
+MARK = f"{UNUSED}entities.json has it no longer"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change, and what takes it back."""
+
+    phase: int
+    up: list[Operation]
+    down: list[Operation]
+
+
+@dataclass
+class Draft:
+    """What goes into a migration, and what has to be said about it."""
+
+    steps: list[Step] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+
+    def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
+        self.steps.append(Step(phase, up, down))
+
+    @property
+    def up(self) -> list[Operation]:
+        steps = sorted(self.steps, key=lambda step: step.phase)
+        return [one for step in steps for one in step.up]
+
+    @property
+    def down(self) -> list[Operation]:
+        steps = sorted(self.steps, key=lambda step: step.phase)
+        return [one for step in reversed(steps) for one in step.down]
+
+
+class Arranger:
+    """Takes autogenerate's operations one by one.
+
+    `labels` has what a person calls a column, by table and column; `ours` is what
+    entities.json has brought into the database, if that is known.
+    """
+
+    def __init__(
+        self,
+        models: sa.MetaData,
+        labels: Mapping[tuple[str, str], str],
+        ours: Ours | None,
+        *,
+        allow_drop: bool,
+    ) -> None:
+        self.models = models
+        self.ours = ours
+        self.labels = labels
+        self.allow_drop = allow_drop
+        self.draft = Draft()
+
+    def run(self, found: Iterable[Operation]) -> Draft:
+        """Arrange them; what drops a new table is told by names alone.
+
+        Alembic's `reverse()` copies a table into what drops it, and does that again to
+        write it: with 200 tables, half a second.
+        """
+        operations = list(_flat(found))
+        gone = _tables(operations, ops.DropTableOp)
+        new = _tables(operations, ops.CreateTableOp)
+        columns = (one for one in operations if isinstance(one, ops.DropColumnOp))
+        going = {_column(one) for one in columns if self._is_our_column(one)}
+        for operation in operations:
+            match operation:
+                case ops.DropTableOp():
+                    self._drop_table(operation, gone)
+                case ops.DropColumnOp():
+                    self._drop_column(operation)
+                case ops.AddColumnOp():
+                    self._add_column(operation)
+                case ops.AlterColumnOp():
+                    self._alter_column(operation)
+                case ops.CreateForeignKeyOp():
+                    self._add_foreign_key(operation, operations)
+                case ops.DropIndexOp() | ops.DropConstraintOp():
+                    self._loosen(operation, gone, going)
+                case ops.CreateTableOp(table_name=table):
+                    drop: Operation = ops.DropTableOp(table)
+                    self.draft.add(CREATE, [operation], [drop])
+                case ops.CreateIndexOp(table_name=table) if table in new:
+                    name: Any = operation.index_name
+                    self.draft.add(CREATE, [operation], [ops.DropIndexOp(name, table)])
+                case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
+                    self._plain(ALTER, operation)
+                case _:
+                    self._plain(FASTEN, operation)
+        return self.draft
+
+    def _plain(self, phase: int, operation: Any) -> None:
+        self.draft.add(phase, [operation], [operation.reverse()])
+
+    def _label(self, table: str, column: str) -> str:
+        return self.labels.get((table, column), f"{table}.{column}")
+
+    def _loosen(
+        self, operation: Any, gone: set[str], going: set[tuple[str, str]]
+    ) -> None:
+        """Take off an index or a constraint, but for those that go with their table.
+
+        Somebody's own goes only with a column of ours.
+        """
+        table = operation.table_name
+        if table in gone:
+            if self.allow_drop:
+                self.draft.add(LOOSEN, [], [operation.reverse()])
+            return
+        columns = _columns(operation)
+        goes = any((table, column.name) in going for column in columns)
+        if not (self._is_our_item(operation, columns) or (goes and self.allow_drop)):
+            kind = "index" if isinstance(operation, ops.DropIndexOp) else "constraint"
+            name = _item_name(operation)
+            self.draft.foreign.append(f"the {kind} {name} of {table}")
+            return
+        known = set(self.models.tables[table].c.keys())
+        if {column.name for column in columns} <= known or self.allow_drop:
+            self._plain(LOOSEN, operation)
+
+    def _is_our_item(self, operation: Any, columns: list[Any]) -> bool:
+        if self.ours is None or _item_name(operation) in self.ours.items:
+            return True
+        return any(_is_unused(column) for column in columns)
+
+    def _is_our_column(self, operation: ops.DropColumnOp) -> bool:
+        if self.ours is None or _column(operation) in self.ours.columns:
+            return True
+        made: Any = operation.reverse()
+        return _is_unused(made.column)
+
+    def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
+        name = operation.table_name
+        made: Any = operation.reverse()
+        ours = self.ours is None or name in self.ours.tables
+        if not ours and not _is_unused(made):
+            self.draft.foreign.append(f"the table {name}")
+            return
+        if not self.allow_drop:
+            self.draft.left.append(f"the table {name} and its rows")
+            mark = ops.CreateTableCommentOp(name, MARK)
+            self.draft.add(ALTER, [mark], [ops.DropTableCommentOp(name)])
+            return
+        self.draft.destroyed.append(f"the table {name} and its rows")
+        keys = [item for item in made.columns if _points_to(item, gone - {name})]
+        for key in keys:
+            drop: Any = ops.DropConstraintOp.from_constraint(key)
+            self._plain(LOOSEN, drop)
+        made.columns = [one for one in made.columns if not any(one is k for k in keys)]
+        warning = comment(f"DESTRUCTIVE: drops {name} with all its rows.")
+        self.draft.add(DROP, [warning, ops.DropTableOp(name)], [made])
+
+    def _drop_column(self, operation: ops.DropColumnOp) -> None:
+        made: Any = operation.reverse()
+        table, column = operation.table_name, made.column
+        name = f"{table}.{column.name}"
+        if not self._is_our_column(operation):
+            self.draft.foreign.append(f"the column {name}")
+            return
+        back = (
+            [column_changes.fill_if_possible(table, column)]
+            if not column.nullable
+            else []
+        )
+        if self.allow_drop:
+            self.draft.destroyed.append(f"the column {name} and its values")
+            warning = comment(f"DESTRUCTIVE: drops {name} with all its values.")
+            restored = sa.Column(
+                column.name, column.type, server_default=column.server_default
+            )
+            add = ops.AddColumnOp(table, restored)
+            drop = ops.DropColumnOp(table, column.name)
+            self.draft.add(DROP, [warning, drop], [add, *back])
+            return
+        self.draft.left.append(f"the column {name} and its values")
+        relaxed = None if column.nullable else True
+        mark = ops.AlterColumnOp(
+            table, column.name, modify_comment=MARK, modify_nullable=relaxed
+        )
+        unmark = ops.AlterColumnOp(table, column.name, modify_comment=None)
+        self.draft.add(ALTER, [mark], [unmark, *back])
+
+    def _add_column(self, operation: ops.AddColumnOp) -> None:
+        table, column = operation.table_name, operation.column
+        reason = column_changes.why_not_added(column, self.models.tables[table])
+        if reason:
+            label = self._label(table, column.name)
+            self.draft.refusals.append(f"{label}: {reason}")
+        self._plain(ADD, operation)
+
+    def _alter_column(self, operation: ops.AlterColumnOp) -> None:
+        table, name = operation.table_name, operation.column_name
+        column = self.models.tables[table].c[name]
+        back: Any = operation.reverse()
+        try:
+            up = column_changes.change(operation, column)
+            down = column_changes.change(back, column, back=True)
+        except column_changes.Refused as reason:
+            label = self._label(table, name)
+            self.draft.refusals.append(f"{label}: {reason}")
+        else:
+            self.draft.add(ALTER, up, down)
+
+    def _add_foreign_key(
+        self, operation: ops.CreateForeignKeyOp, operations: list[Operation]
+    ) -> None:
+        """A key may change what deleting does, but not whose ids it holds."""
+        table, columns = operation.source_table, operation.local_cols
+        for other in operations:
+            if not isinstance(other, ops.DropConstraintOp) or other.table_name != table:
+                continue
+            key: Any = other.to_constraint()
+            if getattr(key, "column_keys", None) != columns:
+                continue
+            if (target := key.referred_table.name) != operation.referent_table:
+                label = self._label(table, columns[0])
+                reason = column_changes.OTHER_TARGET.format(
+                    target, operation.referent_table
+                )
+                self.draft.refusals.append(f"{label}: {reason}")
+        self._plain(FASTEN, operation)
+
+
+def _flat(found: Iterable[Operation]) -> Iterator[Operation]:
+    for operation in found:
+        if isinstance(operation, ops.ModifyTableOps):
+            yield from _flat(operation.ops)
+        else:
+            yield operation
+
+
+def _tables(operations: Iterable[Operation], kind: type[Any]) -> set[str]:
+    return {one.table_name for one in operations if isinstance(one, kind)}
+
+
+def _column(operation: ops.DropColumnOp) -> tuple[str, str]:
+    return operation.table_name, operation.column_name
+
+
+def _is_unused(part: Any) -> bool:
+    return (part.comment or "").startswith(UNUSED)
+
+
+def _item_name(operation: Any) -> str:
+    if isinstance(operation, ops.DropIndexOp):
+        return str(operation.index_name)
+    return str(operation.constraint_name)
+
+
+def _columns(operation: Any) -> list[Any]:
+    """The columns of an index or a constraint that is about to go."""
+    if isinstance(operation, ops.DropIndexOp):
+        return list(operation.to_index().columns)
+    return list(operation.to_constraint().columns)
+
+
+def _points_to(item: Any, tables: set[str]) -> bool:
+    return (
+        isinstance(item, sa.ForeignKeyConstraint) and item.referred_table.name in tables
+    )

@@ -1,0 +1,73 @@
+"""What entities.json has brought into the database; all else is somebody's own."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from scaffold.migrations.renames import Rename
+from scaffold.python_code.field_code import checks
+from scaffold.spec import naming
+from scaffold.spec.model import Entity, Link, Spec
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The names of what a spec has; `items` are constraints and indexes."""
+
+    tables: frozenset[str]
+    columns: frozenset[tuple[str, str]]
+    items: frozenset[str]
+
+
+def find_ours(spec: Spec, renames: Iterable[Rename] = ()) -> Ours:
+    """Return what a spec has, under the names that it has after the renames."""
+    renames = list(renames)
+    tables = {one.old: one.new for one in renames if one.kind == "table"}
+    names = {one.new for one in renames if one.kind in ("constraint", "index")}
+    columns = set(_columns(spec))
+    return Ours(
+        frozenset(table for table, _ in columns),
+        frozenset((tables.get(table, table), column) for table, column in columns),
+        frozenset(names | {naming.constraint(*parts) for parts in _items(spec)}),
+    )
+
+
+def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
+    for entity in spec.entities:
+        table = entity.table
+        own = [field.name for field in entity.fields]
+        keys = [reference.column for reference in entity.references]
+        for column in ("id", "created_at", "updated_at", *own, *keys):
+            yield table, column
+        for link in _owned(entity):
+            yield link.table, link.left_column
+            yield link.table, link.right_column
+
+
+def _items(spec: Spec) -> Iterator[tuple[str, ...]]:
+    """The parts of each name: kind, table and columns."""
+    for entity in spec.entities:
+        table = entity.table
+        yield "pk", table
+        yield "ix", table, "created_at", "id"
+        for field in entity.fields:
+            if field.unique or field.index:
+                yield "uq" if field.unique else "ix", table, field.name
+            for rule, _ in checks(field):
+                yield "ck", table, field.name, rule
+        for reference in entity.references:
+            alone = reference.kind == "one_to_one"
+            yield "fk", table, reference.column
+            yield "uq" if alone else "ix", table, reference.column
+        for columns in entity.unique:
+            yield "uq", table, *columns
+        for columns in entity.indexes:
+            yield "ix", table, *columns
+        for link in _owned(entity):
+            yield "pk", link.table
+            yield "ix", link.table, link.right_column
+            yield "fk", link.table, link.left_column
+            yield "fk", link.table, link.right_column
+
+
+def _owned(entity: Entity) -> Iterator[Link]:
+    return (link for link in entity.links if link.owner)

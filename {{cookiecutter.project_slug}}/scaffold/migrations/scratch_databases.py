@@ -1,0 +1,89 @@
+"""Databases for a moment, on TEST_DATABASE_URL's server or an embedded one."""
+
+import asyncio
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from asyncpg import PostgresError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from scaffold.processes import Unfinished
+
+SERVER = "TEST_DATABASE_URL"
+ADVICE = (
+    f"{SERVER} names a server where databases can be made for a moment; mend it, or "
+    "unset it for an embedded PostgreSQL, and run this again."
+)
+
+
+class Scratch:
+    """Makes databases beside the one that a URL names, and takes them away again."""
+
+    def __init__(self, server: str) -> None:
+        self.server = sa.make_url(server)
+        self.made: list[str] = []
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database, empty or a copy of another one of ours; return its URL."""
+        name = f"migration_{uuid.uuid4().hex}"
+        source = sa.make_url(template).database if "://" in template else template
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        self.made.append(name)
+        url = self.server.set(database=name)
+        return url.render_as_string(hide_password=False)
+
+    def clear(self) -> None:
+        for name in self.made:
+            self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _execute(self, statement: str) -> None:
+        async def execute() -> None:
+            engine = create_async_engine(self.server, isolation_level="AUTOCOMMIT")
+            async with engine.connect() as connection:
+                await connection.execute(sa.text(statement))
+            await engine.dispose()
+
+        try:
+            asyncio.run(execute())
+        except (OSError, PostgresError, SQLAlchemyError) as error:
+            place = self.server.render_as_string(hide_password=True)
+            raise Unfinished(f"{place}: {error}\n{ADVICE}") from error
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Scratch]:
+    """A server to work on, for as long as the block lasts."""
+    given = os.environ.get(SERVER)
+    if not given:
+        with _embedded() as url:
+            yield Scratch(url)
+        return
+    try:
+        databases = Scratch(given)
+    except ArgumentError as error:
+        raise Unfinished(f"{SERVER}: {error}\n{ADVICE}") from error
+    try:
+        yield databases
+    finally:
+        databases.clear()
+
+
+@contextlib.contextmanager
+def _embedded() -> Iterator[str]:
+    # Only here: with a server of one's own, this runs on Windows as well.
+    from scripts.binaries import PostgresError
+    from scripts.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(database="postgres")  # which every server has
+    try:
+        server.start()
+    except PostgresError as error:
+        raise Unfinished(str(error)) from None
+    try:
+        yield server.url
+    finally:
+        server.stop()

@@ -1,0 +1,133 @@
+"""What a migration is written with, beyond Alembic's own operations."""
+
+import re
+import textwrap
+from typing import Any
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from sqlalchemy import quoted_name
+from sqlalchemy.engine import make_url
+
+from scaffold.spec.vocabulary.reserved_names import UNQUOTED_BY_SQLALCHEMY
+
+DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
+Operation = ops.MigrateOperation
+WIDTH = 68  # of a piece of SQL within op.execute()
+
+
+class Statement(ops.MigrateOperation):
+    """Lines of a migration, as they are to stand there; `about` is for its title."""
+
+    def __init__(self, *lines: str, about: str = "") -> None:
+        self.lines = lines
+        self.about = about
+
+
+class Convert(ops.AlterColumnOp):
+    """A change of a column's type with an expression that makes the new values."""
+
+    def __init__(self, table: str, column: str, type_: Any, using: str) -> None:
+        super().__init__(table, column, modify_type=type_)
+        self.using = using
+
+
+@renderers.dispatch_for(Statement)
+def _render_statement(_: AutogenContext, step: Statement) -> list[str]:
+    return list(step.lines)
+
+
+@renderers.dispatch_for(Convert)
+def _render_convert(context: AutogenContext, step: Convert) -> str:
+    text = str(renderers.dispatch(ops.AlterColumnOp)(context, step))
+    return f"{text[:-1]}, postgresql_using={step.using!r})"
+
+
+def quote(name: str) -> str:
+    """A name in SQL, in quotes where PostgreSQL needs them."""
+    forced = True if name in UNQUOTED_BY_SQLALCHEMY else None
+    return DIALECT.identifier_preparer.quote(quoted_name(name, quote=forced))
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def comment(text: str) -> Statement:
+    """Lines that explain what follows."""
+    return Statement(*(f"# {line}" for line in textwrap.wrap(text, WIDTH + 8)))
+
+
+def execute(sql: str) -> Statement:
+    """A statement of SQL; a colon in it names no parameter."""
+    return Statement(f"op.execute({_pieces(sql)})")
+
+
+def _pieces(sql: str) -> str:
+    """A string literal, or several where the text is long."""
+    words = re.split(r"(?<= )", " ".join(sql.split("\n")).replace(":", "\\:"))
+    pieces = [""]
+    for word in words:
+        if len(pieces[-1]) + len(word) > WIDTH and pieces[-1]:
+            pieces.append("")
+        pieces[-1] += word
+    return " ".join(map(_string, pieces))
+
+
+def _string(text: str) -> str:
+    """A literal in double quotes where that is possible, as formatters have it."""
+    if '"' in text:
+        return repr(text)
+    return (
+        '"' + repr(f"'{text}")[2:-1] + '"' if "'" in text else f'"{repr(text)[1:-1]}"'
+    )
+
+
+def block(body: str) -> Statement:
+    """A condition or an attempt, which plain SQL does not have."""
+    return execute(f"DO $$ BEGIN {body} END $$")
+
+
+def refuse_if(table: str, condition: str, message: str) -> Statement:
+    """Stop the migration, which then leaves no trace, where a row would be harmed."""
+    return block(
+        # Names are quoted, and the condition is the migration's own.
+        f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+        f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
+    )
+
+
+def unless(table: str, condition: str, sql: str) -> Statement:
+    """Do it where no row stands against it."""
+    return block(
+        f"IF NOT EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+        f"{sql}; END IF;"
+    )
+
+
+def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Operation]:
+    """Hold a rule from now on; rows that were there and break it stay as they are."""
+    arguments = f"op.f({name!r}), {table!r}, {_pieces(condition)}"
+    about = f"change rules of {table}"
+    if not rows:
+        return [Statement(f"op.create_check_constraint({arguments})", about=about)]
+    message = f"{table}: older rows break {name}; they stay until they are changed"
+    return [
+        Statement(
+            f"op.create_check_constraint({arguments}, postgresql_not_valid=True)",
+            about=about,
+        ),
+        block(
+            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
+            f"EXCEPTION WHEN check_violation THEN "
+            f"RAISE WARNING {literal(message.replace('%', '%%'))};"
+        ),
+    ]
+
+
+def drop_check(table: str, name: str) -> Statement:
+    arguments = f"op.f({name!r}), {table!r}, type_='check'"
+    return Statement(
+        f"op.drop_constraint({arguments})", about=f"change rules of {table}"
+    )

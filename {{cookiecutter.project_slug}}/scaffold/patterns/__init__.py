@@ -1,0 +1,1 @@
+"""Regular expressions that Python and Rust read alike."""

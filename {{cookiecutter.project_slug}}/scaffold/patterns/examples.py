@@ -1,0 +1,168 @@
+"""Texts that match a regular expression, written along its parse tree."""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from scaffold.patterns import portable
+from scaffold.patterns.matching import Matcher
+
+# What re itself works on; no public name leads to it.
+_parser: Any = importlib.import_module("re._parser")
+
+ATTEMPTS = 80
+LONGEST = 1_000
+# The likeable characters first. Markup comes last: a sanitiser might take it away.
+_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_ALPHABET += "-_. :/@+#,;!?'()[]{}|=*%$^~\"`\\éß语"
+_MARKUP = "&<>"
+_PADDING = "x0 -."
+
+
+def matching(pattern: str, least: int, most: int | None, count: int) -> list[str]:
+    """Return up to `count` different texts of a legal length that match a pattern.
+
+    Fewer, or none, where the pattern and the lengths leave no more, or none that a
+    few dozen attempts find. The same call gives the same texts everywhere.
+    """
+    most = LONGEST if most is None else min(most, LONGEST)
+    found: dict[str, None] = {}
+    writer = _Writer(pattern)
+    for attempt in range(ATTEMPTS):
+        if len(found) == count or least > most:
+            break
+        for text in writer.texts(attempt, least, most):
+            fits = least <= len(text) <= most
+            if fits and text not in found and _is_good(pattern, text):
+                found[text] = None
+                break
+    return list(found)
+
+
+def other(pattern: str, least: int, most: int | None) -> str | None:
+    """Return a text of a legal length that does not match, where one is found."""
+    length = max(least, 1)
+    for character in (*"!x0A- .<&", "é", "x0", "-!"):
+        text = str(character * length)[:length]
+        if portable.search(pattern, text) is False and _fits(text, least, most):
+            return text
+    empty = least == 0 and portable.search(pattern, "") is False
+    return "" if empty else None
+
+
+def _fits(text: str, least: int, most: int | None) -> bool:
+    return least <= len(text) and (most is None or len(text) <= most)
+
+
+def _is_good(pattern: str, text: str) -> bool:
+    return text.isprintable() and portable.search(pattern, text) is True
+
+
+class _Writer:
+    """Makes texts; each attempt takes other turns."""
+
+    def __init__(self, pattern: str) -> None:
+        self.tree = _parser.parse(pattern)
+        self.attempt = self.turns = 0
+        self._known: dict[tuple[int, int], list[str]] = {}
+
+    def texts(self, attempt: int, least: int, most: int) -> Iterator[str]:
+        """Yield a text, and what may surround it where it is too short or known."""
+        self.attempt = self.turns = attempt
+        low, high = self.tree.getwidth()
+        length = max(least, low) + (self.attempt % 7 if self.attempt else 0)
+        length = max(low, min(length, most, int(high)))
+        text = self._sequence(self.tree, length - low, self.tree.state.flags)
+        yield text
+        missing = max(least, length) - len(text)
+        for character in _PADDING if missing > 0 else "":
+            yield text + character * missing
+            yield character * missing + text
+            half = character * (missing // 2)
+            yield half + text + character * (missing - len(half))
+        if attempt:
+            yield from (f"{text}{attempt}", f"{text} {attempt}", f"{attempt}{text}")
+
+    def _choose(self, options: Sequence[Any]) -> Any:
+        """The first attempt takes the first of everything."""
+        if self.attempt == 0:
+            return options[0]
+        self.turns = (self.turns * 6_364_136_223_846_793_005 + 1_442_695_041) % 2**64
+        return options[(self.turns >> 33) % len(options)]
+
+    def _sequence(self, items: Any, extra: int, flags: int) -> str:
+        """Write the items with `extra` characters more than they need."""
+        order = list(range(len(items)))
+        if self.attempt % 2:
+            order.reverse()
+        written = [""] * len(order)
+        for index in order:
+            low, high = self._width([items[index]])
+            given = min(extra, high - low)
+            written[index] = self._item(items[index], given, flags)
+            extra -= max(0, len(written[index]) - low)
+        return "".join(written)
+
+    def _item(self, item: Any, extra: int, flags: int) -> str:
+        op, value = str(item[0]), item[1]
+        if op == "AT":
+            return ""
+        if op == "BRANCH":
+            return self._branch(value[1], extra, flags)
+        if op == "SUBPATTERN":
+            _, added, removed, items = value
+            return self._sequence(items, extra, (flags | added) & ~removed)
+        if op.endswith("_REPEAT"):
+            return self._repeat(value, extra, flags)
+        key = (id(item), flags)
+        if key not in self._known:
+            self._known[key] = _characters(item, flags)
+        return str(self._choose(self._known[key]))
+
+    def _branch(self, branches: Any, extra: int, flags: int) -> str:
+        wanted = min(self._width(branch)[0] for branch in branches) + extra
+        fitting = [b for b in branches if self._width(b)[0] <= wanted]
+        branch = self._choose(fitting)
+        low, high = self._width(branch)
+        return self._sequence(branch, min(wanted, high) - low, flags)
+
+    def _repeat(self, value: Any, extra: int, flags: int) -> str:
+        least, most, items = int(value[0]), int(value[1]), value[2]
+        low, high = self._width(items)
+        more = min(most - least, extra // max(low, 1))
+        if high > low and more and least + more > 1:
+            more = self._choose([more, max(1 - least, 0), more // 2])
+        extra -= more * low
+        written = ""
+        for _ in range(least + more):
+            given = min(extra, high - low)
+            text = self._sequence(items, given, flags)
+            extra -= max(0, len(text) - low)
+            written += text
+        return written
+
+    def _width(self, items: Any) -> tuple[int, int]:
+        low, high = _parser.SubPattern(self.tree.state, list(items)).getwidth()
+        return int(low), int(high)
+
+
+def _characters(item: Any, flags: int) -> list[str]:
+    """The characters to choose from for an item that takes one."""
+    for alphabet in (lambda: _ALPHABET, lambda: _MARKUP, lambda: _named(item)):
+        taken = [c for c in alphabet() if Matcher(c).search([item], flags)]
+        if taken:
+            return taken
+    return ["x"]
+
+
+def _named(item: Any) -> list[str]:
+    """The characters that an item names itself, a few of each range."""
+    op, value = str(item[0]), item[1]
+    parts = value if op == "IN" else [("LITERAL", value)]
+    codes: list[int] = []
+    for part, what in parts:
+        if str(part) == "RANGE":
+            codes += range(what[0], min(what[1], what[0] + 15) + 1)
+        elif str(part) == "LITERAL":
+            codes.append(what)
+    return [chr(code) for code in codes if not 0xD800 <= code <= 0xDFFF]

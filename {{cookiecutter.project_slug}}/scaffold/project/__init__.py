@@ -1,0 +1,1 @@
+"""What surrounds the code of a project: answers, environment, git, upgrades."""

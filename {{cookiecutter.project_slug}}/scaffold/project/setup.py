@@ -1,0 +1,211 @@
+"""Finishes a generated project: environment, migration, openapi, format, git.
+
+`make setup` does every step that is still open; the hook does the same ones.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from scaffold.processes import Unfinished, find, project_python, run
+from scaffold.project import environment
+from scaffold.project.answers import ANSWERS
+
+ROOT = Path(__file__).resolve().parents[2]
+TO_CHOOSE = re.compile(r"=change-me$", re.MULTILINE)
+SKIPPED = "DEVMATRIX_SKIP"  # names of steps to leave out, such as environment,git
+READY = """
+{name} is ready. What to type next:
+
+  cd {name}
+  make dev      start it on an embedded PostgreSQL: http://127.0.0.1:8000/docs
+  make test     run its tests
+  make help     see the rest; then edit entities.json and run `make entities`
+"""
+READY_LEGACY = """
+{name} is ready. What to type next:
+
+  cd {name}
+  .venv/bin/uvicorn main:app --reload      start it: http://127.0.0.1:8000/docs
+  .venv/bin/python -m pytest               run its tests
+"""
+OPEN_STEP = "  open  "
+OPEN = """
+{name} is generated; its code is complete. For what is still open, mend the reason above
+and type this one command:
+
+  {command}
+"""
+
+
+def migrate(root: Path) -> str:
+    """Write the first migration, from the difference to an empty database."""
+    if any((root / "alembic" / "versions").glob("*.py")):
+        return "is there"
+    python = project_python(root)
+    run([python, "-m", "scaffold.migrations.command", "initial schema"], root)
+    return "written and tried on an empty PostgreSQL"
+
+
+def describe(root: Path) -> str:
+    """Write openapi.json, which the service serves as it is.
+
+    It takes an import of the whole service, which leaves its bytecode: the first
+    start is as fast as the second.
+    """
+    said = run([project_python(root), "-m", "scripts.openapi"], root)
+    return "written" if said else "is current"
+
+
+def tidy(root: Path) -> str:
+    """Format the migration; what is rendered is formatted as it comes."""
+    if (root / ".git").exists():
+        return "left as it is"
+    ruff: list[str | Path] = [project_python(root), "-m", "ruff"]
+    run([*ruff, "check", "--fix", "--exit-zero", "--quiet", "."], root)
+    run([*ruff, "format", "--quiet", "."], root)
+    return "ruff"
+
+
+def commit(root: Path) -> str:
+    """Make the repository and its first commit; an existing one is left alone."""
+    if (root / ".git").exists():
+        return "is there"
+    git = find("git")
+    run([git, "init", "--quiet"], root)
+    run([git, "symbolic-ref", "HEAD", "refs/heads/main"], root)
+    run([git, "add", "--all"], root)
+    identity = _identity(git, root)
+    message = "Generate the service"
+    # Neither hooks nor a passphrase: nobody is there to answer them.
+    plain = ["--quiet", "--no-verify", "--no-gpg-sign"]
+    run([git, *identity, "commit", *plain, "--message", message], root)
+    return "first commit"
+
+
+def _identity(git: str, root: Path) -> list[str]:
+    """Nothing where git knows the person; else the author whom the answers name."""
+    with contextlib.suppress(Unfinished):
+        for key in ("user.name", "user.email"):
+            run([git, "config", key], root)
+        return []
+    answers = read_answers(root)
+    name = " ".join(str(answers.get("author_name", "")).split()) or "nobody"
+    email = str(answers.get("author_email", "")) or "nobody@localhost"
+    return ["-c", f"user.name={name}", "-c", f"user.email={email}"]
+
+
+def read_answers(root: Path) -> dict[str, Any]:
+    """What was answered when the project was generated."""
+    try:
+        answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return answers if isinstance(answers, dict) else {}
+
+
+def write_settings(root: Path) -> str:
+    """Make each .env from its example, with a secret wherever one has to be chosen."""
+    for example in (root / ".env.example", root / "docker" / ".env.example"):
+        target = example.with_name(".env")
+        if example.exists() and not target.exists():
+            text = example.read_text(encoding="utf-8")
+            text = TO_CHOOSE.sub(lambda _: f"={secrets.token_hex(24)}", text)
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+    return "in .env"
+
+
+STEPS: dict[str, Callable[[Path], str]] = {
+    "settings": write_settings,
+    "environment": environment.install,
+    "migration": migrate,
+    "openapi": describe,
+    "format": tidy,
+    "git": commit,
+}
+
+
+# Processes of their own that do not need each other.
+TOGETHER = {"migration", "openapi"}
+
+
+def finish(root: Path, names: Sequence[str]) -> bool:
+    """Do the steps in order, with a line for each; an open one ends it.
+
+    What comes later needs what comes before: a commit without the migration and the
+    lock file would be no good first commit.
+    """
+    skipped = os.environ.get(SKIPPED, "").split(",")
+    chosen = [n for n in names if n not in skipped and "all" not in skipped]
+    for _, group in itertools.groupby(chosen, lambda name: name in TOGETHER or name):
+        steps = list(group)
+        with _spinning(", ".join(steps)), ThreadPoolExecutor() as pool:
+            told = list(pool.map(lambda name: _step(root, name), steps))
+        print(*told, sep="\n", flush=True)
+        if any(line.startswith(OPEN_STEP) for line in told):
+            return False
+    return True
+
+
+def _step(root: Path, name: str) -> str:
+    """Do a step, and return the line that says how it went."""
+    started = time.monotonic()
+    try:
+        result = STEPS[name](root)
+    except Unfinished as reason:
+        return f"{OPEN_STEP}{name}: {reason}"
+    return f"  done  {name:<12} {result} ({time.monotonic() - started:.1f} s)"
+
+
+@contextlib.contextmanager
+def _spinning(name: str) -> Iterator[None]:
+    """A sign of life at a terminal, where rich is installed."""
+    try:
+        from rich.console import Console
+    except ImportError:
+        yield
+        return
+    with Console().status(f"{name} ..."):
+        yield
+
+
+def finish_new(root: Path) -> None:
+    """What the hook does after the code: every step, and a word on what comes next."""
+    legacy = (root / "main.py").exists()
+    name = root.name
+    steps = ["environment", "git"] if legacy else [*STEPS]
+    if finish(root, steps):
+        print((READY_LEGACY if legacy else READY).format(name=name), flush=True)
+        return
+    poetry = (root / "poetry.toml").exists()
+    by_hand = f"cd {name} && {'poetry install' if poetry else 'uv sync'}"
+    command = by_hand if legacy else f"make -C {name} setup"
+    print(OPEN.format(name=name, command=command), flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do the named steps, or all; return 1 where one stays open."""
+    names = list(sys.argv[1:] if arguments is None else arguments)
+    if names == ["upgrade"]:
+        STEPS["upgrade"] = environment.upgrade
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        known = ", ".join(STEPS)
+        print(f"unknown step {unknown[0]!r}; there are {known}", file=sys.stderr)
+        return 1
+    return 0 if finish(ROOT, names or list(STEPS)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Python source text: literals, line breaks, and the code of a field."""

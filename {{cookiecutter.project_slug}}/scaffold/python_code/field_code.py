@@ -1,0 +1,248 @@
+"""How a field is written in Python: its annotation, column, constraints and schema."""
+
+import decimal
+import json
+from collections.abc import Callable, Iterator
+
+from scaffold.python_code.formatting import literal
+from scaffold.spec.model import MISSING, Field
+from scaffold.spec.vocabulary import reserved_names
+
+# type -> (annotation in a table, in a request, in an answer, column type)
+PYTHON = {
+    "string": ("str", "str", "str", "sa.String({max_length})"),
+    "text": ("str", "str", "str", "sa.Text"),
+    "integer": ("int", "types.Integer", "types.StoredInteger", "sa.BigInteger"),
+    "float": ("float", "float", "float", "sa.Double"),
+    "decimal": (
+        "decimal.Decimal",
+        "decimal.Decimal",
+        "decimal.Decimal",
+        "sa.Numeric({precision}, {scale})",
+    ),
+    "boolean": ("bool", "bool", "bool", "sa.Boolean"),
+    "date": ("dt.date", "types.Date", "dt.date", "sa.Date"),
+    "time": ("dt.time", "types.Time", "types.Time", "sa.Time"),
+    "datetime": (
+        "dt.datetime",
+        "types.DateTime",
+        "dt.datetime",
+        "sa.DateTime(timezone=True)",
+    ),
+    "uuid": ("uuid.UUID", "types.UUID", "uuid.UUID", "sa.Uuid"),
+    "enum": ("str", "{choice}", "{choice}", "sa.String({max_length})"),
+    "email": ("str", "types.Email", "str", "sa.String(320)"),
+    "url": ("str", "types.URL", "str", "sa.String({max_length})"),
+    "json": (
+        "typing.Any",
+        "types.JSON",
+        "typing.Any",
+        "postgresql.JSONB(none_as_null=True)",
+    ),
+}
+ENUM_LENGTH = 255
+BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+
+
+def quote_sql(name: str) -> str:
+    """A column's name in SQL text of our own."""
+    special = reserved_names.POSTGRESQL | reserved_names.POSTGRESQL_EXPRESSIONS
+    return f'"{name}"' if name in special else name
+
+
+def needs_quotes(name: str) -> bool:
+    """Whether SQLAlchemy has to be told that PostgreSQL reserves the name."""
+    return name in reserved_names.UNQUOTED_BY_SQLALCHEMY
+
+
+def sql_name(name: str) -> str:
+    """A table's or a column's name as Python gives it to SQLAlchemy."""
+    text = literal(name)
+    return f"sa.quoted_name({text}, quote=True)" if needs_quotes(name) else text
+
+
+def choice_name(entity: str, field: Field) -> str:
+    """The name of an enum field's type in schemas.py."""
+    pascal = "".join(part.capitalize() for part in field.name.split("_"))
+    return f"{entity}{pascal}Choice"
+
+
+def table_annotation(field: Field) -> str:
+    annotation = PYTHON[field.type][0]
+    return f"{annotation} | None" if field.nullable else annotation
+
+
+def request_annotation(entity: str, field: Field) -> str:
+    """The type of a field in requests, with every limit that it has."""
+    annotation = PYTHON[field.type][1].format(choice=choice_name(entity, field))
+    if field.type == "integer" and _is_bounded(field):
+        annotation = "int"  # its limits come first, and then types.INT64
+    if field.nullable:
+        annotation = f"{annotation} | None"
+    arguments = [*schema_arguments(field)]
+    if not arguments:
+        return annotation
+    limited = [annotation, f"pydantic.Field({', '.join(arguments)})"]
+    if field.type == "decimal":
+        limited.append(f"types.Digits({field.precision}, {field.scale})")
+    elif field.type == "integer":
+        limited.append("types.INT64")
+    return f"typing.Annotated[{', '.join(limited)}]"
+
+
+def answer_annotation(entity: str, field: Field) -> str:
+    """The type of a field in answers, which has no limits."""
+    annotation = PYTHON[field.type][2].format(choice=choice_name(entity, field))
+    return f"{annotation} | None" if field.nullable else annotation
+
+
+def column_type(field: Field) -> str:
+    length = field.max_length
+    if field.type == "enum":
+        length = max(ENUM_LENGTH, *map(len, field.values))
+    return PYTHON[field.type][3].format(
+        max_length=length, precision=field.precision, scale=field.scale
+    )
+
+
+def column(field: Field) -> str:
+    """The whole attribute of a table, on one line."""
+    arguments = [column_type(field)]
+    if field.attribute != field.name or needs_quotes(field.name):
+        arguments.insert(0, sql_name(field.name))
+    if field.default is not MISSING:
+        arguments.append(f"server_default={server_default(field)}")
+    if field.unique:
+        arguments.append("unique=True")
+    elif field.index:
+        arguments.append("index=True")
+    annotation = table_annotation(field)
+    call = f"orm.mapped_column({', '.join(arguments)})"
+    return f"{field.attribute}: orm.Mapped[{annotation}] = {call}"
+
+
+def server_default(field: Field) -> str:
+    """The default as the database states it; PostgreSQL casts the text."""
+    if field.type == "boolean":
+        return "sa.true()" if field.default else "sa.false()"
+    if field.type == "json":
+        return literal(json.dumps(field.default, ensure_ascii=False, default=float))
+    return literal(str(field.default))
+
+
+def checks(field: Field) -> Iterator[tuple[str, str]]:
+    """Yield each rule that the database enforces: a short name and its SQL."""
+    name = quote_sql(field.name)
+    if field.type in ("string", "text"):
+        if field.min_length:
+            yield "min_length", f"char_length({name}) >= {field.min_length}"
+        if field.type == "text" and field.max_length is not None:
+            yield "max_length", f"char_length({name}) <= {field.max_length}"
+    for key, operator in BOUNDS:
+        bound = getattr(field, key)
+        if bound is not None:
+            yield key, f"{name} {operator} {_number(bound)}"
+    if field.multiple_of is not None:
+        yield "multiple_of", f"{name} % {field.multiple_of} = 0"
+    if field.type == "enum":
+        values = ", ".join(
+            "'" + value.replace("'", "''") + "'" for value in field.values
+        )
+        yield "choice", f"{name} IN ({values})"
+    if field.type == "float":
+        yield "finite", f"{name} NOT IN ('NaN', 'Infinity', '-Infinity')"
+    if field.type == "decimal":
+        yield "finite", f"{name} <> 'NaN'"
+
+
+def _number(value: object) -> str:
+    text = str(value) if isinstance(value, decimal.Decimal) else repr(value)
+    return f"({text})" if text.startswith("-") else text
+
+
+def schema_arguments(field: Field) -> Iterator[str]:
+    """Yield the keyword arguments of pydantic.Field, except for the default."""
+    if field.attribute != field.name:
+        yield f"alias={literal(field.name)}"
+    if field.min_length and field.type in ("string", "text"):
+        yield f"min_length={field.min_length}"
+    if field.max_length is not None and field.type in ("string", "text", "url"):
+        yield f"max_length={field.max_length}"
+    if field.pattern is not None:
+        yield f"pattern={literal(field.pattern)}"
+    yield from _bounds(field)
+    if field.multiple_of is not None:
+        yield f"multiple_of={field.multiple_of}"
+    if field.type == "decimal":
+        # Pydantic counts the 0 of 0.5 as a digit: see `_bounds`.
+        digits = field.precision + (field.precision == field.scale)
+        yield f"max_digits={digits}"
+        yield f"decimal_places={field.scale}"
+    if field.description:
+        yield f"description={literal(field.description)}"
+
+
+def _bounds(field: Field) -> Iterator[str]:
+    bounds = {key: getattr(field, key) for key, _ in BOUNDS}
+    if field.type == "decimal" and field.precision == field.scale:
+        # No digit stands before the point, so the value lies between -1 and 1.
+        if bounds["gt"] is None and bounds["ge"] is None:
+            bounds["gt"] = decimal.Decimal(-1)
+        if bounds["lt"] is None and bounds["le"] is None:
+            bounds["lt"] = decimal.Decimal(1)
+    for key, bound in bounds.items():
+        if bound is not None:
+            yield f"{key}={_python_number(bound)}"
+
+
+def _is_bounded(field: Field) -> bool:
+    return any(getattr(field, key) is not None for key, _ in BOUNDS)
+
+
+def _python_number(value: object) -> str:
+    if isinstance(value, decimal.Decimal):
+        if value == value.to_integral_value() and abs(value) < 10**9:
+            return str(int(value))
+        return f'decimal.Decimal("{value}")'
+    return _plain(value)
+
+
+def schema_default(field: Field) -> str | None:
+    """The default as Python states it, or None where there is none."""
+    if field.required:
+        return None
+    if field.default is MISSING:
+        return "None"
+    return _DEFAULTS.get(field.type, _plain)(field.default)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, decimal.Decimal):  # a number within a JSON default
+        value = float(value)
+    if isinstance(value, str):
+        return literal(value)
+    return repr(value).replace("e+", "e")  # 1e308, as formatters write it
+
+
+def _json_default(value: object) -> str:
+    """JSON as a Python expression, in the quotes and spacing of a formatter."""
+    if isinstance(value, dict):
+        items = (f"{literal(key)}: {_json_default(value[key])}" for key in value)
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json_default, value)) + "]"
+    return _plain(value)
+
+
+def _parsed(function: str) -> Callable[[object], str]:
+    return lambda value: f"{function}({literal(str(value))})"
+
+
+_DEFAULTS: dict[str, Callable[[object], str]] = {
+    "decimal": lambda value: f'decimal.Decimal("{value}")',
+    "date": _parsed("dt.date.fromisoformat"),
+    "time": _parsed("dt.time.fromisoformat"),
+    "datetime": _parsed("dt.datetime.fromisoformat"),
+    "uuid": _parsed("uuid.UUID"),
+    "json": _json_default,
+}

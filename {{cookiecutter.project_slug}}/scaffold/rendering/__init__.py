@@ -1,0 +1,1 @@
+"""A `Spec` as the files of a service."""

@@ -1,0 +1,132 @@
+"""A specification as files: a pure function, the same bytes for the same input."""
+
+import functools
+import re
+import symtable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scaffold.python_code.formatting import literal, natural_key, wrap
+from scaffold.rendering.entity_view import EntityView
+from scaffold.spec.model import Entity, Spec
+
+TEMPLATES = Path(__file__).parent / "templates"
+_IMPORT = re.compile(r"(from \S+ )?import ")
+
+
+@dataclass(frozen=True)
+class GeneratedApp:
+    """Every file that the entities make, by its path within the project."""
+
+    files: Mapping[str, str]
+
+
+def generate_modular_app(
+    spec: Spec, templates: Path = TEMPLATES, *, only: str | None = None
+) -> GeneratedApp:
+    """Render every template: once, or once an entity where its path says ENTITY.
+
+    A template's path is its target's path. ENTITY stands for the entity's module
+    (`order_item`), ENTITIES for that of its routes (`order_items`). `only` names a
+    template that is to be rendered alone.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(templates, encoding="utf-8"),
+        autoescape=False,  # noqa: S701  # nosec B701 - Python, not HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["literal"] = literal
+    entities = [EntityView(entity, spec) for entity in spec.entities]
+    files = {}
+    for name in sorted(_templates(templates)) if only is None else [only]:
+        template = environment.get_template(f"{name}.jinja")
+        for path, context in _targets(name, entities):
+            text = template.render(context, entities=entities, by_module=_by_module)
+            files[path] = _finish(path, text)
+    return GeneratedApp(dict(sorted(files.items())))
+
+
+def _templates(root: Path) -> Iterator[str]:
+    for path in root.rglob("*.jinja"):
+        yield path.relative_to(root).as_posix().removesuffix(".jinja")
+
+
+def entity_paths(entity: Entity, templates: Path = TEMPLATES) -> list[str]:
+    """Return the paths of an entity's own files, in the templates' order."""
+    names = (name for name in sorted(_templates(templates)) if "ENTIT" in name)
+    return [_target(name, entity) for name in names]
+
+
+def _target(name: str, entity: Entity | EntityView) -> str:
+    target = name.replace("ENTITIES", str(entity.routes_module))
+    return target.replace("ENTITY", str(entity.module))
+
+
+def _targets(
+    name: str, entities: list[EntityView]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    stem = PurePosixPath(name).name
+    if "ENTIT" not in stem:
+        yield name, {}
+        return
+    for entity in entities:
+        yield _target(name, entity), {"entity": entity}
+
+
+def _by_module(entities: list[EntityView], attribute: str) -> list[EntityView]:
+    """Entities in the order in which an import sorter puts their modules."""
+    return sorted(entities, key=lambda entity: natural_key(getattr(entity, attribute)))
+
+
+@functools.cache  # to learn what a renamed entity changes, much is rendered thrice
+def _finish(path: str, text: str) -> str:
+    if not path.endswith(".py"):
+        return text
+    return wrap(_prune_imports(text))
+
+
+def _prune_imports(source: str) -> str:
+    """Drop the imports that nothing uses, so that templates can list them all.
+
+    Templates write an import on a line of its own.
+    """
+    used = _used_names(symtable.symtable(source, "<rendered>", "exec"))
+    lines = source.split("\n")
+    imports = {n: line for n, line in enumerate(lines) if _IMPORT.match(line)}
+    header = max(imports, default=-1) + 1
+    kept: list[str] = []
+    for number, line in enumerate(lines[:header]):
+        if number in imports:
+            line = _used_import(line, used)
+            if not line:
+                continue
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    while kept and not kept[-1]:
+        kept.pop()
+    rest = "\n".join(lines[header:]).lstrip("\n")
+    gap = 3 if rest.startswith(("class ", "def ", "async ", "@")) else 2
+    return "\n".join(kept) + "\n" * gap + rest
+
+
+def _used_names(table: symtable.SymbolTable) -> set[str]:
+    """The names that are read in a scope or in one within it."""
+    used = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
+    return used.union(*map(_used_names, table.get_children()))
+
+
+def _used_import(line: str, used: set[str]) -> str:
+    """The import with the names that are used; empty where there is none."""
+    start, _, names = line.rpartition("import ")
+    kept = [name for name in names.split(", ") if _bound(name) in used]
+    return f"{start}import {', '.join(kept)}" if kept else ""
+
+
+def _bound(name: str) -> str:
+    return name.rpartition(" as ")[2].partition(".")[0]

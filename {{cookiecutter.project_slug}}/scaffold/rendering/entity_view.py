@@ -1,0 +1,235 @@
+"""An entity as the templates see it: every expression ready, nothing left to decide."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from scaffold.python_code.formatting import docstring, import_key, literal
+from scaffold.rendering.schema_view import SchemaView
+from scaffold.rendering.table_view import TableView, reference_of
+from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
+from scaffold.testdata.cases import CaseView
+
+
+def article(words: str) -> str:
+    """`a task`, `an order`: by the first letter, which is right often enough."""
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
+class EntityView(TableView, SchemaView):
+    """One entity; what it does not define itself is the specification's own."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.entity, name)
+
+    # Words
+
+    @property
+    def id(self) -> str:
+        return f"{self.entity.snake}_id"
+
+    @property
+    def a_title(self) -> str:
+        return article(self.entity.title)
+
+    @property
+    def A_title(self) -> str:
+        return self.a_title.capitalize()
+
+    @property
+    def about(self) -> str:
+        return self.entity.description or f"Operations on {self.entity.titles}."
+
+    @property
+    def docstring(self) -> str:
+        text = self.entity.description or f"A row of {self.entity.table}."
+        return docstring(text, indent=4)
+
+    @cached_property
+    def tests(self) -> CaseView:
+        """What the templates of the tests say of it."""
+        return CaseView(self.entity, self.spec)
+
+    # Repositories
+
+    @property
+    def repository_links(self) -> Iterator[str]:
+        own = [
+            f'"{link.attribute}": base.Link(entities.{link.table}, "{link.left_column}", '
+            f'"{link.right_column}"'
+            + (f', "{link.ids_attribute}")' if link.owner else ")")
+            for link in self.entity.links
+        ]
+        if own:
+            yield f"links: typing.ClassVar = {{{', '.join(own)}}}"
+        others = [
+            f'"{name}": base.Link(entities.{link.table}, '
+            f'"{link.right_column}", "{link.left_column}")'
+            for name, link in self._memberships.items()
+        ]
+        if others:
+            yield f"memberships: typing.ClassVar = {{{', '.join(others)}}}"
+
+    @cached_property
+    def _memberships(self) -> Mapping[str, Link]:
+        named = memberships(self.entity, self.spec)
+        return {name: link for (_, link), name in named.items()}
+
+    # Services
+
+    @property
+    def schema_imports(self) -> str:
+        name = self.entity.name
+        names = [name, f"{name}Create", f"{name}Update"]
+        return ", ".join(sorted(names, key=import_key))
+
+    @property
+    def service_types(self) -> str:
+        name = self.entity.name
+        return f"{name}Entity, {name}, {name}Create, {name}Update"
+
+    @property
+    def text_policy(self) -> Iterator[str]:
+        for policy, kind in (("plain_text", "string"), ("rich_text", "text")):
+            names = [f.attribute for f in self.entity.fields if f.type == kind]
+            if names:
+                yield f"{policy} = frozenset({{{', '.join(map(literal, names))}}})"
+
+    @property
+    def filters(self) -> list[str]:
+        """The columns that a list can be narrowed to."""
+        columns = [item.column_attribute for item in self.entity.references]
+        return [*columns, *self._memberships]
+
+    @property
+    def unique_references(self) -> list["UniqueView"]:
+        return [
+            UniqueView(item)
+            for item in self.entity.references
+            if item.kind == "one_to_one" and item.reverse
+        ]
+
+    @property
+    def link_views(self) -> list["LinkView"]:
+        return [LinkView(item, self) for item in self.entity.links]
+
+    @property
+    def filter_parameters(self) -> str:
+        if not self.filters:
+            return ""
+        return ", *, " + ", ".join(
+            f"{n}: uuid.UUID | None = None" for n in self.filters
+        )
+
+    @property
+    def filter_argument(self) -> str:
+        if not self.filters:
+            return ""
+        return ", {" + ", ".join(f"{literal(n)}: {n}" for n in self.filters) + "}"
+
+    @property
+    def filter_clause(self) -> str:
+        return "; of one parent, if given" if self.filters else ""
+
+    # Routes
+
+    @property
+    def reverse_lists(self) -> list["ReverseView"]:
+        return [
+            ReverseView(item, self)
+            for item in self.entity.reverses
+            if item.kind == "many"
+        ]
+
+    @property
+    def reverse_ones(self) -> list["ReverseView"]:
+        return [
+            ReverseView(item, self)
+            for item in self.entity.reverses
+            if item.kind == "one"
+        ]
+
+    @property
+    def route_imports(self) -> list[str]:
+        names = {self.entity.name, f"{self.entity.name}Create"}
+        names |= {f"{self.entity.name}Update"}
+        names |= {item.source.name for item in self.reverse_lists + self.reverse_ones}
+        names |= {item.target for item in self.entity.links}
+        listed = ", ".join(sorted(names, key=import_key))
+        return [
+            "from src.models import base",
+            f"from src.models.schemas import {listed}",
+        ]
+
+
+def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
+    """Name each link to an entity among what its list can be narrowed to.
+
+    `user_group_members` is both User.group_members and UserGroup.members; only then
+    two underscores, which no entity has, part the words.
+    """
+    links = [
+        (source, link)
+        for source in spec.entities
+        for link in source.links
+        if link.target == entity.name
+    ]
+    taken = {item.column_attribute for item in entity.references}
+    plain = Counter(f"{source.snake}_{link.name}" for source, link in links)
+    named = {}
+    for source, link in links:
+        name = f"{source.snake}_{link.name}"
+        if plain[name] > 1 or name in taken:
+            name = f"{source.snake}__{link.name}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        named[source.name, link] = name
+    return named
+
+
+def list_operation(entity: Entity, name: str) -> str:
+    """Name the route of a relation's list, apart from that of all rows."""
+    operation = f"list_{entity.snake}_{name}"
+    if operation == f"list_{entity.plural}":
+        return f"list_{entity.snake}__{name}"
+    return operation
+
+
+class ReverseView:
+    """A collection on the other side of a reference."""
+
+    def __init__(self, reverse: Reverse, view: EntityView) -> None:
+        spec = view.spec
+        self.name = reverse.name
+        self.list = list_operation(view.entity, reverse.name)
+        self.url = reverse.name.replace("_", "-")
+        self.title = reverse.name.replace("_", " ")
+        self.source = spec.entity(reverse.source)
+        self.reference = reverse.reference
+        self.filter = reference_of(self.source, reverse.reference).column_attribute
+
+
+class UniqueView:
+    """A reference that at most one row may hold, so that it finds the row."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.name = reference.name
+        self.title = reference.name.replace("_", " ")
+        self.filter = reference.column_attribute
+
+
+class LinkView:
+    """One side of a many-to-many relation."""
+
+    def __init__(self, link: Link, entity: EntityView) -> None:
+        self.name = link.name
+        self.attribute = link.attribute
+        self.url = link.name.replace("_", "-")
+        self.title = link.name.replace("_", " ")
+        self.target = entity.spec.entity(link.target)
+        self.list = list_operation(entity.entity, link.name)
+        named = memberships(self.target, entity.spec)
+        self.membership = named[entity.entity.name, link]
+        own = link.right_column == entity.id
+        self.other_id = f"other_{link.right_column}" if own else link.right_column

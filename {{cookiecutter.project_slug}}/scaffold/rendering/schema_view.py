@@ -1,0 +1,167 @@
+"""An entity's JSON shapes as the template of models/schemas.py sees them."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from scaffold.python_code import field_code
+from scaffold.python_code.formatting import literal
+from scaffold.spec import naming
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+
+FAMILY = ("", "Base", "Create", "Update", "Entity", "Page")
+
+
+class SchemaView:
+    """The fields of requests and answers, each a statement of Python."""
+
+    entity: Entity
+    spec: Spec
+
+    @cached_property
+    def own_types(self) -> list[str]:
+        """The types of the fields that have choices or limits, each written once."""
+        choices = [
+            f"{field_code.choice_name(self.entity.name, field)} = typing.Literal"
+            f"[{', '.join(map(literal, field.values))}]"
+            for field in self.entity.fields
+            if field.type == "enum"
+        ]
+        names = field_type_names(self.spec)
+        limited = [
+            f"{names[self.entity.name, field.name]} = "
+            f"{field_code.request_annotation(self.entity.name, field)}"
+            for field in self.entity.fields
+            if (self.entity.name, field.name) in names
+        ]
+        return choices + limited
+
+    @cached_property
+    def base_blocks(self) -> list[list[str]]:
+        lines = [self._request_field(field) for field in self.entity.fields]
+        lines += [self._request_reference(item) for item in self.entity.references]
+        lines += [self._request_link(item) for item in self.entity.links if item.owner]
+        return [block for block in (self._described, lines) if block]
+
+    @cached_property
+    def update_blocks(self) -> list[list[str]]:
+        lines = [self._request_field(item, update=True) for item in self.entity.fields]
+        lines += [
+            self._request_reference(item, update=True)
+            for item in self.entity.references
+        ]
+        lines += [
+            self._request_link(item, update=True)
+            for item in self.entity.links
+            if item.owner
+        ]
+        return [lines] if lines else []
+
+    @cached_property
+    def answer_blocks(self) -> list[list[str]]:
+        lines = [self._answer_field(field) for field in self.entity.fields]
+        lines += [self._answer_reference(item) for item in self.entity.references]
+        lines += [
+            _declared(item.ids_attribute, "list[uuid.UUID]", item.ids, item.description)
+            for item in self.entity.links
+            if item.owner
+        ]
+        return [block for block in (self._described, lines) if block]
+
+    @property
+    def _described(self) -> list[str]:
+        if not self.entity.description:
+            return []
+        config = "model_config = pydantic.ConfigDict(json_schema_extra="
+        return [f'{config}{{"description": {literal(self.entity.description)}}})']
+
+    def _request_field(self, field: Field, *, update: bool = False) -> str:
+        names = field_type_names(self.spec)
+        annotation = names.get(
+            (self.entity.name, field.name)
+        ) or field_code.request_annotation(self.entity.name, field)
+        default = "base.UNSET" if update else field_code.schema_default(field)
+        return f"{field.attribute}: {annotation}{_assigned(default)}"
+
+    def _request_reference(self, reference: Reference, *, update: bool = False) -> str:
+        annotation = "types.UUID | None" if reference.nullable else "types.UUID"
+        default = "None" if reference.nullable else None
+        arguments = _named(
+            reference.column_attribute, reference.column, reference.description
+        )
+        text = _assigned("base.UNSET" if update else default, arguments)
+        return f"{reference.column_attribute}: {annotation}{text}"
+
+    def _request_link(self, link: Link, *, update: bool = False) -> str:
+        arguments = _named(link.ids_attribute, link.ids, link.description)
+        text = _assigned("base.UNSET" if update else "[]", arguments)
+        return f"{link.ids_attribute}: types.Ids{text}"
+
+    def _answer_field(self, field: Field) -> str:
+        annotation = field_code.answer_annotation(self.entity.name, field)
+        return _declared(field.attribute, annotation, field.name, field.description)
+
+    def _answer_reference(self, reference: Reference) -> str:
+        annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
+        return _declared(
+            reference.column_attribute,
+            annotation,
+            reference.column,
+            reference.description,
+        )
+
+
+def field_type_names(spec: Spec) -> Mapping[tuple[str, str], str]:
+    """Name the type of each field that has limits, apart from every other class."""
+    if not _last or _last[0][0] is not spec:
+        _last[:] = [(spec, _name_field_types(spec))]
+    return _last[0][1]
+
+
+# A specification is not hashable, and its entities ask one after the other.
+_last: list[tuple[Spec, Mapping[tuple[str, str], str]]] = []
+
+
+def _name_field_types(spec: Spec) -> Mapping[tuple[str, str], str]:
+    taken = {f"{entity.name}{part}" for entity in spec.entities for part in FAMILY}
+    taken |= {
+        field_code.choice_name(entity.name, field)
+        for entity in spec.entities
+        for field in entity.fields
+    }
+    names = {}
+    for entity in spec.entities:
+        for field in entity.fields:
+            if not [*field_code.schema_arguments(field)]:
+                continue
+            name = f"{entity.name}{naming.pascal(field.name)}"
+            if name in taken:
+                name += "Field"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            names[entity.name, field.name] = name
+    return names
+
+
+def _named(attribute: str, key: str, description: str) -> list[str]:
+    arguments = []
+    if attribute != key:
+        arguments.append(f"alias={literal(key)}")
+    if description:
+        arguments.append(f"description={literal(description)}")
+    return arguments
+
+
+def _declared(attribute: str, annotation: str, key: str, description: str) -> str:
+    arguments = _named(attribute, key, description)
+    return f"{attribute}: {annotation}{_assigned(None, arguments)}"
+
+
+def _assigned(default: str | None, arguments: list[str] | None = None) -> str:
+    """The right side of a schema's field: nothing, a default, or pydantic.Field."""
+    arguments = arguments or []
+    if not arguments and (default or "")[:1] not in ("[", "{"):
+        return "" if default is None else f" = {default}"
+    if default is not None:
+        arguments = [f"default={default}", *arguments]
+    return f" = pydantic.Field({', '.join(arguments)})"

@@ -1,0 +1,144 @@
+"""An entity's table as the template of models/entities.py sees it."""
+
+from functools import cached_property
+
+from scaffold.python_code import field_code
+from scaffold.python_code.formatting import literal
+from scaffold.spec import naming
+from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
+
+ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT"}
+
+
+class TableView:
+    """Columns, constraints and relationships, each a statement of Python."""
+
+    def __init__(self, entity: Entity, spec: Spec) -> None:
+        self.entity = entity
+        self.spec = spec
+
+    @property
+    def table_name(self) -> str:
+        return field_code.sql_name(self.entity.table)
+
+    @cached_property
+    def table_args(self) -> str:
+        """Constraints of more than one column, CHECKs, and the index behind lists."""
+        arguments = [
+            f"sa.UniqueConstraint({_columns(names)})" for names in self.entity.unique
+        ]
+        for field in self.entity.fields:
+            for rule, sql in field_code.checks(field):
+                arguments.append(
+                    f'base.check("{field.name}", "{rule}", {literal(sql)})'
+                )
+        indexes = [*self.entity.indexes, ("created_at", "id")]
+        arguments += [f"sa.Index(None, {_columns(names)})" for names in indexes]
+        comma = "," if len(arguments) == 1 else ""
+        return f"({', '.join(arguments)}{comma})"
+
+    @cached_property
+    def attribute_blocks(self) -> list[list[str]]:
+        """The attributes of the table's class: columns, then relationships."""
+        fields = [field_code.column(field) for field in self.entity.fields]
+        keys = [self._foreign_key(reference) for reference in self.entity.references]
+        relationships = [self._owner(item) for item in self.entity.references]
+        relationships += [self._reverse(item) for item in self.entity.reverses]
+        relationships += [self._linked(item) for item in self.entity.links]
+        return [block for block in (fields + keys, relationships) if block]
+
+    @property
+    def linked_ids(self) -> list[Link]:
+        """The links whose ids the API shows."""
+        return [link for link in self.entity.links if link.owner]
+
+    @property
+    def association_tables(self) -> list[str]:
+        """The tables of many-to-many relations, made by the side that declares them."""
+        return [self._association(link) for link in self.entity.links if link.owner]
+
+    def _association(self, link: Link) -> str:
+        target = self.spec.entity(link.target)
+        left = _linked_column(link.left_column, self.entity.table, "")
+        right = _linked_column(link.right_column, target.table, ", index=True")
+        # `info` leads from a violated foreign key back to the field in requests.
+        info = f'info={{"{link.right_column}": "{link.ids}"}}'
+        arguments = f'"{link.table}", base.Entity.metadata, {left}, {right}, {info}'
+        return f"{link.table} = sa.Table({arguments})"
+
+    def _foreign_key(self, reference: Reference) -> str:
+        target = self.spec.entity(reference.target)
+        action = ON_DELETE[reference.on_delete]
+        arguments = [f'sa.ForeignKey("{target.table}.id", ondelete="{action}")']
+        if reference.column_attribute != reference.column:
+            arguments.insert(0, literal(reference.column))
+        one = reference.kind == "one_to_one"
+        arguments.append("unique=True" if one else "index=True")
+        annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
+        call = f"orm.mapped_column({', '.join(arguments)})"
+        return f"{reference.column_attribute}: orm.Mapped[{annotation}] = {call}"
+
+    def _owner(self, reference: Reference) -> str:
+        annotation = f'"{reference.target}Entity"'
+        if reference.nullable:
+            annotation = f'"{reference.target}Entity | None"'
+        arguments = ['lazy="raise"', self._key(reference)]
+        if reference.target == self.entity.name:
+            arguments.append(f'remote_side="{self.entity.name}Entity.id"')
+            arguments.append("post_update=True")  # a row may refer to itself
+        if reference.reverse:
+            other = naming.attribute(reference.reverse)
+            arguments.append(f"back_populates={literal(other)}")
+        return _relationship(reference.attribute, annotation, arguments)
+
+    def _key(self, reference: Reference) -> str:
+        return f'foreign_keys="{self.entity.name}Entity.{reference.column_attribute}"'
+
+    def _reverse(self, reverse: Reverse) -> str:
+        source = self.spec.entity(reverse.source)
+        reference = reference_of(source, reverse.reference)
+        one = reverse.kind == "one"
+        inner = f"{source.name}Entity"
+        annotation = f'"{inner} | None"' if one else f'list["{inner}"]'
+        arguments = [
+            'lazy="raise"',
+            'passive_deletes="all"',  # ON DELETE is the database's
+            f'foreign_keys="{inner}.{reference.column_attribute}"',
+            f"back_populates={literal(reference.attribute)}",
+        ]
+        return _relationship(reverse.attribute, annotation, arguments)
+
+    def _linked(self, link: Link) -> str:
+        """A many-to-many relation, by its association table."""
+        target = self.spec.entity(link.target)
+        arguments = [f"secondary={link.table}", 'lazy="raise"', "passive_deletes=True"]
+        if target.name == self.entity.name:  # both columns lead to the same table
+            own_id, table = f"{self.entity.name}Entity.id", link.table
+            arguments += [
+                f'primaryjoin="{own_id} == {table}.c.{link.left_column}"',
+                f'secondaryjoin="{own_id} == {table}.c.{link.right_column}"',
+            ]
+        if link.reverse:
+            arguments.append(
+                f"back_populates={literal(naming.attribute(link.reverse))}"
+            )
+        annotation = f'list["{target.name}Entity"]'
+        return _relationship(link.attribute, annotation, arguments)
+
+
+def reference_of(entity: Entity, name: str) -> Reference:
+    return next(item for item in entity.references if item.name == name)
+
+
+def _linked_column(name: str, table: str, index: str) -> str:
+    key = f'sa.ForeignKey("{table}.id", ondelete="CASCADE")'
+    return f'sa.Column("{name}", {key}, primary_key=True{index})'
+
+
+def _columns(names: tuple[str, ...]) -> str:
+    return ", ".join(map(literal, names))
+
+
+def _relationship(attribute: str, annotation: str, arguments: list[str]) -> str:
+    call = f"orm.relationship({', '.join(arguments)})"
+    return f"{attribute}: orm.Mapped[{annotation}] = {call}"

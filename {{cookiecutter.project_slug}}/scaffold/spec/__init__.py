@@ -1,0 +1,1 @@
+"""entities.json: read, checked, and made into an immutable `Spec`."""

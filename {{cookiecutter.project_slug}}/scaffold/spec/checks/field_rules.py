@@ -1,0 +1,194 @@
+"""Rules within one field: bounds that leave a value, a default that keeps them all."""
+
+import decimal
+import math
+from decimal import Decimal
+
+from scaffold.patterns import portable
+from scaffold.spec.drafts import FieldDraft
+from scaffold.spec.model import MISSING, Field
+from scaffold.spec.problems import Problems, quote
+from scaffold.spec.vocabulary import default_values
+from scaffold.spec.vocabulary.field_types import (
+    INDEX_BYTES,
+    INDEXED_LENGTH,
+    INT64,
+    TYPES,
+)
+
+_BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
+# Keys that can contradict another one; a field without them needs no check.
+_RULED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
+_RULED |= {"unique", "index", "default"}
+
+
+def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
+    """Report contradictions; make the default what the templates write."""
+    if draft.field is None or _RULED.isdisjoint(draft.node):
+        return
+    rules = _Rules(draft, draft.field, f"{entity}.{draft.field.name}", problems)
+    before = len(problems)
+    rules.lengths()
+    rules.pattern()
+    rules.decimals()
+    rules.interval()
+    rules.index()
+    if len(problems) == before and draft.field.default is not MISSING:
+        draft.field = draft.field.with_default(rules.default())
+
+
+class _Rules:
+    def __init__(
+        self, draft: FieldDraft, field: Field, label: str, problems: Problems
+    ) -> None:
+        self.draft = draft
+        self.field = field
+        self.label = label
+        self.problems = problems
+
+    def _refuse(self, key: str, message: str) -> None:
+        self.problems.rule(self.draft.at(key), self.label, message)
+
+    def _written(self, *names: str) -> list[str]:
+        return [name for name in names if name in self.draft.node]
+
+    def _shown(self, *names: str) -> str:
+        """The bounds as they were written: gt 1 and lt 2."""
+        bounds = [f"{name} {quote(self.draft.node[name])}" for name in names]
+        return " and ".join(bounds)
+
+    def _or_default(self, key: str) -> str:
+        default = "" if key in self.draft.node else " (the default)"
+        return f"{key} {getattr(self.field, key)}{default}"
+
+    def lengths(self) -> None:
+        least, most = self.field.min_length, self.field.max_length
+        if least is not None and most is not None and least > most:
+            self._refuse(
+                "min_length",
+                f"min_length {least} is greater than {self._or_default('max_length')}",
+            )
+
+    def pattern(self) -> None:
+        """Refuse a pattern whose matches are all too long, or all too short."""
+        if self.field.pattern is None:
+            return
+        least, most = portable.lengths(self.field.pattern)
+        what = f"pattern {quote(self.field.pattern)}"
+        limit = self.field.max_length
+        if limit is not None and least > limit:
+            limits = self._or_default("max_length")
+            needs = f"{what} needs at least {least} characters"
+            self._refuse("pattern", f"{needs}, more than {limits}")
+        if most is not None and most < (self.field.min_length or 0):
+            takes = f"{what} takes at most {most} characters"
+            limits = f"min_length {self.field.min_length}"
+            self._refuse("pattern", f"{takes}, fewer than {limits}")
+
+    def decimals(self) -> None:
+        if self.field.scale > self.field.precision:
+            key = self._written("scale", "precision")[0]
+            self._refuse(
+                key,
+                f"{self._or_default('scale')} is greater than "
+                f"{self._or_default('precision')}",
+            )
+
+    def interval(self) -> None:
+        """Refuse bounds between which no value of the type lies."""
+        written = self._written(*_BOUNDS)
+        if not written or self.field.scale > self.field.precision:
+            return
+        what = _NOTHING_LEFT[self.field.type](self.field)
+        if what:
+            bounds = [name for name in written if name != "multiple_of"]
+            self._refuse(written[0], f"no {what} satisfies {self._shown(*bounds)}")
+
+    def index(self) -> None:
+        for key in self._written("unique", "index"):
+            if not getattr(self.field, key):
+                continue
+            reason = index_problem(self.field)
+            if reason:
+                word = "unique" if key == "unique" else "indexed"
+                self._refuse(key, f"cannot be {word}: {reason}")
+
+    def default(self) -> object:
+        if self.draft.node.get("default") is None:
+            message = "must not be null; leave the key out for a field that can be null"
+            self._refuse("default", f"default {message}")
+            return MISSING
+        try:
+            return TYPES[self.field.type].default(self.field.default, self.field)
+        except default_values.Refused as refused:
+            self._refuse("default", f"default {refused}")
+            return MISSING
+
+
+def index_problem(field: Field) -> str | None:
+    """Why PostgreSQL could not index every value of a field."""
+    if not TYPES[field.type].indexable:
+        advice = f"use string with a max_length of at most {INDEXED_LENGTH}"
+        return f"a {field.type} value can be larger than an index entry; {advice}"
+    limit = INDEXED_LENGTH if field.type == "string" else INDEX_BYTES
+    if field.max_length is not None and field.max_length > limit:
+        return f"its max_length must be at most {limit}, not {field.max_length}"
+    return None
+
+
+def _no_integer(field: Field) -> str | None:
+    low, high = -INT64, INT64 - 1
+    if isinstance(field.ge, int):
+        low = field.ge
+    if isinstance(field.gt, int):
+        low = max(low, field.gt + 1)
+    if isinstance(field.le, int):
+        high = field.le
+    if isinstance(field.lt, int):
+        high = min(high, field.lt - 1)
+    step = field.multiple_of or 1
+    if -(-low // step) * step <= high:
+        return None
+    return f"multiple of {step}" if step > 1 else "integer"
+
+
+def _no_float(field: Field) -> str | None:
+    low, high = -math.inf, math.inf
+    if isinstance(field.ge, float):
+        low = field.ge
+    if isinstance(field.gt, float):
+        low = max(low, math.nextafter(field.gt, math.inf))
+    if isinstance(field.le, float):
+        high = field.le
+    if isinstance(field.lt, float):
+        high = min(high, math.nextafter(field.lt, -math.inf))
+    empty = low > high or low == math.inf or high == -math.inf
+    return "float" if empty else None
+
+
+def _no_decimal(field: Field) -> str | None:
+    """Count in units of the last decimal: then it is a question about integers."""
+    high = 10**field.precision - 1
+    low = -high
+    if isinstance(field.ge, Decimal):
+        low = max(low, _units(field.ge, field.scale, _UP))
+    if isinstance(field.gt, Decimal):
+        low = max(low, _units(field.gt, field.scale, _DOWN) + 1)
+    if isinstance(field.le, Decimal):
+        high = min(high, _units(field.le, field.scale, _DOWN))
+    if isinstance(field.lt, Decimal):
+        high = min(high, _units(field.lt, field.scale, _UP) - 1)
+    if low <= high:
+        return None
+    return f"decimal of precision {field.precision} and scale {field.scale}"
+
+
+_UP = decimal.Context(prec=5_000, rounding=decimal.ROUND_CEILING)
+_DOWN = decimal.Context(prec=5_000, rounding=decimal.ROUND_FLOOR)
+
+
+def _units(bound: Decimal, scale: int, context: decimal.Context) -> int:
+    return int(context.to_integral_value(context.scaleb(bound, scale)))
+
+
+_NOTHING_LEFT = {"integer": _no_integer, "float": _no_float, "decimal": _no_decimal}

@@ -1,0 +1,163 @@
+"""entities.schema.json for editors, from the same tables that the checker reads."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from scaffold.spec.vocabulary import keys, reserved_names
+from scaffold.spec.vocabulary.field_types import INDEXED_LENGTH, TYPES, FieldType
+from scaffold.spec.vocabulary.keys import Json, Key
+
+
+def render() -> str:
+    """Return the text of the file."""
+    return json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
+
+
+def build() -> Json:
+    """Return the schema: draft 2020-12, a description on every key."""
+    top = _object(keys.TOP, ["entities"])
+    top["properties"] = _with_lists(
+        keys.TOP, {"entities": _list("entity", keys.MAX_ENTITIES, least=1)}
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "entities.json",
+        "description": "What the service keeps and serves.",
+        **top,
+        "$defs": {"entity": _entity(), "field": _field(), "relation": _relation()},
+    }
+
+
+def _property(key: Key) -> Json:
+    return {"description": key.description, **key.schema}
+
+
+def _with_lists(table: Mapping[str, Key], lists: Mapping[str, Json]) -> Json:
+    return {name: _property(key) | lists.get(name, {}) for name, key in table.items()}
+
+
+def _object(table: Mapping[str, Key], required: Iterable[str]) -> Json:
+    return {
+        "type": "object",
+        "required": list(required),
+        "additionalProperties": False,
+        "properties": _with_lists(table, {}),
+    }
+
+
+def _list(definition: str, most: int, least: int = 0) -> Json:
+    items = {"$ref": f"#/$defs/{definition}"}
+    return {"type": "array", "minItems": least, "maxItems": most, "items": items}
+
+
+def _entity() -> Json:
+    tables = sorted(reserved_names.TABLES)
+    lists: dict[str, Json] = {
+        "name": _but(reserved_names.CLASSES),
+        "plural": {"not": {"anyOf": [{"enum": tables}, {"pattern": "^pg_"}]}},
+        "fields": _list("field", keys.MAX_MEMBERS),
+        "relations": _list("relation", keys.MAX_MEMBERS),
+    }
+    entity = _object(keys.ENTITY, ["name"])
+    entity["description"] = "A resource: a table, its classes and its URLs."
+    entity["properties"] = _with_lists(keys.ENTITY, lists)
+    return entity
+
+
+def _one_of(options: Mapping[str, str]) -> Json:
+    return {"oneOf": [{"const": n, "description": d} for n, d in options.items()]}
+
+
+def _but(names: Iterable[str]) -> Json:
+    return {"not": {"enum": sorted(names)}}
+
+
+def _field() -> Json:
+    """Common keys for all; `if` the type is known, `then` its own, and no others."""
+    every: dict[str, Key] = dict(keys.FIELD)
+    for one in TYPES.values():
+        for name, key in one.keys.items():
+            every.setdefault(name, Key(key.kind, key.description))
+    taken = reserved_names.COLUMNS | reserved_names.SYSTEM_COLUMNS
+    types = _one_of({name: one.description for name, one in TYPES.items()})
+    field = _object(every, ["name", "type"])
+    field["description"] = "A column with a value of its own."
+    field["properties"] = _with_lists(every, {"name": _but(taken), "type": types})
+    field["allOf"] = [_if_type(name, one) for name, one in TYPES.items()]
+    return field
+
+
+def _if_type(name: str, one: FieldType) -> Json:
+    properties: Json = {own: _property(key) for own, key in one.keys.items()}
+    default = keys.FIELD["default"].description
+    properties["default"] = {
+        "description": default,
+        **(one.default_schema or {"not": {"type": "null"}}),
+    }
+    if not one.indexable:
+        reason = f"A {name} field cannot be unique or indexed."
+        for flag in ("unique", "index"):
+            properties[flag] = {"description": reason, "const": False}
+    then: Json = {
+        "propertyNames": {"enum": [*keys.FIELD, *one.keys]},
+        "properties": properties,
+    }
+    if "values" in one.keys:
+        then["required"] = ["values"]
+    if name == "string":
+        then["allOf"] = [_short_if(flag) for flag in ("unique", "index")]
+    return {"if": _type_is([name]), "then": then}
+
+
+def _short_if(flag: str) -> Json:
+    short = {
+        "description": "An index entry has a limit in PostgreSQL.",
+        "maximum": INDEXED_LENGTH,
+    }
+    return {
+        "if": {"properties": {flag: {"const": True}}, "required": [flag]},
+        "then": {"properties": {"max_length": short}},
+    }
+
+
+def _type_is(names: Iterable[str]) -> Json:
+    return {"properties": {"type": {"enum": list(names)}}, "required": ["type"]}
+
+
+def _holds_column() -> Json:
+    """Whether this side surely has a column: of a one_to_one, the other side may."""
+    says_so = [
+        {"required": ["on_delete"]},
+        {"required": ["required"], "properties": {"required": {"const": True}}},
+    ]
+    one = {**_type_is(["one_to_one"]), "anyOf": says_so}
+    return {"anyOf": [_type_is(["many_to_one"]), one]}
+
+
+def _relation() -> Json:
+    lists: dict[str, Json] = {
+        "name": _but(reserved_names.COLUMNS),
+        "back_populates": _but(reserved_names.COLUMNS),
+        "type": _one_of(keys.RELATION_TYPES),
+        "on_delete": _one_of(keys.ON_DELETE),
+    }
+    relation = _object(keys.RELATION, ["name", "type", "target"])
+    relation["description"] = "What points to another entity, or is pointed to."
+    relation["properties"] = _with_lists(keys.RELATION, lists)
+    others = [name for name in keys.RELATION_TYPES if name not in keys.TO_ONE]
+    allowed = [name for name in keys.RELATION if name not in keys.ONLY_TO_ONE]
+    column = {"maxLength": keys.MAX_NAME - len("_id")}
+    emptied = {"on_delete": {"const": "set_null"}, "required": {"const": True}}
+    relation["allOf"] = [
+        {"if": _holds_column(), "then": {"properties": {"name": column}}},
+        {"if": _type_is(others), "then": {"propertyNames": {"enum": allowed}}},
+        {
+            "if": _type_is(["one_to_many"]),
+            "then": {
+                "required": ["back_populates"],
+                "properties": {"back_populates": column},
+            },
+        },
+        {"not": {"properties": emptied, "required": list(emptied)}},
+    ]
+    return relation

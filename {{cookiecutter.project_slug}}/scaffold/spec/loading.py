@@ -1,0 +1,142 @@
+"""entities.json → Spec: reads it, checks everything at once, resolves relations."""
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from scaffold.spec.checks import (
+    collisions,
+    composites,
+    cycles,
+    field_rules,
+    index_names,
+    renames,
+)
+from scaffold.spec.drafts import EntityDraft, read_entities
+from scaffold.spec.json.decoding import MAX_BYTES, EncodingError, decode
+from scaffold.spec.json.parsing import Lines, Parser
+from scaffold.spec.json.syntax_errors import SourceError
+from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Reverse, Spec
+from scaffold.spec.problems import Problem, Problems, SpecError, quote, report
+from scaffold.spec.relations import Resolved, Resolver
+
+__all__ = [
+    "MISSING",
+    "Entity",
+    "Field",
+    "Link",
+    "Problem",
+    "Reference",
+    "Reverse",
+    "Spec",
+    "SpecError",
+    "load",
+    "parse",
+    "report",
+]
+
+
+def load(path: Path) -> Spec:
+    """Read and check a file; SpecError holds all that is wrong with it."""
+    try:
+        if path.exists() and not path.is_file():
+            raise _unreadable(path, "it is no file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, getattr(error, "strerror", "") or str(error)) from None
+    return parse(data, path.name)
+
+
+def parse(data: bytes, filename: str = "entities.json") -> Spec:
+    """Check the bytes of a spec; SpecError holds all that is wrong with them."""
+    with _no_collections():
+        return _parse(data, filename)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Let no garbage collector walk thousands of nodes that all stay in use."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _parse(data: bytes, filename: str) -> Spec:
+    try:
+        parser = Parser(decode(data))
+    except EncodingError as error:
+        raise _fatal(error, Lines(error.readable), filename) from None
+    try:
+        document = parser.parse()
+    except SourceError as error:
+        raise _fatal(error, parser.lines, filename) from None
+    problems = Problems()
+    for at, message in parser.problems:
+        problems.shape(at, "", message)
+    entities = _check(read_entities(document, problems), problems)
+    if problems:
+        raise problems.error(filename, parser.lines.position)
+    return Spec(entities)
+
+
+def _unreadable(path: Path, reason: str) -> SpecError:
+    problem = Problem(0, 0, "", f"cannot be read: {reason}")
+    return SpecError((problem,), path.name, 1)
+
+
+def _fatal(error: SourceError, lines: Lines, filename: str) -> SpecError:
+    line, column = lines.position(error.at)
+    return SpecError((Problem(line, column, "", error.message),), filename, 1)
+
+
+def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
+    """Apply the rules that need more than one value."""
+    named = _by_name(drafts, problems)
+    for name, draft in named.items():
+        for field in draft.fields:
+            field_rules.check(field, name, problems)
+    names = [str(draft.node.get("name")) for draft in drafts]
+    resolved = Resolver(named, names, problems).run()
+    collisions.check(named.values(), resolved, problems)
+    cycles.check(resolved, problems)
+    renames.check(named.values(), resolved, problems)
+    entities = [
+        _entity(draft, resolved[name], problems) for name, draft in named.items()
+    ]
+    if not problems:
+        index_names.check(zip(named.values(), entities, strict=True), problems)
+    return tuple(entities)
+
+
+def _by_name(
+    drafts: list[EntityDraft], problems: Problems
+) -> Mapping[str, EntityDraft]:
+    named: dict[str, EntityDraft] = {}
+    for draft in drafts:
+        if draft.name and named.setdefault(draft.name, draft) is not draft:
+            message = f"entity {quote(draft.name)} is declared twice"
+            problems.rule(draft.at("name"), draft.name, message)
+    return named
+
+
+def _entity(draft: EntityDraft, resolved: Resolved, problems: Problems) -> Entity:
+    members = [placed.member for placed in resolved.placed]
+    sides = {one.name: one for one in members}
+    return Entity(
+        name=draft.name,
+        plural=draft.plural,
+        description=draft.text("description") or "",
+        fields=tuple(item.field for item in draft.fields if item.field),
+        references=tuple(one for one in members if isinstance(one, Reference)),
+        reverses=tuple(one for one in members if isinstance(one, Reverse)),
+        links=tuple(one for one in members if isinstance(one, Link)),
+        unique=composites.resolve(draft, "unique", sides, problems),
+        indexes=composites.resolve(draft, "indexes", sides, problems),
+        renamed_from=draft.text("renamed_from"),
+    )

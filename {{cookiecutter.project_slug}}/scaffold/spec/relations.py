@@ -1,0 +1,293 @@
+"""Relations of all entities to references, reverses and links, both sides merged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scaffold.spec import naming
+from scaffold.spec.drafts import Draft, EntityDraft
+from scaffold.spec.model import Link, Reference, Reverse
+from scaffold.spec.problems import Meant, Problems, quote
+
+Member = Reference | Reverse | Link
+_OTHER = {
+    "many_to_one": "one_to_many",
+    "one_to_many": "many_to_one",
+    "one_to_one": "one_to_one",
+    "many_to_many": "many_to_many",
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A declared relation of an entity; `order` counts through the file."""
+
+    entity: EntityDraft
+    draft: Draft
+    order: int
+
+    @property
+    def name(self) -> str:
+        return self.draft.name
+
+    @property
+    def kind(self) -> str:
+        return self.draft.text("type") or ""
+
+    @property
+    def target(self) -> str:
+        return self.draft.text("target") or ""
+
+    @property
+    def back(self) -> str | None:
+        return self.draft.text("back_populates")
+
+    @property
+    def description(self) -> str:
+        return self.draft.text("description") or ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.entity.name}.{self.name}"
+
+    @property
+    def owns(self) -> bool:
+        """Whether it says what only the side with the column can say."""
+        return self.draft.flag("required") or "on_delete" in self.draft.node
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A side of a relation on an entity, and the declaration that made it."""
+
+    member: Member
+    origin: Side
+    declared: bool
+
+
+@dataclass
+class Resolved:
+    """All sides on one entity: its own declarations first, then implied ones."""
+
+    own: list[Placed] = field(default_factory=list)
+    implied: list[Placed] = field(default_factory=list)
+
+    @property
+    def placed(self) -> list[Placed]:
+        return self.own + self.implied
+
+
+class Resolver:
+    """Pairs the sides, checks that they agree, and places what they make."""
+
+    def __init__(
+        self,
+        entities: Mapping[str, EntityDraft],
+        names: Sequence[str],
+        problems: Problems,
+    ) -> None:
+        self.entities = entities
+        self.names = names
+        self.problems = problems
+        self.resolved = {name: Resolved() for name in entities}
+        self.sides: dict[tuple[str, str], Side] = {}
+        self.claims: dict[tuple[str, str], list[Side]] = {}
+
+    def run(self) -> dict[str, Resolved]:
+        self._collect()
+        for side in self.sides.values():
+            self._check_deletion(side)
+            if self._agrees(side):
+                self._place(side, self._mate(side))
+        return self.resolved
+
+    def _collect(self) -> None:
+        order = 0
+        known = frozenset(self.names)
+        for entity in self.entities.values():
+            for draft in entity.relations:
+                target = draft.text("target")
+                if target is not None and target not in known:
+                    self._unknown_target(draft, target)
+                elif not draft.bad and target in self.entities:
+                    self._declare(Side(entity, draft, order))
+                    order += 1
+        for side in self.sides.values():
+            if side.back is not None:
+                self.claims.setdefault((side.target, side.back), []).append(side)
+
+    def _declare(self, side: Side) -> None:
+        if self.sides.setdefault((side.entity.name, side.name), side) is not side:
+            message = f"relation {quote(side.name)} is declared twice"
+            self.problems.rule(side.draft.at("name"), side.label, message)
+
+    def _unknown_target(self, draft: Draft, target: str) -> None:
+        known = tuple(self.entities)
+        otherwise = f"known here: {', '.join(known)}" if 0 < len(known) <= 10 else ""
+        self.problems.shape(
+            draft.at("target"),
+            f"{draft.path}.target",
+            f"unknown entity {quote(target)}",
+            Meant(target, known, otherwise),
+        )
+
+    def _check_deletion(self, side: Side) -> None:
+        if side.draft.flag("required") and side.draft.text("on_delete") == "set_null":
+            self.problems.rule(
+                side.draft.at("on_delete"),
+                side.label,
+                "on_delete set_null contradicts required: the key cannot be emptied; "
+                "write cascade or restrict",
+            )
+
+    def _mate(self, side: Side) -> Side | None:
+        """The declaration of the other side, if there is one."""
+        if side.back is not None:
+            return self.sides.get((side.target, side.back))
+        claims = self.claims.get((side.entity.name, side.name))
+        return claims[0] if claims else None
+
+    def _agrees(self, side: Side) -> bool:
+        if side.back is None:
+            return True
+        if (side.target, side.back) == (side.entity.name, side.name):
+            return self._refuse(
+                side,
+                "is the relation itself; the two directions of a self relation "
+                "need two names",
+            )
+        first = self.claims[side.target, side.back][0]
+        if first is not side:
+            reverse = f"{side.target}.{side.back}"
+            message = f"{reverse} is the reverse side of {first.label} already"
+            return self._refuse(side, message)
+        mate = self._mate(side)
+        return mate is None or self._match(side, mate)
+
+    def _match(self, side: Side, mate: Side) -> bool:
+        # Where both name each other, one of them reports.
+        told = mate.back == side.name and mate.order < side.order
+        if mate.target != side.entity.name:
+            return self._refuse(side, f"{mate.label} points to {mate.target}")
+        if mate.back not in (None, side.name):
+            back = quote(mate.back)
+            return self._refuse(side, f"{mate.label} has back_populates {back}")
+        if mate.kind != _OTHER[side.kind]:
+            return told or self._refuse(
+                side,
+                f"{mate.label} is {mate.kind}; the reverse of {side.kind} is "
+                f"{_OTHER[side.kind]}",
+            )
+        if side.owns and mate.owns:
+            return told or self._refuse(
+                side,
+                f"{mate.label} has required or on_delete too; both belong to the one "
+                "side that holds the column",
+            )
+        return True
+
+    def _refuse(self, side: Side, why: str) -> bool:
+        at = side.draft.at("back_populates")
+        message = f"back_populates {quote(side.back)}: {why}"
+        self.problems.rule(at, side.label, message)
+        return False
+
+    def _place(self, side: Side, mate: Side | None) -> None:
+        if side.kind == "many_to_many":
+            self._place_link(side, mate)
+        elif side.kind == "one_to_many":
+            if mate is None:
+                self._add(side.target, _implied_reference(side), side, False)
+            reference = mate.name if mate else side.back or ""
+            self._add(side.entity.name, _reverse(side, reference), side, True)
+        elif mate and side.kind == "one_to_one" and _owner(side, mate) is mate:
+            self._add(side.entity.name, _reverse(side, mate.name), side, True)
+        else:
+            reverse = mate.name if mate else side.back
+            self._add(side.entity.name, _reference(side, reverse), side, True)
+            if mate is None and side.back:
+                self._add(side.target, _implied_reverse(side), side, False)
+
+    def _place_link(self, side: Side, mate: Side | None) -> None:
+        if mate is not None and mate.order < side.order:
+            table, right, left = self._association(mate)
+        else:
+            table, left, right = self._association(side)
+        owner = mate is None or side.order < mate.order
+        link = Link(
+            name=side.name,
+            target=side.target,
+            owner=owner,
+            reverse=mate.name if mate else side.back,
+            table=table,
+            left_column=left,
+            right_column=right,
+            description=side.description,
+            renamed_from=side.draft.text("renamed_from"),
+        )
+        self._add(side.entity.name, link, side, True)
+        if mate is None and side.back:
+            back = Link(
+                name=side.back,
+                target=side.entity.name,
+                owner=False,
+                reverse=side.name,
+                table=table,
+                left_column=right,
+                right_column=left,
+            )
+            self._add(side.target, back, side, False)
+
+    def _association(self, owner: Side) -> tuple[str, str, str]:
+        """Return the table and its two columns, the owner's first."""
+        left = f"{naming.snake(owner.entity.name)}_id"
+        right = f"{naming.snake(owner.target)}_id"
+        if left == right:
+            right = f"{naming.singular(owner.name)}_id"
+        if left == right:
+            right = f"related_{right}"
+        return f"{owner.entity.plural}_{owner.name}", left, right
+
+    def _add(self, entity: str, member: Member, origin: Side, declared: bool) -> None:
+        resolved = self.resolved[entity]
+        places = resolved.own if declared else resolved.implied
+        places.append(Placed(member, origin, declared))
+
+
+def _owner(side: Side, mate: Side) -> Side:
+    """The side of a one_to_one that has the column: who says so, else the first."""
+    first, second = sorted((side, mate), key=lambda one: one.order)
+    return second if second.owns and not first.owns else first
+
+
+def _reference(side: Side, reverse: str | None) -> Reference:
+    required = side.draft.flag("required")
+    default = "restrict" if required else "set_null"
+    return Reference(
+        name=side.name,
+        kind=side.kind,
+        target=side.target,
+        required=required,
+        on_delete=side.draft.text("on_delete") or default,
+        reverse=reverse,
+        description=side.description,
+        renamed_from=side.draft.text("renamed_from"),
+    )
+
+
+def _implied_reference(side: Side) -> Reference:
+    return Reference(
+        name=side.back or "",
+        kind="many_to_one",
+        target=side.entity.name,
+        reverse=side.name,
+    )
+
+
+def _reverse(side: Side, reference: str) -> Reverse:
+    kind = "one" if side.kind == "one_to_one" else "many"
+    return Reverse(side.name, kind, side.target, reference, side.description)
+
+
+def _implied_reverse(side: Side) -> Reverse:
+    kind = "one" if side.kind == "one_to_one" else "many"
+    return Reverse(side.back or "", kind, side.entity.name, side.name)

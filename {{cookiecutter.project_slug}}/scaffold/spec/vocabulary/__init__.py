@@ -1,0 +1,1 @@
+"""The keys, field types, default values and reserved names of entities.json."""

@@ -1,0 +1,260 @@
+"""Defaults: each type's JSON value to what the templates write, or why it is none."""
+
+import datetime as dt
+import decimal
+import ipaddress
+import math
+import re
+import urllib.parse
+import uuid as uuids
+
+from scaffold.patterns import portable
+from scaffold.spec.model import Field
+from scaffold.spec.problems import listing, nearest, quote, visible
+
+INT64 = 2**63
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+MOMENT = DATE + "[Tt ]" + TIME + r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
+LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+URL = (
+    r"[hH][tT][tT][pP][sS]?://"
+    rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?"
+    r"(?:[/?#][!-~]*)?"
+)
+_EXACT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+_LOCAL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+)
+# Nobody can receive mail there (RFC 6761), so the API refuses them as well.
+_SPECIAL_DOMAINS = frozenset({"arpa", "invalid", "local", "localhost", "onion", "test"})
+
+
+class Refused(ValueError):
+    """The value cannot be this field's default; the text says why."""
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise Refused(f"must be text in quotes, not {quote(value)}")
+    return value
+
+
+def text(value: object, field: Field) -> str:
+    value = _string(value)
+    length = len(value)
+    if field.min_length is not None and length < field.min_length:
+        raise Refused(
+            f"{quote(value)} has {length} characters, min_length is {field.min_length}"
+        )
+    if field.max_length is not None and length > field.max_length:
+        raise Refused(
+            f"{quote(value)} has {length} characters, max_length is {field.max_length}"
+        )
+    if field.pattern is not None:
+        found = portable.search(field.pattern, value)
+        if not found:
+            does = "takes too long to match" if found is None else "does not match"
+            raise Refused(f"{quote(value)} {does} pattern {quote(field.pattern)}")
+    return value
+
+
+def integer(value: object, field: Field) -> int:
+    if type(value) is not int:
+        raise Refused(f"must be a whole number, not {quote(value)}")
+    if not -INT64 <= value < INT64:
+        raise Refused(f"{value} is beyond 64 bits")
+    _within(value, field)
+    if field.multiple_of is not None and value % field.multiple_of:
+        raise Refused(f"{value} is no multiple of {field.multiple_of}")
+    return value
+
+
+def floating(value: object, field: Field) -> float:
+    number = finite(value)
+    _within(number, field)
+    return number
+
+
+def finite(value: object) -> float:
+    """Return a JSON number as a float; Refused where it is none or too large."""
+    if isinstance(value, bool) or not isinstance(value, int | decimal.Decimal):
+        raise Refused(f"must be a number, not {quote(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise Refused(f"{quote(value)} is beyond double precision")
+    if value and not number:
+        raise Refused(f"{visible(str(value))} is closer to 0 than any double but 0")
+    return number
+
+
+def exact(value: object, field: Field) -> decimal.Decimal:
+    number = number_or_string(value)
+    _within(number, field)
+    if number and number.adjusted() >= field.precision - field.scale:
+        raise Refused(
+            f"{quote(value)} has more digits before the point than precision "
+            f"{field.precision} and scale {field.scale} leave"
+        )
+    try:
+        return number.quantize(
+            decimal.Decimal((0, (1,), -field.scale)), context=_ALL_DIGITS
+        )
+    except decimal.Inexact:
+        many = f"{quote(value)} has more decimals than scale {field.scale}"
+        raise Refused(many) from None
+
+
+_ALL_DIGITS = decimal.Context(
+    prec=5000, traps=[decimal.Inexact, decimal.InvalidOperation]
+)
+
+
+def number_or_string(value: object) -> decimal.Decimal:
+    """Return a decimal written as a JSON number or as a string of digits."""
+    if isinstance(value, str) and not _EXACT.fullmatch(value):
+        raise Refused(f'must be a number such as "10.50", not {quote(value)}')
+    if isinstance(value, bool) or not isinstance(value, int | str | decimal.Decimal):
+        raise Refused(f'must be a number such as "10.50", not {quote(value)}')
+    number = decimal.Decimal(value)
+    if len(number.as_tuple().digits) > 1000 or abs(number.adjusted()) > 1000:
+        raise Refused(f"{quote(value)} has more than the 1000 digits of a decimal")
+    return number
+
+
+def _within(value: int | float | decimal.Decimal, field: Field) -> None:
+    if field.gt is field.ge is field.lt is field.le is None:
+        return
+    shown = repr(value) if isinstance(value, float) else str(value)
+    if isinstance(field.gt, int | float | decimal.Decimal) and not value > field.gt:
+        raise Refused(f"{shown} is not greater than gt {field.gt}")
+    if isinstance(field.ge, int | float | decimal.Decimal) and not value >= field.ge:
+        raise Refused(f"{shown} is less than ge {field.ge}")
+    if isinstance(field.lt, int | float | decimal.Decimal) and not value < field.lt:
+        raise Refused(f"{shown} is not less than lt {field.lt}")
+    if isinstance(field.le, int | float | decimal.Decimal) and not value <= field.le:
+        raise Refused(f"{shown} is greater than le {field.le}")
+
+
+def boolean(value: object, field: Field) -> bool:
+    if not isinstance(value, bool):
+        raise Refused(f"must be true or false, not {quote(value)}")
+    return value
+
+
+def date(value: object, field: Field) -> str:
+    written = _string(value)
+    try:
+        if re.fullmatch(DATE, written):
+            return dt.date.fromisoformat(written).isoformat()
+    except ValueError:
+        pass
+    raise Refused(f"{quote(value)} is no date; write it like 2026-01-31")
+
+
+def time(value: object, field: Field) -> str:
+    written = _string(value)
+    try:
+        if re.fullmatch(TIME, written):
+            return dt.time.fromisoformat(written).isoformat()
+    except ValueError:
+        pass
+    raise Refused(
+        f"{quote(value)} is no time of day; write it like 09:30:00, without an offset"
+    )
+
+
+def datetime(value: object, field: Field) -> str:
+    written = _string(value)
+    moment = None
+    try:
+        if re.fullmatch(MOMENT, written):
+            moment = dt.datetime.fromisoformat(written.upper())
+    except ValueError:
+        pass
+    if moment is None:
+        raise Refused(
+            f"{quote(value)} is no moment; write it like 2026-01-31T09:30:00Z, "
+            "with its offset"
+        )
+    try:
+        moment = moment.astimezone(dt.UTC)
+    except OverflowError:
+        moment = LATEST
+    # What the API takes, so that a client in any offset can write the moment down.
+    if not EARLIEST <= moment < LATEST:
+        raise Refused(f"{quote(value)} does not lie between the years 2 and 9998")
+    return moment.isoformat()
+
+
+def uuid(value: object, field: Field) -> str:
+    written = _string(value)
+    if not re.fullmatch(UUID, written):
+        raise Refused(f"{quote(value)} is no UUID; write it like {uuids.UUID(int=0)}")
+    return written.lower()
+
+
+def choice(value: object, field: Field) -> str:
+    written = _string(value)
+    if written in field.values:
+        return written
+    shown = listing(quote(choice) for choice in field.values)
+    hint = nearest(written, field.values)
+    meant = f"; did you mean {quote(hint)}?" if hint else ""
+    raise Refused(f"{quote(value)} is not one of values {shown}{meant}")
+
+
+def email(value: object, field: Field) -> str:
+    written = _string(value)
+    local, _, domain = written.rpartition("@")
+    labels = domain.lower().split(".")
+    good = (
+        len(written) <= 254
+        and len(local) <= 64
+        and _LOCAL.fullmatch(local)
+        and len(labels) > 1
+        and all(re.fullmatch(_LABEL, label) for label in labels)
+        and not any(label[2:4] == "--" for label in labels)  # Punycode
+        and labels[-1][-1].isalpha()
+        and labels[-1] not in _SPECIAL_DOMAINS
+    )
+    if not good:
+        raise Refused(f"{quote(value)} is no e-mail address that the API would take")
+    return f"{local}@{domain.lower()}"
+
+
+def url(value: object, field: Field) -> str:
+    written = _string(value)
+    if not re.fullmatch(URL, written) or not _has_host(written):
+        raise Refused(
+            f"{quote(value)} is no absolute URL; write it like https://example.org/"
+        )
+    return text(written, field)
+
+
+def _has_host(written: str) -> bool:
+    """Whether the host is a name or an address, and the port a port."""
+    try:
+        parts = urllib.parse.urlsplit(written)
+        host, port = parts.hostname or "", parts.port
+        last = host.rpartition(".")[2]
+        if ":" in host or last.isdigit() or last.startswith("0x"):
+            ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return port != 0 and not any(label[2:4] == "--" for label in host.split("."))
+
+
+def anything(value: object, field: Field) -> object:
+    """Return plain JSON: no positions, and fractions as the floats that JSON has."""
+    if isinstance(value, dict):
+        return {key: anything(item, field) for key, item in value.items()}
+    if isinstance(value, list):
+        return [anything(item, field) for item in value]
+    return float(value) if isinstance(value, decimal.Decimal) else value

@@ -1,0 +1,1 @@
+"""Sample values, boundaries and cases of the generated tests."""

@@ -1,0 +1,188 @@
+"""The edges of a field: values that it takes and values just beyond, as Python."""
+
+import decimal
+import math
+import sys
+from dataclasses import dataclass, field
+
+from scaffold.patterns import examples
+from scaffold.python_code.field_code import BOUNDS
+from scaffold.python_code.formatting import literal
+from scaffold.spec.model import Field
+from scaffold.testdata.samples import (
+    decimal_range,
+    float_expression,
+    float_range,
+    from_units,
+    integer_range,
+    text_expression,
+)
+
+# A longer text is no test of a service whose bodies are limited to a megabyte.
+LONGEST = 20_000
+# A text that a careless sanitiser or driver would change.
+DELICATE = '"AT&T" isn\'t x < y; 50 % \\ 🙂'
+
+
+@dataclass
+class Edges:
+    """Expressions of values as JSON has them; `malformed` only the API refuses."""
+
+    accepted: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    malformed: list[str] = field(default_factory=list)
+
+
+def edges(field: Field) -> Edges:
+    """Return the edges that this field's own limits make, those of its type apart."""
+    found = Edges()
+    if field.type in ("string", "text"):
+        _text(field, found)
+    elif field.type == "url":
+        _url(field, found)
+    elif field.type == "enum":
+        _enum(field, found)
+    elif field.type == "integer":
+        _integer(field, found)
+    elif field.type == "float":
+        _float(field, found)
+    elif field.type == "decimal":
+        _decimal(field, found)
+    for name in ("accepted", "refused", "malformed"):
+        setattr(found, name, list(dict.fromkeys(getattr(found, name))))
+    return found
+
+
+def json_expression(value: object) -> str:
+    """A JSON value as a formatter would write it in Python."""
+    if isinstance(value, dict):
+        items = (f"{literal(key)}: {json_expression(value[key])}" for key in value)
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(json_expression, value)) + "]"
+    if isinstance(value, decimal.Decimal):
+        return text_expression(f"{value:f}")
+    if isinstance(value, float):
+        return float_expression(value)
+    if isinstance(value, str):
+        return text_expression(value)
+    return repr(value).replace("e+", "e")
+
+
+# Text
+
+
+def _text(field: Field, found: Edges) -> None:
+    least, most = field.min_length or 0, field.max_length
+    for length in (least, most):
+        if length is not None and length <= LONGEST:
+            found.accepted += [text_expression(t) for t in _of_length(field, length)]
+    delicate = DELICATE[: most or len(DELICATE)]
+    if field.pattern is None and least <= len(delicate):
+        found.accepted.append(literal(delicate))
+    if least:
+        found.refused.append(text_expression("x" * (least - 1)))
+    if most is not None and most < LONGEST:
+        found.refused.append(text_expression("x" * (most + 1)))
+    if field.pattern is not None:
+        wrong = examples.other(field.pattern, least, most)
+        if wrong is not None:
+            found.malformed.append(text_expression(wrong))
+
+
+def _of_length(field: Field, length: int) -> list[str]:
+    if field.pattern is None:
+        return ["x" * length]
+    if length > examples.LONGEST:
+        return []
+    return examples.matching(field.pattern, length, length, 1)
+
+
+def _url(field: Field, found: Edges) -> None:
+    most = field.max_length or 0
+    start = "https://example.com/"
+    if len(start) <= most <= LONGEST:
+        found.accepted.append(text_expression(start + "x" * (most - len(start))))
+    if most < LONGEST:
+        found.refused.append(text_expression(start + "x" * (most + 1)))
+
+
+def _enum(field: Field, found: Edges) -> None:
+    found.accepted += [literal(field.values[0]), literal(field.values[-1])]
+    wrong = "none of them"
+    while wrong in field.values:
+        wrong += "!"
+    found.refused += ['""', literal(wrong)]
+
+
+# Numbers
+
+
+def _integer(field: Field, found: Edges) -> None:
+    low, high, step = integer_range(field)
+    if low <= high:
+        found.accepted += [str(low), str(high)]
+    if step > 1 and low < high:
+        found.refused.append(str(low + 1))
+    for key, _ in BOUNDS:
+        bound = getattr(field, key)
+        if isinstance(bound, int):
+            found.refused.append(str(bound + {"ge": -1, "le": 1}.get(key, 0)))
+
+
+def _float(field: Field, found: Edges) -> None:
+    low, high = float_range(field)
+    if low <= high:
+        found.accepted += [float_expression(low), float_expression(high)]
+    if low <= 0 <= high:
+        found.accepted.append("0")
+    for key, _ in BOUNDS:
+        bound = getattr(field, key)
+        if bound is not None:
+            away = {"ge": -math.inf, "le": math.inf}.get(key)
+            value = float(bound) if away is None else math.nextafter(bound, away)
+            if math.isfinite(value):  # no JSON, which every float refuses
+                found.refused.append(float_expression(value))
+
+
+def _decimal(field: Field, found: Edges) -> None:
+    low, high = decimal_range(field)
+    bounded = {key for key, _ in BOUNDS if getattr(field, key) is not None}
+    if low <= high:
+        found.accepted += [_quoted(low, field.scale), _quoted(high, field.scale)]
+        found.malformed.append(_quoted(low * 10 + 1, field.scale + 1))
+    if low <= 0 <= high:
+        found.accepted.append("0")
+    if bounded & {"gt", "ge"}:
+        found.refused.append(_quoted(low - 1, field.scale))
+    if bounded & {"lt", "le"}:
+        found.refused.append(_quoted(high + 1, field.scale))
+    _unquoted(low, high, field.scale, found)
+    too_large = "1" + "0" * (field.precision - field.scale)
+    found.refused += [text_expression(too_large), text_expression(f"-{too_large}")]
+
+
+def _unquoted(low: int, high: int, scale: int, found: Edges) -> None:
+    """Of numbers, a double keeps 15 digits; one that shows more is refused."""
+    most = 10**sys.float_info.dig - 1
+    kept = min(high, most) if high >= 0 else max(low, -most)
+    exact = from_units(kept, scale)
+    number = float(exact)  # 0.0 for the last of a thousand decimals
+    if low <= kept <= high and decimal.Decimal(repr(number)) == exact:
+        found.accepted.append(float_expression(number))
+    longer = (int("12345678901234567"[:digits]) for digits in (16, 17))
+    for units in (high, low, *longer):
+        number = float(from_units(units, scale))
+        if low <= units <= high and not keeps_digits(number):
+            found.malformed.append(float_expression(number))
+            break
+
+
+def keeps_digits(number: float) -> bool:
+    """Whether a double is a decimal of so few digits that none can be lost."""
+    digits = decimal.Decimal(repr(number)).normalize().as_tuple().digits
+    return len(digits) <= sys.float_info.dig
+
+
+def _quoted(units: int, scale: int) -> str:
+    return text_expression(f"{from_units(units, scale):f}")

@@ -1,0 +1,300 @@
+"""Sample values: what a field holds in the n-th row of a test, as Python text."""
+
+import datetime as dt
+import decimal
+import math
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from scaffold.patterns import examples, portable
+from scaffold.python_code import field_code
+from scaffold.python_code.formatting import literal
+from scaffold.spec.model import Entity, Field
+
+ENOUGH = 12
+INT64 = 2**63
+# A range that is wider than this is as good as open.
+WIDE = 1_000_000
+# A longer name is not repeated in the values.
+LONG_NAME = 40
+# Samples hold for every row that a test could ever make.
+TRIED = (*range(1, ENOUGH + 1), 99, 100, 999)
+
+_DAY = dt.date(2026, 1, 1)
+_MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A value for each row: the expression, and what it gives for a number."""
+
+    expression: str
+    at: Callable[[int], object]
+
+
+def distinct(*series: Series) -> int:
+    """How many rows from the first on differ in one of the series; at most ENOUGH."""
+    seen: set[str] = set()
+    for number in range(1, ENOUGH + 1):
+        values = repr([one.at(number) for one in series])
+        if values in seen:
+            break
+        seen.add(values)
+    return len(seen)
+
+
+def series(entity: Entity, field: Field) -> Series | None:
+    """Return the values of a field, or None where no legal one can be found."""
+    if field.type in ("string", "text"):
+        return _text(field)
+    if field.type == "url":
+        return _url(field)
+    if field.type == "email":
+        name = entity.snake if len(entity.snake) <= LONG_NAME else "someone"
+        return _formatted(name, "{n}", "@example.com")
+    if field.type == "enum":
+        return _table([literal(v) for v in field.values], field.values)
+    if field.type == "integer":
+        return _integer(field)
+    if field.type == "float":
+        return _float(field)
+    if field.type == "decimal":
+        return _decimal(field)
+    return _SIMPLE[field.type]
+
+
+_SIMPLE = {
+    "boolean": Series("n % 2 == 0", lambda n: n % 2 == 0),
+    "date": Series(
+        "dt.date(2026, 1, 1) + dt.timedelta(days=n)",
+        lambda n: _DAY + dt.timedelta(days=n),
+    ),
+    "time": Series("dt.time(n % 24, 30)", lambda n: dt.time(n % 24, 30)),
+    "datetime": Series(
+        "dt.datetime(2026, 1, 1, n % 24, tzinfo=dt.UTC)",
+        lambda n: _MOMENT + dt.timedelta(hours=n % 24),
+    ),
+    "uuid": Series("uuid.UUID(int=n)", lambda n: uuid.UUID(int=n)),
+    "json": Series('{"number": n}', lambda n: {"number": n}),
+}
+
+
+def _table(expressions: Sequence[str], values: Sequence[object]) -> Series | None:
+    """One of a few values in turn."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return Series(expressions[0], lambda n: values[0])
+    listed = ", ".join(expressions)
+    return Series(f"support.pick(n, {listed})", lambda n: values[n % len(values)])
+
+
+# Text
+
+
+def _formatted(before: str, number: str, after: str = "") -> Series:
+    """An f-string; `number` is a replacement field that names n."""
+    template = f"{before}{number}{after}"
+    return Series(f'f"{template}"', lambda n: template.format(n=n))
+
+
+def _text(field: Field) -> Series | None:
+    for candidate in _candidates(field):
+        if all(_is_legal(field, str(candidate.at(number))) for number in TRIED):
+            return candidate
+    least, most = field.min_length or 0, field.max_length
+    if field.pattern is None:
+        return _short(least, most or ENOUGH)
+    texts = examples.matching(field.pattern, least, most, ENOUGH)
+    return _table([text_expression(text) for text in texts], texts)
+
+
+def _is_legal(field: Field, text: str) -> bool:
+    if len(text) < (field.min_length or 0):
+        return False
+    if field.max_length is not None and len(text) > field.max_length:
+        return False
+    return field.pattern is None or portable.search(field.pattern, text) is True
+
+
+def _candidates(field: Field) -> Iterator[Series]:
+    """The field's name and a number, in the ways that people write such things."""
+    name = field.name if len(field.name) <= LONG_NAME else field.type
+    words = name.split("_")
+    spoken = " ".join(words).capitalize()
+    joined = "".join(words)
+    least = field.min_length or 0
+    width = least - len(spoken) - 1
+    if 1 < width <= 8:
+        yield _formatted(f"{spoken} ", f"{{n:0{width}}}")
+    yield _formatted(f"{spoken} ", "{n}")
+    if least > ENOUGH:
+        yield Series(
+            f'f"{spoken} {{n}} ".ljust({least}, "x")',
+            lambda n: f"{spoken} {n} ".ljust(least, "x"),
+        )
+    if field.pattern is None:
+        yield _formatted(words[0].capitalize(), "{n}")
+        return
+    for before in ("-".join(words) + "-", f"{name}_", joined, words[0]):
+        yield _formatted(before, "{n}")
+        yield _formatted(before.upper(), "{n}")
+    yield _formatted("", "{n}")
+    for width in sorted({4, 5, 6, 8, least}):
+        yield _formatted("", f"{{n:0{width}}}")
+    yield _formatted("+49301", "{n:06}")
+
+
+def _short(least: int, most: int) -> Series:
+    """Digits only, for text that has no room for words."""
+    modulus = 10**most
+    number = f"{{n % {modulus}:0{max(least, 1)}}}"
+    template = f"{{n:0{max(least, 1)}}}"
+    return Series(f'f"{number}"', lambda n: template.format(n=n % modulus))
+
+
+def _url(field: Field) -> Series | None:
+    path = (field.name if len(field.name) <= LONG_NAME else "page").replace("_", "-")
+    for before in (f"https://example.com/{path}/", "https://example.com/", "http://a/"):
+        candidate = _formatted(before, "{n}")
+        if all(_is_legal(field, str(candidate.at(number))) for number in TRIED):
+            return candidate
+    short = [f"http://{letter}" for letter in "abcdefghijkl"]
+    legal = [text for text in short if _is_legal(field, text)]
+    return _table([literal(text) for text in legal], legal)
+
+
+def text_expression(text: str) -> str:
+    """A literal; what repeats one character at its end is written as a product."""
+    if not text:
+        return '""'
+    body = text.rstrip(text[-1])
+    times = len(text) - len(body)
+    if times < 20:
+        return literal(text)
+    product = f"{literal(text[-1])} * {times}"
+    return f"{literal(body)} + {product}" if body else product
+
+
+# Numbers
+
+
+def integer_range(field: Field) -> tuple[int, int, int]:
+    """The least and the greatest legal integer, and the step between legal ones."""
+    step = field.multiple_of or 1
+    low, high = -INT64, INT64 - 1
+    for key, _ in field_code.BOUNDS:
+        bound = getattr(field, key)
+        if isinstance(bound, int):
+            low = max(low, bound + (key == "gt")) if key in ("gt", "ge") else low
+            high = min(high, bound - (key == "lt")) if key in ("lt", "le") else high
+    return -(-low // step) * step, high // step * step, step
+
+
+def _integer(field: Field) -> Series | None:
+    low, high, step = integer_range(field)
+    if low > high:
+        return None
+    start = low if low > 0 or high < step else 0
+    return _steps(start // step, (high - start) // step + 1, step)
+
+
+def _steps(start: int, count: int, step: int) -> Series:
+    """Whole numbers from start * step on, `count` of them, in turn."""
+    times = "" if step == 1 else f" * {step}"
+    if count >= WIDE:
+        base = start if start == 0 or start > 1 else start - 1
+        text = "n" if base == 0 else f"({base} + n)" if step > 1 else f"{base} + n"
+        return Series(f"{text}{times}", lambda n: (base + n) * step)
+    text = f"n % {count}" if start == 0 else f"({start} + n % {count})"
+    if step == 1:
+        text = text.strip("()")
+    return Series(f"{text}{times}", lambda n: (start + n % count) * step)
+
+
+def float_range(field: Field) -> tuple[float, float]:
+    """The least and the greatest legal float."""
+    low, high = -math.inf, math.inf
+    for key, _ in field_code.BOUNDS:
+        bound = getattr(field, key)
+        if bound is None:
+            continue
+        if key in ("gt", "ge"):
+            low = max(low, math.nextafter(bound, math.inf) if key == "gt" else bound)
+        else:
+            high = min(high, math.nextafter(bound, -math.inf) if key == "lt" else bound)
+    greatest = math.nextafter(math.inf, 0)
+    return max(float(low), -greatest), min(float(high), greatest)
+
+
+def _float(field: Field) -> Series | None:
+    """Halves, which every float and every JSON number holds exactly."""
+    low, high = float_range(field)
+    if low > high:
+        return None
+    start = 0 if low <= 0.5 <= high else math.ceil(Fraction(low) - Fraction(1, 2))
+    count = math.floor(Fraction(high) - Fraction(1, 2)) - start + 1
+    if count >= ENOUGH and abs(start) < 2**50:
+        shown = f"{start}.5" if start >= 0 else str(start + 0.5)
+        number = "n" if count >= WIDE else f"n % {count}"
+        modulus = WIDE * WIDE if count >= WIDE else count
+        return Series(f"{shown} + {number}", lambda n: start + 0.5 + n % modulus)
+    width = Fraction(high) - Fraction(low)
+    parts = [Fraction(low) + width * k / (ENOUGH + 1) for k in range(1, ENOUGH + 1)]
+    steps = dict.fromkeys(map(float, parts))
+    legal = [value for value in steps if low <= value <= high] or [low]
+    return _table([float_expression(value) for value in legal], legal)
+
+
+def float_expression(value: float) -> str:
+    """A float's literal as formatters have it: no plus in the exponent."""
+    return repr(value).replace("e+", "e")
+
+
+def decimal_range(field: Field) -> tuple[int, int]:
+    """The least and the greatest legal decimal, in units of its last digit."""
+    low, high = 1 - 10**field.precision, 10**field.precision - 1
+    for key, _ in field_code.BOUNDS:
+        bound = getattr(field, key)
+        if bound is None:
+            continue
+        units = Fraction(bound) * 10**field.scale
+        if key in ("gt", "ge"):
+            whole = math.ceil(units)
+            low = max(low, whole + (key == "gt" and whole == units))
+        else:
+            whole = math.floor(units)
+            high = min(high, whole - (key == "lt" and whole == units))
+    return low, high
+
+
+def _decimal(field: Field) -> Series | None:
+    low, high = decimal_range(field)
+    if low > high:
+        return None
+    one = 10**field.scale
+    start = low if low > 0 or high < 1 else 0
+    whole = -(-start // one)
+    cents = "99".ljust(field.scale, "0")[: field.scale] if field.scale else ""
+    room = (high - (whole + 1) * one) // one
+    if cents and room >= WIDE and abs(whole) < WIDE and field.scale < 20:
+        first = decimal.Decimal(f"{whole}.{cents}")
+        return Series(f'decimal.Decimal("{first}") + n', lambda n: first + n)
+    count = min(high - start + 1, WIDE)
+    if start >= 0 and start + count < 10**18 and field.scale < 30:
+        units = _steps(start, count, 1)
+        exponent = f".scaleb(-{field.scale})" if field.scale else ""
+        return Series(
+            f"decimal.Decimal({units.expression}){exponent}",
+            lambda n: from_units(int(str(units.at(n))), field.scale),
+        )
+    values = [from_units(start + k, field.scale) for k in range(min(count, ENOUGH))]
+    return _table([f'decimal.Decimal("{value}")' for value in values], values)
+
+
+def from_units(units: int, scale: int) -> decimal.Decimal:
+    """A whole number of last digits as a decimal, exactly."""
+    sign, digits = int(units < 0), tuple(map(int, str(abs(units))))
+    return decimal.Decimal((sign, digits, -scale))

@@ -1,0 +1,47 @@
+"""Quotes the names in a new migration that SQLAlchemy does not quote by itself.
+
+Alembic writes a name as a plain string, whether it was a `quoted_name` or not, so this
+runs as a hook of alembic.ini on each new file.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote.
+UNQUOTED = {"collation", "concurrently", "lateral", "tablesample"}
+
+
+def quote_names(source: str) -> str:
+    """Return a migration's text with its unquoted reserved words quoted."""
+    lines = [line.encode() for line in source.splitlines(keepends=True)]
+    found = sorted(
+        _names(ast.parse(source)), key=lambda one: (one.lineno, one.col_offset)
+    )
+    for name in reversed(found):  # a later change moves no earlier one
+        line, start, end = name.lineno - 1, name.col_offset, name.end_col_offset
+        quoted = b"sa.quoted_name(%b, quote=True)" % lines[line][start:end]
+        lines[line] = lines[line][:start] + quoted + lines[line][end:]
+    return b"".join(lines).decode()
+
+
+def _names(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The names of tables and columns: a default and a comment are keywords."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if not ast.unparse(node.func).startswith(("op.", "sa.Column")):
+            continue
+        renamed = [one.value for one in node.keywords if one.arg == "new_column_name"]
+        for argument in [*node.args, *renamed]:
+            parts = argument.elts if isinstance(argument, ast.List) else [argument]
+            for part in parts:
+                if isinstance(part, ast.Constant) and part.value in UNQUOTED:
+                    yield part
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    before = path.read_text(encoding="utf-8")
+    path.write_text(quote_names(before), encoding="utf-8", newline="\n")
