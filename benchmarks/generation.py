@@ -113,9 +113,10 @@ def ours(root: Path, count: int) -> dict[str, float]:
 
     spec = timed("check", lambda: load(source))
     files = timed("render", lambda: app.generate_modular_app(spec).files)
-    plan = merge.make_plan(root, files, {})
+    plan = merge.make_plan(root, {}, files)
     timed("write", lambda: merge.carry_out(plan))
-    timed("merge", lambda: merge.make_plan(root, files, {}))
+    base = {path: text.encode() for path, text in files.items()}
+    timed("merge", lambda: merge.make_plan(root, base, files))
     return {**parts, "all": sum(parts.values())}
 
 

@@ -1,4 +1,4 @@
-"""Judges the answers and the entities before a byte is written."""
+"""Checks the answers and the entities before anything is written."""
 
 import contextlib
 import json
@@ -9,15 +9,15 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing may appear beside the template's modules
 
-# What a person typed is data: tojson escapes all that could end the string.
+# The answers are data: tojson escapes everything that could end the string.
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 
 def find_tree() -> Path:
-    """The template's folder that becomes the project; it holds the generator.
+    """Return the template's folder that becomes the project; it holds the generator.
 
-    Cookiecutter's `_repo_dir` is as relative as what was typed, and a hook runs in the
-    project. So it is looked for from the shell's folder, then from the output's.
+    Cookiecutter's `_repo_dir` may be relative to the shell's folder, and a hook runs in
+    the project. So try the shell's folder first, then the output folder and its parents.
     """
     # Its name is `cookiecutter.project_slug` in braces, which would be rendered here.
     output = Path(ANSWERS["_output_dir"])
@@ -30,7 +30,7 @@ def find_tree() -> Path:
     )
 
 
-def judge(tree: Path) -> None:
+def check(tree: Path) -> None:
     sys.path.insert(0, str(tree))
     from scaffold.project.answers import AnswerError, entities_source, problems
     from scaffold.spec.loading import SpecError, load, report
@@ -50,9 +50,9 @@ def judge(tree: Path) -> None:
 
 
 def remove_new_parents() -> None:
-    """Cookiecutter removes the folder that it made, but not the parents it made.
+    """Remove the parents that Cookiecutter made; it removes only the folder itself.
 
-    A folder's time of access is that of its making, until somebody lists it.
+    A folder's access time is its creation time until something lists it.
     """
     folders = [Path.cwd()]
     made = folders[0].stat().st_atime
@@ -73,7 +73,7 @@ def remove_new_parents() -> None:
 
 if __name__ == "__main__":
     try:
-        judge(find_tree())
+        check(find_tree())
     except SystemExit:
         with contextlib.suppress(OSError):
             remove_new_parents()

@@ -35,7 +35,12 @@ class Move:
         return frozenset(owner for owner, word in self.uses if word in self.words)
 
 
-def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
+def find_moves(
+    old: Spec,
+    new: Spec,
+    templates: Mapping[str, str] | None = None,
+    old_templates: Mapping[str, str] | None = None,
+) -> dict[str, Move]:
     """Return the move of each file that a renamed entity concerns, by its new path.
 
     What a person wrote into a renamed entity's files goes along. To learn the words,
@@ -49,12 +54,13 @@ def find_moves(old: Spec, new: Spec) -> dict[str, Move]:
     }
     if not renamed:
         return {}
-    before = generate_modular_app(old).files
-    after = generate_modular_app(_under_new_names(old, renamed)).files
+    before = generate_modular_app(old, old_templates).files
+    after = generate_modular_app(_under_new_names(old, renamed), old_templates).files
     paths = {path: path for path in before}
     for former_name, entity in renamed.items():
         former = old.entity(former_name)
-        paths |= dict(zip(entity_paths(entity), entity_paths(former), strict=True))
+        own = entity_paths(entity, templates), entity_paths(former, templates)
+        paths |= dict(zip(*own, strict=True))
     uses = frozenset(use for text in before.values() for use in attributes(text))
     return {
         path: Move(source, before[source], after[path], uses)

@@ -1,7 +1,7 @@
 """Brings rendered files into a project without losing what a person wrote there.
 
-Three texts decide about each path: the base (what the last run wrote, kept in
-.devmatrix/base), the new rendering, and what stands in the working tree.
+Three texts decide about each path: the base (what the last run wrote, rendered again),
+the new rendering, and the file in the working tree.
 """
 
 import difflib
@@ -10,28 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold.merging import python_source, three_way
-from scaffold.merging.atomic_writer import Writer, read
+from scaffold.merging.atomic_writer import Write, read, replace_files
 from scaffold.merging.entity_renames import Move
 from scaffold.merging.three_way import decoded, encoded
 from scaffold.processes import Unfinished
-
-BASE = Path(".devmatrix") / "base"
 
 CREATED = "created"
 MERGED = "merged"  # changed by both, in different places
 UPDATED = "updated"
 UNCHANGED = "unchanged"
 KEPT = "kept"  # edited by a person, and no longer generated
-DELETED = "deleted"  # no longer generated, and nobody touched it
-REMOVED = "removed by you"  # generated, and a person does not want it
+DELETED = "deleted"  # no longer generated, and not edited
+REMOVED = "removed by you"  # generated, and deleted by a person
 CONFLICT = "conflict"
 OUTCOMES = (CREATED, MERGED, UPDATED, UNCHANGED, KEPT, DELETED, REMOVED, CONFLICT)
 WRITTEN = (CREATED, MERGED, UPDATED, DELETED, CONFLICT)
 
+Files = Mapping[str, bytes]
+
 
 @dataclass(frozen=True)
 class Change:
-    """What a run does with one path; `moved_from` is where its text stands today."""
+    """What a run does with one path; `moved_from` is where its text is today."""
 
     path: str
     outcome: str
@@ -52,13 +52,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do, and the base and other records that it would leave."""
+    """What a run would do with the files, and with its own records afterwards.
+
+    `base` is what the last run wrote. `records` are the files of `.devmatrix/` that
+    belong to the new state; None removes one. `note` is a remark on the whole run.
+    """
 
     root: Path
-    base: Path
+    base: Files
     changes: Sequence[Change]
-    new_base: Mapping[str, bytes]
-    records: Mapping[Path, bytes] = field(default_factory=dict)
+    records: Mapping[str, bytes | None] = field(default_factory=dict)
+    note: str = ""
 
     def with_outcome(self, *outcomes: str) -> list[Change]:
         return [change for change in self.changes if change.outcome in outcomes]
@@ -71,34 +75,18 @@ class Plan:
     @property
     def is_idle(self) -> bool:
         """Whether the run would change nothing at all, its own records included."""
-        folder = self.root / self.base
-        known = list(_paths(folder))
-        return (
-            not self.written
-            and not self.outdated_records
-            and known == sorted(self.new_base)
-            and all(
-                (folder / path).read_bytes() == self.new_base[path] for path in known
-            )
-        )
-
-    def leaves(self, path: str) -> bool:
-        """Whether it would change nothing of this path, nor any record."""
-        written = {change.path for change in self.written}
-        known = read(self.root / self.base / path)
-        same = path not in written and known == self.new_base[path]
-        return same and not self.outdated_records
+        return not self.written and not self.outdated_records
 
     @property
-    def outdated_records(self) -> list[Path]:
+    def outdated_records(self) -> list[str]:
         return [
-            place
-            for place, content in self.records.items()
-            if _lf(read(self.root / place) or b"") != _lf(content)
+            path
+            for path, content in self.records.items()
+            if _lf(read(self.root / path)) != _lf(content)
         ]
 
     def edited(self) -> list[str]:
-        """The paths that the run touches, and that a person has had a hand in."""
+        """The paths that the run touches and that a person has edited."""
         return [
             path
             for change in self.written
@@ -108,38 +96,39 @@ class Plan:
 
     def _is_ours(self, path: str) -> bool:
         current = read(self.root / path)
-        return current is None or _lf(current) == read(self.root / self.base / path)
+        return current is None or _lf(current) == self.base.get(path)
 
 
 def make_plan(
     root: Path,
+    base: Files,
     files: Mapping[str, str],
     moves: Mapping[str, Move] | None = None,
     *,
-    base: Path = BASE,
     label: str = "entities.json",
 ) -> Plan:
     """Compare the rendering with the base and the working tree; write nothing."""
-    judge = _Judge(root, root / base, label)
+    planner = _Planner(root, base, label)
     changes = []
-    known = set(_paths(root / base))
+    known = set(base)
     for path, text in files.items():
         move = (moves or {}).get(path)
         if move and move.path != path:
             arrives = move.path in known and path not in known
             both = (root / path).exists() and (root / move.path).exists()
             move = move if arrives and not both else None
-        changes.append(judge.generated(path, text, move))
+        changes.append(planner.generated(path, text, move))
         known -= {path, changes[-1].moved_from or path}
-    changes += filter(None, map(judge.no_longer_generated, sorted(known)))
-    if judge.blocked:
-        raise Unfinished("\n".join(judge.blocked))
-    new_base = {path: encoded(text) for path, text in files.items()}
-    return Plan(root, base, changes, new_base)
+    changes += filter(None, map(planner.no_longer_generated, sorted(known)))
+    if planner.blocked:
+        raise Unfinished("\n".join(planner.blocked))
+    return Plan(root, base, changes)
 
 
-class _Judge:
-    def __init__(self, root: Path, base: Path, label: str) -> None:
+class _Planner:
+    """Decides what becomes of one path after the other."""
+
+    def __init__(self, root: Path, base: Files, label: str) -> None:
         self.root = root
         self.base = base
         self.label = label
@@ -147,7 +136,7 @@ class _Judge:
 
     def generated(self, path: str, text: str, move: Move | None) -> Change:
         source = move.path if move else path
-        before = read(self.base / source)
+        before = self.base.get(source)
         place = path if (self.root / path).exists() else source  # moved by hand
         current = read(self.root / place)
         new = encoded(text)
@@ -158,7 +147,7 @@ class _Judge:
 
         if current is None:
             return change(CREATED, new) if before is None else change(REMOVED, None)
-        self._refuse_markers(place, current, before)
+        self._refuse_markers(place, current)
         if _lf(current) == before:
             same = before == new and not moved_from
             return change(UNCHANGED, current) if same else change(UPDATED, new)
@@ -179,7 +168,7 @@ class _Judge:
         before: bytes | None,
         new: str,
     ) -> three_way.Merged:
-        yours, old = decoded(_lf(current)), decoded(before or b"")
+        yours, old = decoded(_lf(current) or b""), decoded(before or b"")
         if move and move.words:
             yours, old = (
                 python_source.translate(one, move.words, move.owners)
@@ -189,73 +178,37 @@ class _Judge:
 
     def no_longer_generated(self, path: str) -> Change | None:
         current = read(self.root / path)
-        before = read(self.base / path)
         if current is None:
             return None
-        self._refuse_markers(path, current, before)
-        if _lf(current) == before:
+        self._refuse_markers(path, current)
+        if _lf(current) == self.base[path]:
             return Change(path, DELETED, current, None)
         return Change(path, KEPT, current, current)
 
-    def _refuse_markers(self, path: str, current: bytes, before: bytes | None) -> None:
-        recorded = f"what the last run wrote ({self.base.name}/{path})"
-        for where, text in ((path, current), (recorded, before)):
-            if text and three_way.has_markers(decoded(text)):
-                self.blocked.append(
-                    f"{where}: a conflict is still open in it; look for <<<<<<<, ||||||| "
-                    "and >>>>>>>, leave the lines that are right, and run this again"
-                )
+    def _refuse_markers(self, path: str, current: bytes) -> None:
+        if three_way.has_markers(decoded(current)):
+            self.blocked.append(
+                f"{path}: a conflict is still open in it; look for <<<<<<<, ||||||| "
+                "and >>>>>>>, leave the lines that are right, and run this again"
+            )
 
 
 def carry_out(plan: Plan) -> None:
-    """Do what the plan says, and keep the rendering as the next run's base.
+    """Do what the plan says, and write the records last.
 
-    Every text is on disk before the first file is replaced, and a file's base follows
-    at once: a run that was killed is simply done again.
+    A run that is killed is undone by the next one (see `atomic_writer`).
     """
-    with Writer(plan.root / plan.base.parent / "new") as writer:
-        staged = [
-            None if change.after is None else writer.stage(change.after)
-            for change in plan.written
-        ]
-        for change, text in zip(plan.written, staged, strict=True):
-            target = plan.root / change.path
-            if change.moved_from:
-                writer.move(plan.root / change.moved_from, target)
-            if text is None:
-                writer.remove(target)
-            else:
-                writer.put(target, text)
-            _keep_base(plan, change.path, writer)
-        for path in sorted({*plan.new_base, *_paths(plan.root / plan.base)}):
-            _keep_base(plan, path, writer)
-        for place, content in plan.records.items():
-            if read(plan.root / place) != content:
-                writer.put(plan.root / place, writer.stage(content))
+    writes = [
+        Write(change.path, change.after, change.moved_from) for change in plan.written
+    ]
+    records = [
+        Write(path, content)
+        for path, content in plan.records.items()
+        if read(plan.root / path) != content
+    ]
+    replace_files(plan.root, [*writes, *records])
 
 
-def _keep_base(plan: Plan, path: str, writer: Writer) -> None:
-    folder = plan.root / plan.base
-    content = plan.new_base.get(path)
-    if content is None:
-        writer.remove(folder / path)
-        _remove_empty(folder / path, folder)
-    elif read(folder / path) != content:
-        writer.put(folder / path, writer.stage(content))
-
-
-def _remove_empty(path: Path, top: Path) -> None:
-    for parent in path.parents:
-        if parent == top or any(parent.iterdir()):
-            return
-        parent.rmdir()
-
-
-def _paths(folder: Path) -> Iterator[str]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    yield from sorted(path.relative_to(folder).as_posix() for path in found)
-
-
-def _lf(data: bytes) -> bytes:
+def _lf(data: bytes | None) -> bytes | None:
     """Line ends as we write them, whatever an editor made of them."""
-    return data.replace(b"\r\n", b"\n")
+    return None if data is None else data.replace(b"\r\n", b"\n")

@@ -1,5 +1,6 @@
 """Merges three versions of a text: the lines as git does, Python's imports as sets."""
 
+import difflib
 import re
 import subprocess
 import tempfile
@@ -176,6 +177,20 @@ def _parts(text: str, label: str) -> Iterator[str | Hunk]:
         else:
             plain.append(line)
     yield "".join(plain + raw)
+
+
+def common_lines(current: bytes, new: bytes) -> bytes:
+    """Return the lines that a file and its new rendering share.
+
+    A merge from them removes nothing: it is the base if no other is known.
+    """
+    yours, theirs = (
+        text.replace(b"\r\n", b"\n").splitlines(keepends=True)
+        for text in (current, new)
+    )
+    matcher = difflib.SequenceMatcher(None, yours, theirs, autojunk=False)
+    blocks = matcher.get_matching_blocks()
+    return b"".join(line for one in blocks for line in yours[one.a : one.a + one.size])
 
 
 def decoded(data: bytes) -> str:

@@ -9,7 +9,6 @@ from scaffold.migrations.operations import FASTEN, LOOSEN, Draft
 from scaffold.migrations.owned_names import Ours
 from scaffold.migrations.renames import Rename
 from scaffold.migrations.statements import add_check, drop_check
-from scaffold.spec import naming
 
 RULES = (
     *("min_length", "max_length", "gt", "ge", "lt", "le"),
@@ -26,7 +25,7 @@ class Checks:
         after: Catalog,
         models: sa.MetaData,
         renames: list[Rename],
-        ours: Ours | None,
+        ours: Ours,
     ) -> None:
         self.before = before
         self.after = after
@@ -57,24 +56,12 @@ class Checks:
                 yield old, new
 
     def _may_go(self, table: str, item: Item | None, allow_drop: bool) -> bool:
-        """Whether a rule is one of ours; somebody's own has reasons of its own."""
-        if item is not None and self.ours and item.name not in self.ours.items:
+        """Whether a rule may be dropped; rules that we did not write stay."""
+        if item is not None and item.name not in self.ours.items:
             return allow_drop and any(map(self.before[table].is_unused, item.columns))
         if item is None or not item.columns <= self.after[table].columns.keys():
             return allow_drop
-        if self.ours:
-            return True
-        tables = {table} | {one.old for one in self.renames if one.new == table}
-        columns = set(item.columns)
-        columns |= {
-            r.old for r in self.renames if r.table == table and r.new in columns
-        }
-        return item.name in {
-            naming.constraint("ck", *(table, column, rule))
-            for table in tables
-            for column in columns
-            for rule in RULES
-        }
+        return True
 
     def _written(self, table: str, item: Item) -> str:
         """The condition as the models word it, which reads better than the server's."""

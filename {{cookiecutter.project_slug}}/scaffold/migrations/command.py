@@ -10,35 +10,33 @@ from pathlib import Path
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from scaffold.cli import is_current
-from scaffold.migrations.record import SPEC
 from scaffold.migrations.revision import Outcome, Wish, Writer
 from scaffold.migrations.scratch_databases import scratch
 from scaffold.processes import Unfinished
+from scaffold.project.entities import ENTITIES, is_current
 from scaffold.spec.loading import SpecError, load, report
 
-ROOT = Path()
 MODELS = "src/models/entities.py"
 LEFT = """\
 Left out of the migration, so the database keeps it, unused: {what}.
 To drop it for good: make entities ARGS=--allow-drop
 """
 FOREIGN = "Left alone, as it has no model: {what}.\n"
-REFUSED = "No migration was written; mend entities.json and run `make entities` again."
+REFUSED = "No migration was written; fix entities.json and run `make entities` again."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0, or 1 where help is needed (with --check: where one is missing)."""
-    options = _parser().parse_args(arguments)
+def main(root: Path, words: Sequence[str]) -> int:
+    """Write a migration; return 1 for a problem (with --check: if one is missing)."""
+    options = _parser().parse_args(words)
     message = " ".join(options.message).strip()
     gc.disable()  # of all that comparing hundreds of tables makes, little is garbage
     try:
-        wish = Wish(load(SPEC), message, options.allow_drop)
-        if not is_current(ROOT, wish.new, MODELS):  # all that a migration is made of
-            raise Unfinished("the code is not what entities.json says: make entities")
+        wish = Wish(load(root / ENTITIES), message, options.allow_drop)
+        if not is_current(root, MODELS):  # all that a migration is made of
+            raise Unfinished("the code differs from entities.json: run `make entities`")
         with scratch() as databases:
-            outcome = Writer(databases, wish).run(write=not options.check)
-        return _judge(outcome) if options.check else _tell(outcome)
+            outcome = Writer(root, databases, wish).run(write=not options.check)
+        return _checked(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)
     except DBAPIError as error:
@@ -50,9 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.migration", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="migrate", description=__doc__)
     parser.add_argument("message", nargs="*", help="its title; made up if left out")
     parser.add_argument(
         "--check", action="store_true", help="only say whether a migration is missing"
@@ -74,7 +70,7 @@ def _place(error: DBAPIError) -> str:
     return ""
 
 
-def _judge(outcome: Outcome) -> int:
+def _checked(outcome: Outcome) -> int:
     if outcome.refusals:
         print(f"none is possible, fix entities.json: {_few(outcome.refusals)}")
     elif outcome.changes:
@@ -104,7 +100,3 @@ def _tell(outcome: Outcome) -> int:
     else:
         print(f"wrote {outcome.path.relative_to(Path.cwd())}; apply it: make migrate")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

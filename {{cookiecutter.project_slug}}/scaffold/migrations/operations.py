@@ -61,7 +61,7 @@ class Arranger:
         self,
         models: sa.MetaData,
         labels: Mapping[tuple[str, str], str],
-        ours: Ours | None,
+        ours: Ours,
         *,
         allow_drop: bool,
     ) -> None:
@@ -138,12 +138,12 @@ class Arranger:
             self._plain(LOOSEN, operation)
 
     def _is_our_item(self, operation: Any, columns: list[Any]) -> bool:
-        if self.ours is None or _item_name(operation) in self.ours.items:
+        if _item_name(operation) in self.ours.items:
             return True
         return any(_is_unused(column) for column in columns)
 
     def _is_our_column(self, operation: ops.DropColumnOp) -> bool:
-        if self.ours is None or _column(operation) in self.ours.columns:
+        if _column(operation) in self.ours.columns:
             return True
         made: Any = operation.reverse()
         return _is_unused(made.column)
@@ -151,7 +151,7 @@ class Arranger:
     def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
         name = operation.table_name
         made: Any = operation.reverse()
-        ours = self.ours is None or name in self.ours.tables
+        ours = name in self.ours.tables
         if not ours and not _is_unused(made):
             self.draft.foreign.append(f"the table {name}")
             return

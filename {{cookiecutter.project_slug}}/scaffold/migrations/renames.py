@@ -57,9 +57,7 @@ class Renamer:
     Only what the models call by the new name, and nothing by the old one, is renamed.
     """
 
-    def __init__(
-        self, new: Spec, old: Spec | None, catalog: Catalog, models: Columns
-    ) -> None:
+    def __init__(self, new: Spec, old: Spec, catalog: Catalog, models: Columns) -> None:
         self.new = new
         self.old = old
         self.catalog = catalog
@@ -69,7 +67,7 @@ class Renamer:
 
     def run(self) -> list[Rename]:
         for entity in self.new.entities:
-            former = find_former(self.old, entity) if self.old else None
+            former = find_former(self.old, entity)
             today = self._table(
                 entity.name, self._former_table(entity, former), entity.table
             )
@@ -148,7 +146,7 @@ class Renamer:
         self, entity: Entity, former: Entity | None, reference: Reference
     ) -> str | None:
         """The old name of a key that only the other side's one_to_many speaks of."""
-        if former is None or self.old is None:
+        if former is None:
             return None
         known = {one.name for one in former.references}
         kept = {one.name for one in entity.references}
@@ -177,7 +175,7 @@ class Renamer:
         self, entity: Entity, former: Entity | None, link: Link
     ) -> Link | None:
         """The link as it was, seen from the side that owns it now."""
-        if self.old is None or former is None:
+        if former is None:
             return None
         names = (link.renamed_from, link.name)
         found = _named(former, names)

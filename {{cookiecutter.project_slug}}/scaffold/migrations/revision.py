@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 
-from scaffold.migrations import catalog, record
+from scaffold.migrations import catalog
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
 from scaffold.migrations.operations import Arranger, Draft
@@ -25,7 +25,8 @@ from scaffold.migrations.renames import Rename, Renamer, follow
 from scaffold.migrations.scratch_databases import Scratch
 from scaffold.migrations.statements import Statement
 from scaffold.processes import Unfinished
-from scaffold.spec.model import Spec
+from scaffold.project.state import MIGRATED, from_record
+from scaffold.spec.loading import Spec, parse
 from src.core.config import get_settings
 from src.core.database import Base
 
@@ -73,7 +74,8 @@ class Outcome:
 class Writer:
     """Works on databases of its own: one for the migrations, two to compare it with."""
 
-    def __init__(self, databases: Scratch, wish: Wish) -> None:
+    def __init__(self, root: Path, databases: Scratch, wish: Wish) -> None:
+        self.migrated = root / MIGRATED
         self.databases = databases
         self.url = databases.create()
         self.wish = wish
@@ -95,7 +97,7 @@ class Writer:
         if outcome.path:
             self._try(outcome.path, trial, back=bool(heads))
         if write and not outcome.refusals:
-            record.keep(self.config)
+            self.migrated.unlink(missing_ok=True)  # they are up to date again
         return outcome
 
     def _on(self, url: str) -> None:
@@ -120,8 +122,11 @@ class Writer:
         return outcome
 
     @cached_property
-    def old(self) -> Spec | None:
-        return record.recall(self.config)
+    def old(self) -> Spec:
+        """The entities that the migrations so far were made for."""
+        if self.migrated.exists():
+            return parse(from_record(self.migrated.read_bytes()))
+        return self.wish.new
 
     @cached_property
     def _models(self) -> Catalog:
@@ -155,7 +160,7 @@ class Writer:
         script: ops.MigrationScript,
     ) -> None:
         labels, allow_drop = _labels(self.wish.new), self.wish.allow_drop
-        ours = find_ours(self.old, outcome.renames) if self.old else None
+        ours = find_ours(self.old, outcome.renames)
         arranger = Arranger(Base.metadata, labels, ours, allow_drop=allow_drop)
         up, down = script.upgrade_ops, script.downgrade_ops
         if up is None or down is None:

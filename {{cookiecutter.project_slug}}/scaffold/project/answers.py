@@ -1,4 +1,4 @@
-"""Judges the answers to Cookiecutter's questions, and finds the entities they name."""
+"""The answers to Cookiecutter's questions: checked before, and recorded after."""
 
 import json
 import os
@@ -7,14 +7,29 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 ANSWERS = Path(".devmatrix") / "answers.json"
 SINCE = (3, 11)
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])")  # no folder's name on Windows
 EMAIL = re.compile(r"[!-~]+@[!-~]+")
-# Whitespace is made to single blanks where it matters; the rest has no place in a text.
+# Whitespace becomes single blanks where it matters; other control characters are refused.
 UNSAFE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+
+def read_answers(root: Path) -> dict[str, Any]:
+    """Return what is recorded of a project; {} if it cannot be read."""
+    try:
+        answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return answers if isinstance(answers, dict) else {}
+
+
+def as_json(answers: Mapping[str, Any]) -> bytes:
+    """Return the content of answers.json."""
+    return (json.dumps(answers, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 class AnswerError(Exception):
@@ -29,12 +44,12 @@ def problems(answers: Mapping[str, str], tree: Path, root: Path) -> Iterator[str
     yield from _problems_of_slug(answers["project_slug"], tree)
     for name in ("project_name", "description", "author_name"):
         if UNSAFE.search(answers[name]):
-            yield f"{name}: it holds control characters; write visible ones"
+            yield f"{name}: it contains control characters; remove them"
         elif not answers[name].strip():
             yield f"{name}: it is empty"
     email = answers["author_email"]
     if not EMAIL.fullmatch(email) or re.search(r"[<>\"'\\,;]", email):
-        yield f"author_email: {email!r} is no address; write you@example.com"
+        yield f"author_email: {email!r} is not a valid email address; write one like you@example.com"
     if (root / ANSWERS).exists():
         yield from _problems_of_existing(answers, root)
 
@@ -49,7 +64,7 @@ def _problems_of_slug(slug: str, tree: Path) -> Iterator[str]:
     pins = (tree / "requirements" / "dev.txt").read_text(encoding="utf-8")
     packages = re.findall(r"^[a-z0-9-]+", pins, re.MULTILINE)
     if re.sub("[_-]+", "-", slug).strip("-") in packages:
-        yield f"project_slug: the service needs a package {slug!r} itself; take another"
+        yield f"project_slug: the service needs a package {slug!r} itself; choose another name"
 
 
 def _problems_of_existing(answers: Mapping[str, str], root: Path) -> Iterator[str]:
@@ -68,19 +83,19 @@ def _problems_of_existing(answers: Mapping[str, str], root: Path) -> Iterator[st
             command, cwd=root, capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield f"whether the existing project has changes, git has to say: {error}"
+        yield f"git cannot tell whether the existing project has changes: {error}"
         return
     if done.returncode:
-        yield f"whether the existing project has changes, git cannot say: {done.stderr}"
+        yield f"git cannot tell whether the project has changes: {done.stderr}"
     elif done.stdout:
         yield (
-            "the existing project has changes that are not committed; "
+            "the existing project has uncommitted changes; "
             "commit or stash them first:\n" + done.stdout.rstrip()
         )
 
 
 def entities_source(answers: Mapping[str, str], tree: Path) -> Path:
-    """The file to copy; a relative one begins where the person stands."""
+    """Return the file to copy; a relative path starts at the shell's folder."""
     written = answers["entities_file"]
     if not written:
         return tree / "scaffold" / "examples" / f"{answers['example']}.json"
@@ -90,4 +105,11 @@ def entities_source(answers: Mapping[str, str], tree: Path) -> Path:
         if os.path.isfile(path):
             return Path(path)
     tried = " or ".join(dict.fromkeys(map(os.path.abspath, paths)))
-    raise AnswerError(f"entities_file: there is no file {tried}")
+    raise AnswerError(f"entities_file: no such file: {tried}")
+
+
+def read_entities(root: Path) -> list[dict[str, Any]]:
+    """Return the entities of a valid entities.json, as they are written."""
+    text = (root / "entities.json").read_text(encoding="utf-8-sig")
+    entities: list[dict[str, Any]] = json.loads(text)["entities"]
+    return entities

@@ -5,7 +5,6 @@
 
 import contextlib
 import itertools
-import json
 import os
 import re
 import secrets
@@ -14,17 +13,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from scaffold.processes import Unfinished, find, project_python, run
 from scaffold.project import environment
-from scaffold.project.answers import ANSWERS
+from scaffold.project.answers import read_answers
 
-ROOT = Path(__file__).resolve().parents[2]
+GENERATOR = ".devmatrix/generator.pyz"
 TO_CHOOSE = re.compile(r"=change-me$", re.MULTILINE)
 SKIPPED = "DEVMATRIX_SKIP"  # names of steps to leave out, such as environment,git
 READY = """
-{name} is ready. What to type next:
+{name} is ready. Next steps:
 
   cd {name}
   make dev      start it on an embedded PostgreSQL: http://127.0.0.1:8000/docs
@@ -32,7 +30,7 @@ READY = """
   make help     see the rest; then edit entities.json and run `make entities`
 """
 READY_LEGACY = """
-{name} is ready. What to type next:
+{name} is ready. Next steps:
 
   cd {name}
   .venv/bin/uvicorn main:app --reload      start it: http://127.0.0.1:8000/docs
@@ -40,8 +38,8 @@ READY_LEGACY = """
 """
 OPEN_STEP = "  open  "
 OPEN = """
-{name} is generated; its code is complete. For what is still open, mend the reason above
-and type this one command:
+{name} is generated and its code is complete. To finish the open steps, fix the reason
+above and run this command:
 
   {command}
 """
@@ -50,9 +48,9 @@ and type this one command:
 def migrate(root: Path) -> str:
     """Write the first migration, from the difference to an empty database."""
     if any((root / "alembic" / "versions").glob("*.py")):
-        return "is there"
+        return "exists"
     python = project_python(root)
-    run([python, "-m", "scaffold.migrations.command", "initial schema"], root)
+    run([python, GENERATOR, "migrate", "initial schema"], root)
     return "written and tried on an empty PostgreSQL"
 
 
@@ -79,21 +77,21 @@ def tidy(root: Path) -> str:
 def commit(root: Path) -> str:
     """Make the repository and its first commit; an existing one is left alone."""
     if (root / ".git").exists():
-        return "is there"
+        return "exists"
     git = find("git")
     run([git, "init", "--quiet"], root)
     run([git, "symbolic-ref", "HEAD", "refs/heads/main"], root)
     run([git, "add", "--all"], root)
     identity = _identity(git, root)
     message = "Generate the service"
-    # Neither hooks nor a passphrase: nobody is there to answer them.
+    # Without hooks and signing, which could ask for input.
     plain = ["--quiet", "--no-verify", "--no-gpg-sign"]
     run([git, *identity, "commit", *plain, "--message", message], root)
     return "first commit"
 
 
 def _identity(git: str, root: Path) -> list[str]:
-    """Nothing where git knows the person; else the author whom the answers name."""
+    """Return no options if git knows the user, else those of the author in the answers."""
     with contextlib.suppress(Unfinished):
         for key in ("user.name", "user.email"):
             run([git, "config", key], root)
@@ -104,17 +102,8 @@ def _identity(git: str, root: Path) -> list[str]:
     return ["-c", f"user.name={name}", "-c", f"user.email={email}"]
 
 
-def read_answers(root: Path) -> dict[str, Any]:
-    """What was answered when the project was generated."""
-    try:
-        answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return answers if isinstance(answers, dict) else {}
-
-
 def write_settings(root: Path) -> str:
-    """Make each .env from its example, with a secret wherever one has to be chosen."""
+    """Make each .env from its example, with random secrets for `change-me`."""
     for example in (root / ".env.example", root / "docker" / ".env.example"):
         target = example.with_name(".env")
         if example.exists() and not target.exists():
@@ -134,17 +123,17 @@ STEPS: dict[str, Callable[[Path], str]] = {
     "format": tidy,
     "git": commit,
 }
+OTHER_STEPS = {"lock": environment.upgrade}  # done when they are named
 
-
-# Processes of their own that do not need each other.
+# Separate processes that do not need each other.
 TOGETHER = {"migration", "openapi"}
 
 
 def finish(root: Path, names: Sequence[str]) -> bool:
-    """Do the steps in order, with a line for each; an open one ends it.
+    """Do the steps in order, and print a line for each; a failed one ends it.
 
-    What comes later needs what comes before: a commit without the migration and the
-    lock file would be no good first commit.
+    Later steps need earlier ones: the first commit has to contain the migration and the
+    lock file.
     """
     skipped = os.environ.get(SKIPPED, "").split(",")
     chosen = [n for n in names if n not in skipped and "all" not in skipped]
@@ -162,7 +151,7 @@ def _step(root: Path, name: str) -> str:
     """Do a step, and return the line that says how it went."""
     started = time.monotonic()
     try:
-        result = STEPS[name](root)
+        result = {**STEPS, **OTHER_STEPS}[name](root)
     except Unfinished as reason:
         return f"{OPEN_STEP}{name}: {reason}"
     return f"  done  {name:<12} {result} ({time.monotonic() - started:.1f} s)"
@@ -170,7 +159,7 @@ def _step(root: Path, name: str) -> str:
 
 @contextlib.contextmanager
 def _spinning(name: str) -> Iterator[None]:
-    """A sign of life at a terminal, where rich is installed."""
+    """Show a spinner at a terminal if rich is installed."""
     try:
         from rich.console import Console
     except ImportError:
@@ -181,7 +170,7 @@ def _spinning(name: str) -> Iterator[None]:
 
 
 def finish_new(root: Path) -> None:
-    """What the hook does after the code: every step, and a word on what comes next."""
+    """Do every step that follows the code, and print what to type next."""
     legacy = (root / "main.py").exists()
     name = root.name
     steps = ["environment", "git"] if legacy else [*STEPS]
@@ -194,18 +183,11 @@ def finish_new(root: Path) -> None:
     print(OPEN.format(name=name, command=command), flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do the named steps, or all; return 1 where one stays open."""
-    names = list(sys.argv[1:] if arguments is None else arguments)
-    if names == ["upgrade"]:
-        STEPS["upgrade"] = environment.upgrade
-    unknown = [name for name in names if name not in STEPS]
+def main(root: Path, words: Sequence[str]) -> int:
+    """Do the named steps, or all; return 1 if one stays open."""
+    unknown = [name for name in words if name not in {**STEPS, **OTHER_STEPS}]
     if unknown:
-        known = ", ".join(STEPS)
+        known = ", ".join([*STEPS, *OTHER_STEPS])
         print(f"unknown step {unknown[0]!r}; there are {known}", file=sys.stderr)
         return 1
-    return 0 if finish(ROOT, names or list(STEPS)) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return 0 if finish(root, words or list(STEPS)) else 1

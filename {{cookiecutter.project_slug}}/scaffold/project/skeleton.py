@@ -1,16 +1,19 @@
-"""What the template wrote beside the generated files: the base for its next version."""
+"""The files of a project that do not depend on its entities."""
 
 import fnmatch
-import os
-import shutil
-from collections.abc import Iterator
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-SKELETON = Path(".devmatrix") / "skeleton"
-# What is a person's, a machine's or a tool's from the first minute.
+from jinja2 import Environment, StrictUndefined
+
+from scaffold.project.generator import HOME, QUESTIONS, SKELETON, contents
+
+# Files of the team, of a machine or of a tool from the first minute: no upgrade
+# changes them.
 NOT_OURS = (
     "*.lock",
-    "*.pyc",
     ".data/*",
     ".env",
     "alembic/versions/*.py",
@@ -20,35 +23,56 @@ NOT_OURS = (
     "openapi.json",
     "requirements/*",
 )
-FOREIGN_FOLDERS = {".devmatrix", ".git", ".venv", "__pycache__"}
 
 
-def record(root: Path, tree: Path | None) -> None:
-    """Keep a copy of every file that the template wrote into a project.
+def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
+    """Return what Cookiecutter makes of the skeleton with these answers."""
+    packed = contents(home)
+    questions = json.loads(packed[QUESTIONS])
+    context = {"cookiecutter": complete(answers, questions)}
+    environment = _environment()
+    files = {}
+    for name, content in packed.items():
+        path = name.removeprefix(SKELETON)
+        if not name.startswith(SKELETON) or not _is_wanted(path, answers):
+            continue
+        if not _matches(path, questions["_copy_without_render"]):
+            template = environment.from_string(content.decode("utf-8"))
+            content = template.render(context).encode("utf-8")
+        files[path] = content
+    return files
 
-    Git stores equal contents once, so the copies cost a repository nothing. `tree` is
-    where the template has them: over an existing project it tells them from others.
-    """
-    target = root / SKELETON
-    known = set(listed(tree)) | {"LICENSE"} if tree else None
-    if known is None and target.exists():
-        known = {path.relative_to(target).as_posix() for path in target.rglob("*")}
-    paths = [path for path in listed(root) if known is None or path in known]
-    shutil.rmtree(target, ignore_errors=True)
-    for path in paths:
-        (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / path, target / path)
+
+def complete(
+    answers: Mapping[str, Any], questions: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the answers with Cookiecutter's defaults for what was not asked then."""
+    environment = _environment()
+    known: dict[str, Any] = {}
+    for key, default in questions.items():
+        if (key.startswith("_") and not key.startswith("__")) or key == "__prompts__":
+            continue
+        value = answers.get(key, default[0] if isinstance(default, list) else default)
+        if key not in answers:
+            value = environment.from_string(value).render(cookiecutter=known)
+        known[key] = value
+    return known
 
 
-def listed(root: Path) -> Iterator[str]:
-    """Yield the paths of the files that come from a template."""
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(
-            name
-            for name in names
-            if name not in FOREIGN_FOLDERS and not name.endswith("_cache")
-        )
-        for name in sorted(files):
-            path = (Path(folder) / name).relative_to(root).as_posix()
-            if not any(fnmatch.fnmatch(path, pattern) for pattern in NOT_OURS):
-                yield path
+def _environment() -> Environment:
+    """Jinja as Cookiecutter sets it up."""
+    return Environment(
+        autoescape=False,  # noqa: S701  # nosec B701 - files of many kinds
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
+def _is_wanted(path: str, answers: Mapping[str, Any]) -> bool:
+    if path == "poetry.toml":
+        return bool(answers.get("package_manager") == "poetry")
+    return not _matches(path, NOT_OURS)
+
+
+def _matches(path: str, patterns: tuple[str, ...] | list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)

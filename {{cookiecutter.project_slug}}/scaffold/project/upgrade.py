@@ -1,24 +1,23 @@
 """Takes over what is new in the template, by the same merge as `make entities`."""
 
 import argparse
-import importlib.util
 import json
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scaffold.cli import ROOT, apply
-from scaffold.merging import merge
+from scaffold.merging import atomic_writer, history, merge
 from scaffold.merging.git_state import has_repository, uncommitted
 from scaffold.merging.three_way import decoded
 from scaffold.processes import Unfinished, find, run
-from scaffold.project.answers import ANSWERS
-from scaffold.project.skeleton import SKELETON
+from scaffold.project import entities, generator, own_templates, skeleton, state
+from scaffold.project.answers import ANSWERS, as_json
+from scaffold.project.state import State
 from scaffold.project.template_source import without_secrets
+from scaffold.rendering.app import packaged_templates, project_templates
 
 # Cookiecutter's own.
 ABBREVIATIONS = {
@@ -26,42 +25,48 @@ ABBREVIATIONS = {
     "gh": "https://github.com/{}.git",
     "gl": "https://gitlab.com/{}.git",
 }
-SKIP_ALL = {"DEVMATRIX_SKIP": "all"}  # of what follows the code
 DIRTY = (
-    "the project has changes that are not committed; commit or stash them first, so "
-    "that git can take the upgrade back, or add --allow-dirty"
+    "the project has uncommitted changes; commit or stash them first, so that git can "
+    "undo the upgrade, or add --allow-dirty"
 )
 NAME_IT = "name its repository: make upgrade ARGS='--from https://…'"
 IGNORED = (
-    "git ignores these files, so it could not take the upgrade back in them; move your "
+    "git ignores these files, so it could not undo the upgrade in them; move your "
     "changes elsewhere, or add --allow-dirty: {}"
 )
 UNKNOWN = f"the project does not say which template it came from; {NAME_IT}"
 ARCHIVE = f"an archive has one version, and the template came as {{}}; {NAME_IT}"
-ELSEWHERE = f"If the template is somewhere else now, {NAME_IT}"
+ELSEWHERE = f"If the template has moved, {NAME_IT}"
+TOO_OLD = "that version of the template is too old to upgrade to"
 NEXT = """\
-The template's part is in. `make install entities` does the rest: the environment, the
-generated code, the migration. `make upgrade` types it for you, once no conflict is open.
+The new version is merged, with open conflicts. Resolve them, then run
+`make install entities`: it updates the environment, the code and the migrations.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scaffold.upgrade", description=__doc__
-    )
+def main(root: Path, words: Sequence[str]) -> int:
+    """Merge the next version of the template; return 1 for a problem or a conflict."""
+    parser = argparse.ArgumentParser(prog="upgrade", description=__doc__)
     parser.add_argument("--to", default="", help="a tag, branch or commit; the newest")
     parser.add_argument("--from", dest="source", help="the template's repository")
     parser.add_argument("--allow-dirty", action="store_true", help="ignore changes")
-    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    root: Path = options.root.resolve()
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another answer to one of the template's questions",
+    )
+    options = parser.parse_args(words)
     try:
-        answers = read_answers(root)
+        if atomic_writer.recover(root):
+            print(entities.UNDONE, file=sys.stderr)
+        answers = read_recorded_answers(root)
         source = locate(options.source or answers.get("template") or "", root)
         if not options.allow_dirty and is_dirty(root):
             raise Unfinished(DIRTY)
         with tempfile.TemporaryDirectory() as folder:
-            return upgrade(root, Path(folder), answers, source, options)
+            return upgrade(root, Path(folder) / "template", answers, source, options)
     except Unfinished as error:
         print(f"upgrade: {error}\nNothing was written.", file=sys.stderr)
     return 1
@@ -69,35 +74,112 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def upgrade(
     root: Path,
-    folder: Path,
-    answers: Mapping[str, str],
+    clone: Path,
+    answers: Mapping[str, Any],
     source: str,
     options: argparse.Namespace,
 ) -> int:
-    """Render the newer template with the recorded answers, and merge its skeleton."""
-    commit = fetch(source, options.to, folder / "template")
-    fresh = render(root, folder, answers)
-    plan, handed = make_plan(root, fresh, folder / "base")
-    if plan.is_idle and commit == answers.get("template_commit"):
+    """Merge the skeleton, the templates and the generated code of a newer version."""
+    commit = fetch(source, options.to, clone)
+    packed = pack(clone)
+    digest = generator.sha256(packed)
+    questions = json.loads((clone / generator.QUESTIONS).read_text("utf-8"))
+    chosen = changed_answers(answers, options.set, questions)
+    is_current = digest == answers.get("generator_sha256") == generator.own_sha256()
+    if is_current and chosen == answers:
         print(f"the project is at {commit[:12]}, which is what the template has")
         return 0
+    plan = make_plan(root, packed, answers, chosen)
     if not options.allow_dirty and (
-        ignored := uncommitted(root, plan.base, plan.edited())
+        ignored := uncommitted(root, plan.edited(), plan.base, dict)
     ):
         raise Unfinished(IGNORED.format(", ".join(ignored)))
-    status = apply(plan, allow_dirty=True)
-    hand_over(root, handed)
-    record = {**read_answers(fresh), "template": without_secrets(source)}
-    record["template_commit"] = commit
-    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    (root / ANSWERS).write_text(text, encoding="utf-8", newline="\n")
-    print(f"from {answers.get('template_version')} to {record['template_version']}")
+    version = questions["_version"]
+    record = {
+        **chosen,
+        "template_version": version,
+        "template": without_secrets(source),
+        "template_commit": commit,
+        "generator_sha256": digest,
+    }
+    records = {
+        **plan.records,
+        state.GENERATOR: packed,
+        ANSWERS.as_posix(): as_json(record),
+    }
+    status = entities.carry_out(replace(plan, records=records), allow_dirty=True)
+    print(f"from {answers.get('template_version')} to {version}")
     if status:
         print(NEXT, file=sys.stderr, end="")
     return status
 
 
-def read_answers(root: Path) -> dict[str, Any]:
+def changed_answers(
+    answers: Mapping[str, Any], changes: Sequence[str], questions: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the answers with the changes, and defaults for new questions."""
+    chosen = dict(answers)
+    for change in changes:
+        name, _, value = change.partition("=")
+        options = questions.get(name)
+        if name not in answers or options is None:
+            known = ", ".join(key for key in answers if key in questions)
+            raise Unfinished(f"--set {change}: no such question; there are {known}")
+        if isinstance(options, list) and value not in options:
+            raise Unfinished(f"--set {change}: choose one of {', '.join(options)}")
+        chosen[name] = value
+    complete = skeleton.complete(chosen, questions)
+    asked = (key for key in complete if key[0] != "_" and key != "entities_file")
+    return chosen | {key: complete[key] for key in asked}
+
+
+def make_plan(
+    root: Path, packed: bytes, answers: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> merge.Plan:
+    """Compare what the old and the new generator render with the working tree.
+
+    A team's own templates are merged first: what they render follows in the same plan,
+    unless a conflict is open in one, whose files then stay as they are.
+    """
+    last = state.last(root)
+    if last.state is None:
+        raise Unfinished(
+            f"{state.ENTITIES} and the code do not belong together; run `make entities`"
+        )
+    old = {**skeleton.render(answers), **last.state.files()}
+    templates, changes = _merged_templates(root, packed)
+    now = State(last.state.entities, templates, packed)
+    generated, fresh = state.run_generator(packed, now, chosen)
+    if not fresh:
+        raise Unfinished(TOO_OLD)
+    texts = {path: decoded(text) for path, text in {**fresh, **generated}.items()}
+    plan = merge.make_plan(root, old, texts, label="the template")
+    runs = str(last.history.after(now.digest)).encode()
+    records = {history.FILE: runs, **state.template_records(root, templates)}
+    return replace(plan, changes=[*plan.changes, *changes], records=records)
+
+
+def _merged_templates(
+    root: Path, packed: bytes
+) -> tuple[Mapping[str, str], Sequence[merge.Change]]:
+    """Return the templates to render with, and the changes of the team's own ones."""
+    folder = own_templates.FOLDER
+    mine = project_templates(root / folder)
+    if not mine:
+        return {}, []
+    old = packaged_templates()
+    new = generator.packaged_templates_of(packed)
+    base = {f"{folder}/{path}": old[path].encode() for path in mine if path in old}
+    texts = {f"{folder}/{path}": new[path] for path in mine if path in new}
+    plan = merge.make_plan(root, base, texts, label="the template")
+    used = dict(mine)
+    for change in plan.with_outcome(merge.MERGED, merge.UPDATED):
+        used[change.path.removeprefix(f"{folder}/")] = decoded(change.after or b"")
+    return used, plan.changes
+
+
+def read_recorded_answers(root: Path) -> dict[str, Any]:
+    """Return the content of answers.json, or raise `Unfinished`."""
     try:
         answers: dict[str, Any] = json.loads((root / ANSWERS).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -106,14 +188,14 @@ def read_answers(root: Path) -> dict[str, Any]:
 
 
 def is_dirty(root: Path) -> bool:
-    """Whether git has something to commit; without git, nothing is to go back to."""
+    """Whether git has something to commit; without git, nothing can be undone."""
     return has_repository(root) and bool(
         run([find("git"), "status", "--porcelain", "."], root)
     )
 
 
 def locate(source: str, root: Path) -> str:
-    """The address of a template's repository; a folder's is the whole path."""
+    """Return the address of a template's repository; of a folder, its absolute path."""
     if not source:
         raise Unfinished(UNKNOWN)
     if source.lower().endswith(".zip"):
@@ -138,96 +220,13 @@ def fetch(source: str, to: str, folder: Path) -> str:
     return run([git, "rev-parse", "HEAD"], folder).strip()
 
 
-def render(root: Path, folder: Path, answers: Mapping[str, str]) -> Path:
-    """Generate the project anew, beside the one that there is."""
-    config = folder / "cookiecutter.json"
-    places = {key: str(folder / key) for key in ("cookiecutters_dir", "replay_dir")}
-    config.write_text(json.dumps(places), encoding="utf-8")
-    output = folder / "output"
-    known = json.loads((folder / "template" / "cookiecutter.json").read_text("utf-8"))
-    pairs = [
-        f"{key}={_quoted(str(value))}" for key, value in answers.items() if key in known
-    ]
-    entities = f"entities_file={_quoted(str(root / 'entities.json'))}"
-    options = ["--no-input", f"--config-file={config}", f"--output-dir={output}"]
-    command: list[str | Path] = [
-        *_cookiecutter(),
-        str(folder / "template"),
-        *options,
-        *pairs,
-        entities,
-    ]
-    run(command, folder, extra=SKIP_ALL)
-    fresh = output / answers["project_slug"]
-    if not (fresh / SKELETON).is_dir():
-        raise Unfinished("that version of the template is too old to upgrade to")
-    return fresh
-
-
-def _quoted(value: str) -> str:
-    """An answer that Cookiecutter, which renders it, gives back as it is."""
-    if "{" not in value and "#" not in value:
-        return value
-    codes = "".join(f"\\U{ord(character):08x}" for character in value)
-    return '{{ "' + codes + '" }}'
-
-
-def _cookiecutter() -> list[str]:
-    if importlib.util.find_spec("cookiecutter"):
-        return [sys.executable, "-m", "cookiecutter"]
-    for command in (
-        ["cookiecutter"],
-        ["uvx", "cookiecutter"],
-        ["pipx", "run", "cookiecutter"],
-    ):
-        if path := shutil.which(command[0]):
-            return [path, *command[1:]]
-    raise Unfinished("cookiecutter is needed; install it: pipx install cookiecutter")
-
-
-def make_plan(
-    root: Path, fresh: Path, base: Path
-) -> tuple[merge.Plan, dict[str, bytes | None]]:
-    """Compare the skeletons; return what changes hands between them and entities too.
-
-    A file that was the template's may be generated from now on, and the reverse. Its
-    base goes along: None where the generated files' own base has to forget it.
-    """
-    old, new = _texts(root / SKELETON), _texts(fresh / SKELETON)
-    was_generated, generated = _texts(root / merge.BASE), _texts(fresh / merge.BASE)
-    handed: dict[str, bytes | None] = {}
-    for path in old.keys() & generated.keys() - new.keys():
-        handed[path] = old.pop(path)
-    for path in new.keys() & was_generated.keys() - old.keys():
-        old[path] = was_generated[path]
-        handed[path] = None
-    for path, content in old.items():
-        (base / path).parent.mkdir(parents=True, exist_ok=True)
-        (base / path).write_bytes(content)
-    files = {path: decoded(content) for path, content in new.items()}
-    plan = merge.make_plan(root, files, base=base, label="the template")
-    return replace(plan, base=SKELETON), handed
-
-
-def hand_over(root: Path, handed: Mapping[str, bytes | None]) -> None:
-    for path, content in handed.items():
-        target = root / merge.BASE / path
-        if content is None:
-            target.unlink()
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-
-
-def _texts(folder: Path) -> dict[str, bytes]:
-    return dict(_read(folder))
-
-
-def _read(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(folder).as_posix(), path.read_bytes()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def pack(clone: Path) -> bytes:
+    """Return the generator.pyz of a clone of the template, as its own code packs it."""
+    trees = list(clone.glob("*cookiecutter.*/scaffold/project/generator.py"))
+    if not trees:
+        raise Unfinished(TOO_OLD)
+    tree = trees[0].parents[2]
+    target = clone.parent / "generator.pyz"
+    command = [sys.executable, "-B", "-m", "scaffold.project.generator", str(target)]
+    run(command, tree, extra={"PYTHONPATH": str(tree)})
+    return target.read_bytes()

@@ -5,15 +5,17 @@ import re
 import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources import files as resources
+from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from scaffold.python_code.formatting import literal, natural_key, wrap
 from scaffold.rendering.entity_view import EntityView
 from scaffold.spec.model import Entity, Spec
 
-TEMPLATES = Path(__file__).parent / "templates"
+SUFFIX = ".jinja"
 _IMPORT = re.compile(r"(from \S+ )?import ")
 
 
@@ -25,16 +27,18 @@ class GeneratedApp:
 
 
 def generate_modular_app(
-    spec: Spec, templates: Path = TEMPLATES, *, only: str | None = None
+    spec: Spec, templates: Mapping[str, str] | None = None, *, only: str | None = None
 ) -> GeneratedApp:
     """Render every template: once, or once an entity where its path says ENTITY.
 
     A template's path is its target's path. ENTITY stands for the entity's module
-    (`order_item`), ENTITIES for that of its routes (`order_items`). `only` names a
-    template that is to be rendered alone.
+    (`order_item`), ENTITIES for that of its routes (`order_items`). `templates` are
+    those of the project, by path, which replace ours. `only` names a template that is
+    to be rendered alone.
     """
+    known = {**packaged_templates(), **(templates or {})}
     environment = Environment(
-        loader=FileSystemLoader(templates, encoding="utf-8"),
+        loader=DictLoader(known),
         autoescape=False,  # noqa: S701  # nosec B701 - Python, not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -44,22 +48,43 @@ def generate_modular_app(
     environment.filters["literal"] = literal
     entities = [EntityView(entity, spec) for entity in spec.entities]
     files = {}
-    for name in sorted(_templates(templates)) if only is None else [only]:
-        template = environment.get_template(f"{name}.jinja")
+    for name in sorted(map(_without_suffix, known)) if only is None else [only]:
+        template = environment.get_template(name + SUFFIX)
         for path, context in _targets(name, entities):
             text = template.render(context, entities=entities, by_module=_by_module)
             files[path] = _finish(path, text)
     return GeneratedApp(dict(sorted(files.items())))
 
 
-def _templates(root: Path) -> Iterator[str]:
-    for path in root.rglob("*.jinja"):
-        yield path.relative_to(root).as_posix().removesuffix(".jinja")
+@functools.cache
+def packaged_templates() -> Mapping[str, str]:
+    """The templates that come with the generator, by path."""
+    return dict(_read(resources(__package__) / "templates"))
 
 
-def entity_paths(entity: Entity, templates: Path = TEMPLATES) -> list[str]:
+def project_templates(folder: Path) -> dict[str, str]:
+    """The templates in a folder of a project, by path; none if there is no folder."""
+    return dict(_read(folder)) if folder.is_dir() else {}
+
+
+def _read(folder: Traversable, parent: str = "") -> Iterator[tuple[str, str]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _read(entry, f"{parent}{entry.name}/")
+        elif entry.name.endswith(SUFFIX):
+            yield parent + entry.name, entry.read_text(encoding="utf-8")
+
+
+def _without_suffix(name: str) -> str:
+    return name.removesuffix(SUFFIX)
+
+
+def entity_paths(
+    entity: Entity, templates: Mapping[str, str] | None = None
+) -> list[str]:
     """Return the paths of an entity's own files, in the templates' order."""
-    names = (name for name in sorted(_templates(templates)) if "ENTIT" in name)
+    known = {*packaged_templates(), *(templates or {})}
+    names = (name for name in sorted(map(_without_suffix, known)) if "ENTIT" in name)
     return [_target(name, entity) for name in names]
 
 

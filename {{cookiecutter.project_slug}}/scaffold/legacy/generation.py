@@ -1,4 +1,4 @@
-"""Renders the demonstration from entities.json, and removes all that is not it."""
+"""Renders the demonstration from entities.json, and removes every other file."""
 
 import datetime as dt
 import json
@@ -6,12 +6,12 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scaffold.project.answers import ANSWERS
+from scaffold.project.answers import ANSWERS, as_json
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal, wrap
 from scaffold.rendering.entity_view import EntityView
@@ -20,7 +20,6 @@ from scaffold.spec.model import Entity, Field, Reference
 from scaffold.testdata.samples import series
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 KEPT = {
     ".editorconfig",
     ".git",
@@ -115,8 +114,8 @@ def expression(value: object) -> str:
     return literal(value) if isinstance(value, str) else repr(value)
 
 
-def render(root: Path) -> dict[str, str]:
-    """The text of every file of the demonstration, by its name."""
+def render(root: Path, answers: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of every file of the demonstration, by its name."""
     spec = load(root / "entities.json")
     environment = Environment(
         loader=FileSystemLoader(HERE, encoding="utf-8"),
@@ -129,7 +128,6 @@ def render(root: Path) -> dict[str, str]:
     environment.filters["literal"] = literal
     environment.filters["toml"] = lambda text: json.dumps(text, ensure_ascii=False)
     environment.globals.update(attributes=attributes, payload=payload)
-    answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
     words = {key: " ".join(value.split()) for key, value in answers.items()}
     files = {"requirements.txt": (HERE / "requirements.txt").read_text("utf-8")}
     for template in sorted(HERE.glob("*.jinja")):
@@ -143,21 +141,19 @@ def render(root: Path) -> dict[str, str]:
     return files
 
 
-def main() -> int:
-    """Return 0, or 1 where entities.json is wrong and nothing was changed."""
+def generate(root: Path, answers: Mapping[str, str]) -> int:
+    """Return 0, or 1 if entities.json is invalid and nothing was changed."""
     try:
-        files = render(ROOT)
+        files = render(root, answers)
     except SpecError as error:
         print(report(error), file=sys.stderr)
         return 1
-    for path in ROOT.iterdir():
+    for path in root.iterdir():
         if path.name not in KEPT:
             remove = shutil.rmtree if path.is_dir() else os.unlink
             remove(path)
     for name, text in files.items():
-        (ROOT / name).write_text(text, encoding="utf-8", newline="\n")
+        (root / name).write_text(text, encoding="utf-8", newline="\n")
+    (root / ANSWERS).parent.mkdir(exist_ok=True)
+    (root / ANSWERS).write_bytes(as_json(answers))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,201 @@
+"""Checks, plans and applies entities.json: `make entities` and its neighbours."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scaffold.merging import atomic_writer, git_state, history, merge
+from scaffold.merging.entity_renames import Move, find_moves
+from scaffold.merging.three_way import common_lines, decoded
+from scaffold.project import consistency, generator, state
+from scaffold.project.answers import as_json
+from scaffold.project.own_templates import FOLDER as TEMPLATES
+from scaffold.project.state import Last, State
+from scaffold.rendering.app import project_templates
+from scaffold.spec.loading import Spec, SpecError, load, report
+
+ENTITIES = "entities.json"
+MIGRATIONS = Path("alembic") / "versions"
+WOULD_CHANGE = 2
+ALWAYS_TOLD = {merge.CREATED, merge.MERGED, merge.UPDATED, merge.UNCHANGED}
+DIRTY = """\
+These files have changes that are not committed, so git could not undo the run in them.
+Nothing was written: commit or stash them, or run this with --allow-dirty.
+"""
+CONFLICTS = """\
+In these files you and the new rendering changed the same lines. Look for <<<<<<<,
+leave the lines that are right, and run this again: {paths}
+"""
+KEPT = """\
+No longer generated, and edited by you, so they stay. Nothing uses them any more: move
+what you still need, then delete them: {paths}
+"""
+INTERRUPTED = "The last run was interrupted; `make entities` undoes and repeats it."
+UNDONE = "The last run was interrupted; its changes were undone first."
+
+
+def check(root: Path, words: Sequence[str]) -> int:
+    """Say whether entities.json, code, migrations and openapi.json agree."""
+    _parser("check", check).parse_args(words)
+    return _on_plan(root, lambda plan: 0 if consistency.check(root, plan) else 1)
+
+
+def plan(root: Path, words: Sequence[str]) -> int:
+    """Show what `apply` would change, and write nothing. Exit with 2 if it would."""
+    _parser("plan", plan).parse_args(words)
+    return _on_plan(root, show_plan)
+
+
+def apply(root: Path, words: Sequence[str]) -> int:
+    """Bring the code in line with entities.json."""
+    parser = _parser("apply", apply)
+    parser.add_argument(
+        "--allow-dirty",
+        action="store_true",
+        help="change files that have uncommitted changes, too",
+    )
+    options = parser.parse_args(words)
+    if atomic_writer.recover(root):
+        print(UNDONE, file=sys.stderr)
+    return _on_plan(root, lambda plan: carry_out(plan, allow_dirty=options.allow_dirty))
+
+
+def generate(root: Path, answers: Mapping[str, Any], packed: bytes) -> int:
+    """Do what `apply` does for a new project, and record its answers and generator."""
+    atomic_writer.recover(root)
+    recorded = {**answers, "generator_sha256": generator.sha256(packed)}
+    records = {state.GENERATOR: packed, state.ANSWERS: as_json(recorded)}
+
+    def write(plan: merge.Plan) -> int:
+        merge.carry_out(replace(plan, records={**plan.records, **records}))
+        return 0
+
+    return _on_plan(root, write)
+
+
+def _parser(name: str, command: Callable[..., int]) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=name, description=command.__doc__)
+
+
+def _on_plan(root: Path, act: Callable[[merge.Plan], int]) -> int:
+    if atomic_writer.is_interrupted(root):
+        print(INTERRUPTED, file=sys.stderr)
+        return 1
+    try:
+        return act(make_plan(root))
+    except SpecError as error:
+        print(report(error), file=sys.stderr)
+        return 1
+
+
+def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
+    """Return what brings the code in line with entities.json.
+
+    `only` names a file of all entities, and then the rest is not rendered. Raises
+    `SpecError` and `Unfinished`.
+    """
+    spec = load(root / ENTITIES)
+    text = state.to_record((root / ENTITIES).read_bytes())
+    now = State(state.from_record(text), project_templates(root / TEMPLATES))
+    last = state.last(root)
+    files = state.rendered(spec, now.templates, only=only)
+    base = files if last.state == now else last.files(only=only)
+    if base is None:
+        base = {
+            path: common_lines(current, content)
+            for path, content in files.items()
+            if (current := atomic_writer.read(root / path)) is not None
+        }
+    moves = _moves(last, spec, now.templates) if only is None else {}
+    texts = {path: decoded(content) for path, content in files.items()}
+    made = merge.make_plan(root, base, texts, moves)
+    return replace(made, records=_records(root, last, now), note=last.told)
+
+
+def is_current(root: Path, page: str) -> bool:
+    """Whether a file of all entities is as entities.json has it."""
+    return make_plan(root, only=page).is_idle
+
+
+def _moves(last: Last, spec: Spec, templates: Mapping[str, str]) -> Mapping[str, Move]:
+    if last.state is None:
+        return {}
+    try:
+        old = last.state.spec
+    except SpecError:  # it follows older rules
+        return {}
+    return find_moves(old, spec, templates, last.state.templates)
+
+
+def _records(root: Path, last: Last, now: State) -> dict[str, bytes | None]:
+    """What `.devmatrix/` says after the run."""
+    records: dict[str, bytes | None] = {
+        state.ENTITIES: state.to_record(now.entities),
+        history.FILE: str(last.history.after(now.digest)).encode(),
+        **state.template_records(root, now.templates),
+    }
+    changed = last.state is not None and last.state.entities != now.entities
+    is_behind = (root / state.MIGRATED).exists()
+    if (
+        last.state
+        and changed
+        and not is_behind
+        and any((root / MIGRATIONS).glob("*.py"))
+    ):
+        records[state.MIGRATED] = state.to_record(last.state.entities)
+    return records
+
+
+def show_plan(plan: merge.Plan) -> int:
+    """Print what a run would do."""
+    for change in plan.written:
+        sys.stdout.writelines(_printable(line) for line in change.diff())
+    show(plan)
+    for place in plan.outdated_records if not plan.written else ():
+        print(f"only the record of the last run would change: {place}")
+    return 0 if plan.is_idle else WOULD_CHANGE
+
+
+def _printable(line: str) -> str:
+    """A line of a diff, whatever is in the file and whatever the terminal can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = line.encode(encoding, "backslashreplace").decode(encoding)
+    return shown if line.endswith("\n") else f"{shown}\n\\ No newline at end of file\n"
+
+
+def carry_out(plan: merge.Plan, *, allow_dirty: bool = False) -> int:
+    """Do it, unless it would change edits that git could not bring back."""
+    committed = partial(state.committed_files, plan.root)
+    dirty = (
+        []
+        if allow_dirty
+        else git_state.uncommitted(plan.root, plan.edited(), plan.base, committed)
+    )
+    if dirty:
+        print(*(f"  {path}" for path in dirty), sep="\n", file=sys.stderr)
+        print(DIRTY, file=sys.stderr, end="")
+        return 1
+    merge.carry_out(plan)
+    show(plan)
+    return 1 if plan.with_outcome(merge.CONFLICT) else 0
+
+
+def show(plan: merge.Plan) -> None:
+    """Print a line for each path that changes, and a summary."""
+    if plan.note:
+        print(plan.note, file=sys.stderr)
+    for change in plan.changes:
+        if change.outcome not in (merge.UNCHANGED, merge.REMOVED):
+            moved = f"  (was {change.moved_from})" if change.moved_from else ""
+            print(f"{change.outcome:>9}  {change.path}{moved}")
+    counts = ((outcome, len(plan.with_outcome(outcome))) for outcome in merge.OUTCOMES)
+    told = [f"{n} {outcome}" for outcome, n in counts if n or outcome in ALWAYS_TOLD]
+    print(", ".join(told), flush=True)
+    for outcome, text in ((merge.KEPT, KEPT), (merge.CONFLICT, CONFLICTS)):
+        paths = ", ".join(change.path for change in plan.with_outcome(outcome))
+        if paths:
+            print(text.format(paths=paths), file=sys.stderr, end="")
