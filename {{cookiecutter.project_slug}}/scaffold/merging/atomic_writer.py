@@ -74,7 +74,8 @@ def recover(root: Path) -> bool:
         target = root / entry["path"]
         with contextlib.suppress(OSError, Unfinished):
             if _digest(read(target)) == entry["new"]:
-                _restore(target, entry["backup"] and folder / entry["backup"])
+                backup = folder / entry["backup"] if entry["backup"] else None
+                _restore(target, backup)
     _forget(folder)
     return True
 

@@ -71,7 +71,16 @@ def _tracked(root: Path) -> set[str]:
 
 def _changed(root: Path) -> set[str]:
     """The tracked files that differ from what is staged."""
-    return set(_git(root, "diff", "--name-only", "--relative", "-z").split("\0"))
+    prefix = _git(root, "rev-parse", "--show-prefix").strip("\n")
+    listed = _git(root, "status", "--porcelain", "-z", "--untracked-files=no", ".")
+    changed = set()
+    entries = iter(listed.split("\0"))
+    for entry in entries:
+        if entry[:1] in ("R", "C"):
+            next(entries)  # the former name follows
+        if entry[1:2].strip():
+            changed.add(entry[3:].removeprefix(prefix))
+    return changed
 
 
 def _git(root: Path, *arguments: str) -> str:
