@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import capacity, generation, routing, suite, table
 from benchmarks.systems import bake
-from tools.project import Project
+from tests.harness.project import Project
 
 EXAMPLE = "simple_task_api"  # unless BENCH_PROJECT names a project
 PARTS = {

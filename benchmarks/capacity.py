@@ -22,7 +22,7 @@ from benchmarks.systems import (
     running,
     tasks,
 )
-from tools.project import Project
+from tests.harness.project import Project
 
 ROWS = 1_000_000
 CONNECTIONS = 32

@@ -19,7 +19,7 @@ from benchmarks import compare, results, rival, things
 from scaffold.merging import merge
 from scaffold.rendering import app
 from scaffold.spec.loading import load
-from tools.project import Project
+from tests.harness.project import Project
 
 FEW, MANY = "2 entities", "200 entities"
 SIZES = (1, 2, 20, 200)

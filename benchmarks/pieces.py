@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.systems import OURS, System, generated
-from tools.project import Project
+from tests.harness.project import Project
 
 DISPATCHER = ("src/main.py", "    dispatch_by_prefix(app)\n", "")
 LOOP = ("src/__main__.py", 'else "uvloop"', 'else "asyncio"')

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks import goals, results
 from benchmarks.goals import WORKS
 from benchmarks.plot import bars
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.load import Target
 from scripts.postgres import EmbeddedPostgres
-from tools.project import (
+from tests.harness.project import (
     HOST,
     ROOT,
     Project,

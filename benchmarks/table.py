@@ -18,7 +18,7 @@ from benchmarks.systems import (
     database,
     tasks,
 )
-from tools.project import Project
+from tests.harness.project import Project
 
 ROWS = 10_000
 CONNECTIONS = 32

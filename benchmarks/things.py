@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.project import ROOT, Project, clean_environment, cookiecutter
+from tests.harness.project import ROOT, Project, clean_environment, cookiecutter
 
 REQUESTS = 5  # for /openapi.json
 FIELDS: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import debian, engine, stack, standins
+from tests.harness import base_images, compose_stack, container_engine, debian_packages
 
 
 def main(command: list[str]) -> int:
@@ -18,15 +18,15 @@ def main(command: list[str]) -> int:
     try:
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            engine.running(Path(folder)) as found,
+            container_engine.running(Path(folder)) as found,
         ):
             if found.ours:
                 images = Path(folder, "images")
                 images.mkdir()
-                standins.make(found, stack.published_images(), images)
-            given = {**os.environ, engine.GIVEN: found.to_text()}
+                base_images.make(found, compose_stack.published_images(), images)
+            given = {**os.environ, container_engine.GIVEN: found.to_text()}
             return subprocess.run(command, env=given).returncode
-    except debian.Missing as reason:
+    except debian_packages.Missing as reason:
         print(f"SKIPPED: {reason}")
         return 0
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.project import (
+from tests.harness.project import (
     HOST,
     ROOT,
     Ended,

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 SOURCES = {

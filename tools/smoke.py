@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from random import Random
 from typing import Any
 
-from tools.samples import NoSample, Sampler, Schema
+from tests.harness.schema_samples import NoSample, Sampler, Schema
 
 SYSTEM = ("/health/health", "/health/ready", "/metrics/metrics", "/docs", "/redoc")
 TIMEOUT = 30

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tools import stack as stacks
-from tools import workflow
-from tools.engine import CommandFailed, Engine
-from tools.packs import Pack
-from tools.pages import blocks
-from tools.project import HOST, MINUTE
-from tools.stack import Stack
+from tests.harness import compose_stack, github_workflow
+from tests.harness.compose_stack import Stack
+from tests.harness.container_engine import CommandFailed, Engine
+from tests.harness.documentation import blocks
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST, MINUTE
 
 pytestmark = pytest.mark.slow
 
@@ -56,11 +55,11 @@ def test_the_image_builds_from_nothing_in_time(shop: Stack) -> None:
 
 
 def test_the_image_builds_again_at_once_after_a_change(shop: Stack) -> None:
-    path = shop.pack.path / "src" / "main.py"
+    path = shop.example.path / "src" / "main.py"
     path.write_text(path.read_text() + "\n# A change.\n")
     assert build(shop) < NEXT_BUILD
     assert "# A change." in run(shop, "tail -n 1 src/main.py")
-    shop.pack.run("git", "checkout", "--quiet", "src")
+    shop.example.run("git", "checkout", "--quiet", "src")
 
 
 def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None:
@@ -72,7 +71,9 @@ def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None
     assert not {"pip", "pytest", "ruff", "uv", "poetry"} & set(programs)
     assert run(shop, "ls src/core/__pycache__/config.*.pyc")
     assert run(shop, "ls /opt/venv/lib/*/site-packages/fastapi/__pycache__/*.pyc")
-    base = next(name for name in stacks.published_images() if name[:7] == "python:")
+    base = next(
+        name for name in compose_stack.published_images() if name[:7] == "python:"
+    )
     assert size(shop.engine, image(shop)) - size(shop.engine, base) < OWN_SIZE
 
 
@@ -91,8 +92,8 @@ def test_the_image_says_what_it_is(shop: Stack) -> None:
         name.rpartition(".")[2]: value
         for name, value in settings["Labels"].items()
         if name.startswith("org.opencontainers.image.")
-    } == {"title": shop.pack.path.name, "version": "0.1.0", "revision": "0a1b2c3"}
-    secrets = (shop.pack.path / "docker" / ".env").read_text()
+    } == {"title": shop.example.path.name, "version": "0.1.0", "revision": "0a1b2c3"}
+    secrets = (shop.example.path / "docker" / ".env").read_text()
     history = shop.engine.docker("history", "--no-trunc", image(shop))
     for password in re.findall(r"_PASSWORD=(\w+)", secrets):
         assert password not in history + json.dumps(settings)
@@ -131,7 +132,7 @@ def test_prometheus_watches_it(shop: Stack) -> None:
         if [line["value"][1] for line in found] == ["1"]:
             break
         time.sleep(0.5)
-    assert [line["metric"]["job"] for line in found] == [shop.pack.path.name]
+    assert [line["metric"]["job"] for line in found] == [shop.example.path.name]
     with urllib.request.urlopen(f"{asked}/rules", timeout=10) as answer:
         groups = json.load(answer)["data"]["groups"]
     assert sum(len(group["rules"]) for group in groups) > 20
@@ -175,14 +176,14 @@ def test_it_stops_cleanly(shop: Stack) -> None:
 
 def typed(shop: Stack, section: str) -> list[str]:
     """What a section of docs/operations.md says to type."""
-    page = (shop.pack.path / "docs" / "operations.md").read_text()
+    page = (shop.example.path / "docs" / "operations.md").read_text()
     text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return [block.text for block in blocks(text) if block.language == "sh"]
 
 
 def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
     """As after generating the project anew: it says what to do, and that works."""
-    path = shop.pack.path / "docker" / ".env"
+    path = shop.example.path / "docker" / ".env"
     before = path.read_text()
     path.write_text(
         re.sub(r"(POSTGRES_PASSWORD=)\w+", r"\g<1>another1", before),
@@ -204,12 +205,12 @@ def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
     assert query(shop, "SELECT mark FROM kept") == MARKER
 
 
-def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
+def test_the_tests_pass_in_their_stack(docker: Engine, example: ExampleProject) -> None:
     """All of them for one package manager; for the other some, in its environment."""
-    tests = stacks.of(docker, pack, [stacks.TEST], "test")
+    tests = compose_stack.of(docker, example, [compose_stack.TEST], "test")
     tests.compose("build", "test")
     try:
-        if pack.manager == "uv":
+        if example.manager == "uv":
             some = "python -m src.migrate && pytest --no-cov tests/unit/test_models.py"
             said = tests.compose("run", "--rm", "test", "sh", "-c", some)
         else:
@@ -217,7 +218,7 @@ def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
             options += ["--exit-code-from=test"]
             said = tests.compose("up", *options, minutes=30)
             for report in ("coverage.xml", "junit.xml", "html/index.html"):
-                tests.compose("cp", f"test:/reports/{report}", str(pack.path.parent))
+                tests.compose("cp", f"test:/reports/{report}", str(example.path.parent))
         assert re.search(r"\d+ passed", said)
         assert not re.search(r"\d+ (failed|errors?|skipped)", said)
     finally:
@@ -227,9 +228,9 @@ def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
 def test_the_pipelines_image_job_passes(shop: Stack, tmp_path: Path) -> None:
     """The steps after the build, which an action does: its image is there."""
     shop.down("--volumes")
-    clone = tmp_path / shop.pack.path.name
-    shop.pack.run("git", "clone", "--quiet", ".", str(clone))
-    steps = workflow.run_steps(
+    clone = tmp_path / shop.example.path.name
+    shop.example.run("git", "clone", "--quiet", ".", str(clone))
+    steps = github_workflow.run_steps(
         clone,
         "image",
         environment={**shop.engine.environment, **shop.settings},

@@ -17,8 +17,8 @@ from scaffold.spec.json import decoding, parsing
 from scaffold.spec.loading import SpecError, parse
 from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.field_types import TYPES
-from tools.pages import blocks
-from tools.project import ROOT
+from tests.harness.documentation import blocks
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 TEMPLATES = TREE / "scaffold" / "rendering" / "templates"

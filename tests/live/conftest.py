@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tools.database import Server
-from tools.project import Project, clean_environment, cookiecutter
+from tests.harness.postgres_server import Server
+from tests.harness.project import Project, clean_environment, cookiecutter
 
 HERE = Path(__file__).parent
 NEWEST = os.environ.get("DEVMATRIX_NEWEST") == "1"

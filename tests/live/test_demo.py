@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("demo")]
 

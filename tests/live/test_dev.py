@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from tools.project import HOST, Project, end, free_port, wait_until_healthy
+from tests.harness.project import HOST, Project, end, free_port, wait_until_healthy
 
 pytestmark = [
     pytest.mark.live,

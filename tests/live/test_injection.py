@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import Project
 from tests.payloads import CANARY, PAYLOADS, strings
-from tools.project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import Project
 from tests.unit.legal import legal
-from tools.project import Project
 from tools.smoke import smoke
 
 pytestmark = [

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.harness.documentation import Reader, blocks
+from tests.harness.http_client import ask
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST, ROOT, Project
+from tests.harness.service_process import replica
 from tests.live.recipes import Recipes
-from tools.database import Server
-from tools.pages import Reader, blocks
-from tools.project import HOST, ROOT, Project
-from tools.replica import ask, replica
 
 pytestmark = pytest.mark.live
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import Project
+from tests.harness.project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

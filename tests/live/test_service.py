@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import Project, clean_environment
+from tests.harness.project import Project, clean_environment
 from tools.smoke import smoke
 
 pytestmark = pytest.mark.live

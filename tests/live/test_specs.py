@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import ROOT, Project
+from tests.harness.project import ROOT, Project
 from tools.smoke import smoke
 
 # In `make test` too: a real domain, with a cycle in it, and two with unusual names and

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools import packs
-from tools.packs import Pack
-from tools.project import PATIENCE
+from tests.harness import example_projects
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # One of the two projects is enough: their pages are the same.
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group(f"operations-{packs.MANAGERS[0]}"),
-    pytest.mark.parametrize("pack", [packs.MANAGERS[0]], indirect=True),
+    pytest.mark.xdist_group(f"operations-{example_projects.MANAGERS[0]}"),
+    pytest.mark.parametrize("example", [example_projects.MANAGERS[0]], indirect=True),
 ]
 
 # Root has no sandbox; and the browser shall talk to nobody of its own accord.
@@ -26,7 +26,7 @@ OPTIONS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 
 @pytest.fixture(scope="module")
 def site(
-    pack: Pack, program: Callable[..., str]
+    example: ExampleProject, program: Callable[..., str]
 ) -> Iterator[tuple[str, "Page", list[str]]]:
     """The service's address, a browser's page, and all that the browser objects to."""
     browser = program("chromium")
@@ -34,7 +34,7 @@ def site(
     from playwright.sync_api import sync_playwright
 
     objections: list[str] = []
-    with pack.project.serving() as url, sync_playwright() as play:
+    with example.project.serving() as url, sync_playwright() as play:
         window = play.chromium.launch(executable_path=browser, args=OPTIONS)
         page = window.new_page()
         page.set_default_timeout(PATIENCE * 1000)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tools.project import HOST, PATIENCE, ROOT, end, free_port
+from tests.harness.project import HOST, PATIENCE, ROOT, end, free_port
 
 pytestmark = pytest.mark.slow
 

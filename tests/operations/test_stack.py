@@ -16,10 +16,17 @@ import pytest
 import yaml
 
 from scripts.postgres import EmbeddedPostgres
-from tools import dashboards
-from tools.dashboards import Prometheus
-from tools.packs import Pack
-from tools.project import HOST, PATIENCE, Ended, end, free_port, wait_until_healthy
+from tests.harness import grafana_dashboards
+from tests.harness.example_projects import ExampleProject
+from tests.harness.grafana_dashboards import Prometheus
+from tests.harness.project import (
+    HOST,
+    PATIENCE,
+    Ended,
+    end,
+    free_port,
+    wait_until_healthy,
+)
 from tools.smoke import smoke
 
 pytestmark = pytest.mark.slow
@@ -52,16 +59,16 @@ def servers(program: Callable[..., str]) -> Servers:
 
 @pytest.fixture(scope="module")
 def stack(
-    pack: Pack, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+    example: ExampleProject, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """All of it, after a little traffic."""
-    with running(pack, servers, tmp_path_factory.mktemp("stack")) as started:
+    with running(example, servers, tmp_path_factory.mktemp("stack")) as started:
         make_traffic(started.service)
         yield started
 
 
 @contextlib.contextmanager
-def running(pack: Pack, servers: Servers, folder: Path) -> Iterator[Stack]:
+def running(example: ExampleProject, servers: Servers, folder: Path) -> Iterator[Stack]:
     """The service on a new PostgreSQL, a Redis, and a Prometheus that scrapes it."""
     with contextlib.ExitStack() as started, (folder / "log").open("ab") as log:
 
@@ -80,14 +87,14 @@ def running(pack: Pack, servers: Servers, folder: Path) -> Iterator[Stack]:
             "HOST": HOST,
             "PORT": str(ports[1]),
         }
-        service = pack.project.start(
+        service = example.project.start(
             "src.migrate", "--then-serve", environment=environment
         )
         started.callback(end, service)
         url = f"http://{HOST}:{ports[1]}"
-        wait_until_healthy(service, url, pack.project.log)
+        wait_until_healthy(service, url, example.project.log)
         settings = folder / "prometheus.yml"
-        settings.write_text(yaml.safe_dump(configuration(pack, ports[1])))
+        settings.write_text(yaml.safe_dump(configuration(example, ports[1])))
         run(
             servers.prometheus,
             f"--config.file={settings}",
@@ -110,9 +117,9 @@ def wait_until_scraped(prometheus: Prometheus) -> None:
     raise Ended("Prometheus scrapes nothing")
 
 
-def configuration(pack: Pack, port: int) -> dict[str, Any]:
+def configuration(example: ExampleProject, port: int) -> dict[str, Any]:
     """The shipped one, with the service's address, and faster than in production."""
-    path = pack.path / "docker" / "prometheus.yml"
+    path = example.path / "docker" / "prometheus.yml"
     settings: dict[str, Any] = yaml.safe_load(path.read_text())
     settings["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     settings["rule_files"] = [
@@ -145,17 +152,21 @@ def test_promtool_accepts_the_numbers(
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_prometheus_scrapes_the_service(stack: Stack, pack: Pack) -> None:
+def test_prometheus_scrapes_the_service(stack: Stack, example: ExampleProject) -> None:
     (target,) = stack.prometheus.get("targets")["activeTargets"]
     assert (target["health"], target["lastError"]) == ("up", "")
     assert target["scrapeUrl"].endswith("/metrics/metrics")
-    assert target["labels"]["job"] == pack.path.name
+    assert target["labels"]["job"] == example.path.name
 
 
-def test_every_query_of_every_dashboard_has_an_answer(stack: Stack, pack: Pack) -> None:
+def test_every_query_of_every_dashboard_has_an_answer(
+    stack: Stack, example: ExampleProject
+) -> None:
     asked = 0
-    for name, board in dashboards.load(pack.path / "docker/grafana/dashboards").items():
-        for title, query in dashboards.queries(board, stack.prometheus):
+    for name, board in grafana_dashboards.load(
+        example.path / "docker/grafana/dashboards"
+    ).items():
+        for title, query in grafana_dashboards.queries(board, stack.prometheus):
             unresolved = re.findall(r"\$(?!1\b).*", query)  # $1: label_replace's own
             assert not unresolved, f"{name}, {title}: {query}"
             assert has_points(stack, query), f"{name}, {title}: no data for {query}"
@@ -186,26 +197,26 @@ def test_every_rule_is_loaded_and_evaluated(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "pack",
+    "example",
     [pytest.param("uv", marks=pytest.mark.xdist_group("operations-uv"))],
     indirect=True,
     scope="session",
 )
 def test_a_new_entity_is_on_the_dashboards(
-    pack: Pack, servers: Servers, tmp_path: Path
+    example: ExampleProject, servers: Servers, tmp_path: Path
 ) -> None:
     """Before anything happens to it, and without a change of the dashboards."""
-    path = pack.path / "entities.json"
+    path = example.path / "entities.json"
     spec = json.loads(path.read_text())
     fields = [{"name": "label", "type": "string", "required": True}]
     spec["entities"].append({"name": "Drone", "fields": fields})
     path.write_text(json.dumps(spec))
-    pack.run("make", "entities", "ARGS=--allow-dirty")
-    boards = dashboards.load(pack.path / "docker/grafana/dashboards")
-    with running(pack, servers, tmp_path) as started:
+    example.run("make", "entities", "ARGS=--allow-dirty")
+    boards = grafana_dashboards.load(example.path / "docker/grafana/dashboards")
+    with running(example, servers, tmp_path) as started:
         board = boards["entities.json"]
-        shown = dict(dashboards.queries(board, started.prometheus))
+        shown = dict(grafana_dashboards.queries(board, started.prometheus))
         assert has_points(started, shown["drones"])
-    assert pack.run("git", "status", "--porcelain", "docker") == ""
-    pack.run("git", "stash", "--include-untracked", "--quiet")
-    pack.run("git", "stash", "drop", "--quiet")
+    assert example.run("git", "status", "--porcelain", "docker") == ""
+    example.run("git", "stash", "--include-untracked", "--quiet")
+    example.run("git", "stash", "drop", "--quiet")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 
 @pytest.mark.parametrize("asked", ["", "1"])

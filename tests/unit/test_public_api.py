@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 DECISIONS = ROOT / "docs" / "decisions"

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())

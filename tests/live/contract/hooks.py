@@ -14,7 +14,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from tools.samples import NoSample, Sampler, Schema
+from tests.harness.schema_samples import NoSample, Sampler, Schema
 
 # What a schema calls an e-mail address may be at a domain that is nobody's: x@y.local.
 EMAIL = r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20})?@[a-z]{2,20}\.com"

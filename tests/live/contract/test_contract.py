@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from tools.database import Server
-from tools.project import HOST, ROOT, Project, clean_environment
-from tools.replica import replica
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST, ROOT, Project, clean_environment
+from tests.harness.service_process import replica
 from tools.smoke import Client, Smoke
 
 HERE = Path(__file__).parent

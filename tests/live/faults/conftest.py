@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tools.database import Server
-from tools.ledger import PATH, Ledger, Probe
-from tools.project import Project
-from tools.replica import LOST, Client, Replica, replica
+from tests.harness.concurrent_writers import PATH, Ledger
+from tests.harness.http_client import LOST, Client
+from tests.harness.liveness_probe import Probe
+from tests.harness.postgres_server import Server
+from tests.harness.project import Project
+from tests.harness.service_process import Replica, replica
 
 # The promises, three times each: other tests run beside these.
 ANSWERED = 3 * 6.0  # seconds to any answer
@@ -68,7 +70,7 @@ class World:
     def check_probe(self, probe: Probe) -> None:
         """The process answered its health check in time throughout."""
         assert probe.failures == []
-        seconds = probe.judged(CALM)
+        seconds = probe.times(CALM)
         assert len(seconds) > len(probe.beats) / 2
         assert max(seconds) < ALIVE
 

@@ -10,10 +10,11 @@ import uuid
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH, writing
+from tests.harness.http_client import Client, ask
+from tests.harness.liveness_probe import probing
+from tests.harness.project import HOST
 from tests.live.faults.conftest import World
-from tools.ledger import PATH, probing, writing
-from tools.project import HOST
-from tools.replica import Client, ask
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -16,10 +16,11 @@ from signal import SIGINT, SIGQUIT
 
 import pytest
 
+from tests.harness.concurrent_writers import Ledger, writing
+from tests.harness.liveness_probe import probing
+from tests.harness.postgres_server import SERVICE
+from tests.harness.project import Ended
 from tests.live.faults.conftest import RECOVERED, World
-from tools.database import SERVICE
-from tools.ledger import Ledger, probing, writing
-from tools.project import Ended
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import ask
+from tests.harness.liveness_probe import probing
+from tests.harness.project import HOST
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import World
-from tools.ledger import PATH, probing
-from tools.project import HOST
-from tools.replica import Replica, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

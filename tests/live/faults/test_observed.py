@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import Client, ask
+from tests.harness.project import HOST, Project
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import World
-from tools.ledger import PATH
-from tools.project import HOST, Project
-from tools.replica import Client, Replica, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

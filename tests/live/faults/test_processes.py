@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.harness.concurrent_writers import Ledger, writing
+from tests.harness.http_client import LOST, ask
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import ANSWERED, RECOVERED, World
-from tools.ledger import Ledger, writing
-from tools.replica import LOST, Replica, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.database import Server
-from tools.project import HOST
-from tools.replica import Answer, Client, Replica, ask
+from tests.harness.http_client import Answer, Client, ask
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST
+from tests.harness.service_process import Replica
 
 THINGS, PARTS = "/api/v1/things", "/api/v1/parts"
 MAX_ERROR = 64 * 1024

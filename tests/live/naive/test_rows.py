@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST, Project, free_port
+from tests.harness.service_process import Replica
 from tests.live.naive import rows
 from tests.live.naive.rows import Api, Row
-from tools.database import Server
-from tools.project import HOST, Project, free_port
-from tools.replica import Replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness.http_client import Answer
+from tests.harness.project import Project
 from tests.live.ownership.conftest import Shop, Start
-from tools.project import Project
-from tools.replica import Answer
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 

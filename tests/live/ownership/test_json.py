@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import HOST
 from tests.live.ownership.conftest import Shop
-from tools.project import HOST
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.harness.postgres_server import Server
 from tests.live.ownership.conftest import Shop, Start
-from tools.database import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 

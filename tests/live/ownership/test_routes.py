@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 
 import pytest
 
+from tests.harness.project import HOST, Project
 from tests.live.ownership.conftest import Shop, Start
-from tools.project import HOST, Project
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 

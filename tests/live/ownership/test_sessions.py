@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.http_client import Answer
 from tests.live.ownership.conftest import Shop, Start
-from tools.replica import Answer
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.project import HOST, clean_environment, free_port, wait_until_healthy
+from tests.harness.project import HOST, clean_environment, free_port, wait_until_healthy
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEV = re.compile(r"^make dev(?: +# .*)?\n", re.MULTILINE)

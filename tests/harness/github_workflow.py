@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tools.project import MINUTE, clean_environment
+from tests.harness.project import MINUTE, clean_environment
 
 
 class StepFailed(Exception):

@@ -1,81 +1,24 @@
-"""Processes of a generated service, and requests to them that never raise."""
+"""Processes of a generated service, with their settings, log and port."""
 
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tools.project import HOST, PATIENCE, Ended, Project, clean_environment, free_port
-
-TIMEOUT = 60.0  # of a client who wants to know how long an answer takes
-LOST = 0  # the status where there was no answer
-
-
-class Answer(NamedTuple):
-    """What came back; a lost connection has the status 0 and its error as text."""
-
-    status: int
-    text: str
-    headers: Mapping[str, str]
-    began: float
-    seconds: float
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-class Client:
-    """One user, on one connection that is made again when it is lost."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection(HOST, port, timeout=TIMEOUT)
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Send a request once; whatever happens is an answer."""
-        plain = body is None or isinstance(body, bytes)
-        data = body if plain else json.dumps(body).encode()
-        given = {"Content-Type": "application/json"} if data else {}
-        self._drop_what_was_closed()
-        began = time.monotonic()
-        try:
-            self._connection.request(method, path, data, {**given, **(headers or {})})
-            response = self._connection.getresponse()
-            text = response.read().decode()
-        except (OSError, HTTPException) as error:
-            self.close()
-            return Answer(LOST, repr(error), {}, began, time.monotonic() - began)
-        found = {name.lower(): value for name, value in response.getheaders()}
-        seconds = time.monotonic() - began
-        return Answer(response.status, text, found, began, seconds)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _drop_what_was_closed(self) -> None:
-        """Look before sending, as every client that keeps connections does."""
-        raw = self._connection.sock
-        if raw is not None and select.select([raw], [], [], 0)[0]:
-            self.close()
-
-
-def ask(port: int, path: str) -> Answer:
-    """Read once, on a connection of its own."""
-    with contextlib.closing(Client(port)) as client:
-        return client.send("GET", path)
+from tests.harness.http_client import LOST, ask
+from tests.harness.project import (
+    HOST,
+    PATIENCE,
+    Ended,
+    Project,
+    clean_environment,
+    free_port,
+)
 
 
 class Replica:

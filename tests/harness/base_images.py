@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools import debian, poetry
-from tools.engine import CommandFailed, Engine
-from tools.project import ROOT
+from tests.harness import debian_packages, poetry
+from tests.harness.container_engine import CommandFailed, Engine
+from tests.harness.project import ROOT
 
 IMAGES = ROOT / "tests" / "containers" / "images"
 SYSTEM = "stand-in/debian:bookworm"
@@ -37,7 +37,9 @@ def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
     try:
         engine.docker("run", "--rm", "--network=none", SYSTEM, "true")
     except CommandFailed as reason:
-        raise debian.Missing(f"this machine runs no containers: {reason}") from None
+        raise debian_packages.Missing(
+            f"this machine runs no containers: {reason}"
+        ) from None
     for image in sorted(images):
         name, _, tag = image.partition(":")
         if name == "python":
@@ -50,7 +52,7 @@ def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
             _unpack_postgres(context, tag)
         if name == "prom/prometheus":  # its package brings half a gigabyte with it
             for program in ("prometheus", "promtool"):
-                shutil.copy2(debian.need(program, "prometheus"), context)
+                shutil.copy2(debian_packages.need(program, "prometheus"), context)
         options = ["--quiet", "--network=host", f"--tag={image}"]
         engine.docker("build", *options, str(context))
 
@@ -58,7 +60,7 @@ def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
 def _context(name: str) -> Path:
     folder = IMAGES / name.rpartition("/")[2]
     if not folder.exists():
-        raise debian.Missing(f"there is no stand-in for {name}")
+        raise debian_packages.Missing(f"there is no stand-in for {name}")
     return folder
 
 
@@ -74,7 +76,9 @@ def make_system(root: Path) -> Path:
         text=True,
     )
     if done.returncode:
-        raise debian.Missing(f"mmdebstrap makes no Debian: {done.stderr[-500:]}")
+        raise debian_packages.Missing(
+            f"mmdebstrap makes no Debian: {done.stderr[-500:]}"
+        )
     if Path(BUNDLE).exists():
         shutil.copyfile(BUNDLE, f"{root}{BUNDLE}")
     return root
@@ -122,7 +126,9 @@ def find_python(wanted: str) -> tuple[Path, str]:
         if int(match[1]) >= 11
     ]
     if not found:
-        raise debian.Missing("there is no CPython outside /usr to make an image of")
+        raise debian_packages.Missing(
+            "there is no CPython outside /usr to make an image of"
+        )
     _, minor, prefix = max(found)
     return prefix, f"python3.{minor}"
 

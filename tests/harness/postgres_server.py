@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.binaries import choose, identity
-from tools.project import HOST, PATIENCE, Ended, free_port
+from tests.harness.project import HOST, PATIENCE, Ended, free_port
 
 ADMIN = "app"
 SERVICE = "service"  # no superuser, as in production: it gets no reserved connections

@@ -6,19 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools.packs import Pack
+from tests.harness.example_projects import ExampleProject
 
 BIN = Path(sys.executable).parent
 
 
-def tool(pack: Pack, name: str, *words: str) -> str:
+def tool(example: ExampleProject, name: str, *words: str) -> str:
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # actionlint looks for shellcheck
-    return pack.project.run(str(BIN / name), *words, environment={"PATH": path})
+    return example.project.run(str(BIN / name), *words, environment={"PATH": path})
 
 
-def compose(pack: Pack, *files: str) -> dict[str, Any]:
+def compose(example: ExampleProject, *files: str) -> dict[str, Any]:
     """The configuration as Compose understands it, with every variable in place."""
     named = [word for file in files for word in ("--file", f"docker/{file}")]
-    text = tool(pack, "docker-compose", *named, "config", "--format", "json")
+    text = tool(example, "docker-compose", *named, "config", "--format", "json")
     configuration: dict[str, Any] = json.loads(text)
     return configuration

@@ -5,9 +5,6 @@ answer, two after a request whose fate is unknown, such as one that got a 503 or
 """
 
 import contextlib
-import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,8 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tools.project import ROOT
-from tools.replica import Answer, Client
+from tests.harness.http_client import Answer, Client
 
 PATH = "/api/v1/tasks"
 GONE = None  # the state of a row that is not there
@@ -136,47 +132,3 @@ def writing(choose: Choose, writers: int = 6) -> Iterator[Ledger]:
         stop.set()
         for thread in threads:
             thread.join()
-
-
-@dataclass(frozen=True)
-class Beat:
-    """One answer of the process that is watched; of one beside it, the slower of two."""
-
-    status: int
-    seconds: float
-    idle_seconds: float
-
-
-@dataclass
-class Probe:
-    """What a supervisor saw of the process that it watches (see tools/probe.py)."""
-
-    beats: list[Beat] = field(default_factory=list)
-
-    @property
-    def failures(self) -> list[Beat]:
-        return [beat for beat in self.beats if beat.status != 200]
-
-    def judged(self, calm: float) -> list[float]:
-        """The seconds of each answer, but for moments when the machine was late."""
-        return [beat.seconds for beat in self.beats if beat.idle_seconds < calm]
-
-
-@contextlib.contextmanager
-def probing(port: int, path: str = "/health/health") -> Iterator[Probe]:
-    """Ask for the process's health all the time, until the end of the block."""
-    probe = Probe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.probe", str(port), path],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    # Once the first line is here, it watches.
-    first = process.stdout.readline() if process.stdout else ""
-    try:
-        yield probe
-    finally:
-        said, _ = process.communicate()
-        probe.beats += [Beat(*json.loads(line)) for line in (first + said).splitlines()]

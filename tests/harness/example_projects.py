@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import poetry
-from tools.project import MINUTE, Ended, Project, clean_environment, cookiecutter
+from tests.harness import poetry
+from tests.harness.project import (
+    MINUTE,
+    Ended,
+    Project,
+    clean_environment,
+    cookiecutter,
+)
 
 MANAGERS = ("uv", "poetry")
 
 
 @dataclass(frozen=True)
-class Pack:
+class ExampleProject:
     """A project, and what finds its package manager."""
 
     project: Project
@@ -28,7 +34,7 @@ class Pack:
         return self.project.run(*command, environment=self.environment, minutes=minutes)
 
 
-def make(folder: Path, manager: str) -> Pack:
+def generate(folder: Path, manager: str) -> ExampleProject:
     """Generate a project with every step done; `<manager>_shop` is its name."""
     environment = _environment(folder / "tools", manager)
     name = f"{manager}_shop"
@@ -49,7 +55,7 @@ def make(folder: Path, manager: str) -> Pack:
     )
     if done.returncode or f"{name} is ready" not in done.stdout:
         raise Ended(f"{name} is not complete:\n{done.stdout}")
-    return Pack(Project(folder / name), manager, environment)
+    return ExampleProject(Project(folder / name), manager, environment)
 
 
 def _environment(folder: Path, manager: str) -> dict[str, str]:

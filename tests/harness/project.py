@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 PORTS = range(20_000, 30_000)  # below those that systems make connections from
 LAST = 2_000  # characters of a log that tell why something ended

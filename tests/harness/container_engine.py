@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import debian
-from tools.project import MINUTE, clean_environment, end
+from tests.harness import debian_packages
+from tests.harness.project import MINUTE, clean_environment, end
 
 PATIENCE = 30.0
 PACKAGES = ("docker.io", "mmdebstrap")
@@ -78,7 +78,9 @@ def given() -> Engine:
     """The engine that `python -m tools.containers` has found or started."""
     text = os.environ.get(GIVEN)
     if text is None:
-        raise debian.Missing("no engine is given: make test-containers finds one")
+        raise debian_packages.Missing(
+            "no engine is given: make test-containers finds one"
+        )
     return Engine(**json.loads(text))
 
 
@@ -94,7 +96,7 @@ def running(folder: Path) -> Iterator[Engine]:
         yield machines
         return
     if not (shutil.which("dockerd") and shutil.which("mmdebstrap")):
-        debian.install(*PACKAGES, why="a container engine")
+        debian_packages.install(*PACKAGES, why="a container engine")
     settings.update(
         DOCKER_BUILDKIT="0",
         DOCKER_HOST=f"unix://{folder}/docker.sock",
@@ -122,7 +124,9 @@ def _daemon(folder: Path, engine: Engine) -> Iterator[None]:
     try:
         if not _comes_up(daemon, engine):
             last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise debian.Missing(f"dockerd does not start on this machine:\n{last}")
+            raise debian_packages.Missing(
+                f"dockerd does not start on this machine:\n{last}"
+            )
         yield
     finally:
         end(daemon)

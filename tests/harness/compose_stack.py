@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.engine import Engine
-from tools.packs import Pack
-from tools.project import HOST, PATIENCE, ROOT, Ended, free_port
+from tests.harness.container_engine import Engine
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST, PATIENCE, ROOT, Ended, free_port
 
 MAIN = "docker/docker-compose.yml"
 SCALED = "docker/docker-compose.scale.yml"
@@ -40,7 +40,7 @@ class Stack:
     """Some Compose files of one project, and the ports that it uses here."""
 
     engine: Engine
-    pack: Pack
+    example: ExampleProject
     files: tuple[str, ...]
     settings: dict[str, str]
 
@@ -69,7 +69,10 @@ class Stack:
     def shell(self, *command: str, minutes: float = 10) -> str:
         """Run a command in the project's folder."""
         return self.engine.run(
-            *command, folder=self.pack.path, environment=self.settings, minutes=minutes
+            *command,
+            folder=self.example.path,
+            environment=self.settings,
+            minutes=minutes,
         )
 
     def up(self, *services: str) -> None:
@@ -116,12 +119,14 @@ class Stack:
                 return error.code, error.read().decode()
 
 
-def of(engine: Engine, pack: Pack, files: Iterable[str], service: str = "app") -> Stack:
+def of(
+    engine: Engine, example: ExampleProject, files: Iterable[str], service: str = "app"
+) -> Stack:
     """The stack of these files, on free ports."""
     names = [*files]
     if engine.ours:
-        override: Path = pack.path.with_name(f"builds-{service}.yml")
+        override: Path = example.path.with_name(f"builds-{service}.yml")
         override.write_text(ADAPTED[service], encoding="utf-8")
         names.append(str(override))
     settings = {name: str(free_port()) for name in PORTS}
-    return Stack(engine, pack, tuple(names), settings)
+    return Stack(engine, example, tuple(names), settings)

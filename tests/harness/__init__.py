@@ -1,0 +1,1 @@
+"""What the tests run on: projects, databases, proxies, engines, images and clients."""
