@@ -78,5 +78,5 @@ def test_port_in_use_is_reported_with_the_fix(project: Project) -> None:
         port = other.getsockname()[1]
         with pytest.raises(AssertionError) as failed:
             project.run(project.python, "-m", "scripts.dev", "--port", str(port))
-    said = f'make dev: port {port} is taken: make dev ARGS="--port {port + 1}"'
+    said = f'make dev: port {port} is in use: make dev ARGS="--port {port + 1}"'
     assert said in str(failed.value)

@@ -173,7 +173,7 @@ def test_data_of_another_major_version(
     with pytest.raises(PostgresError) as caught:
         EmbeddedPostgres(data).start()
     message = str(caught.value)
-    assert f"{data} was made by PostgreSQL 15, and here is 99" in message
+    assert f"{data} was created by PostgreSQL 15, but the installed version is 99" in message
     assert f"mv {data} {data}-15" in message
     assert (data / "PG_VERSION").read_text() == "15\n"
 
