@@ -42,7 +42,7 @@ def named(name: str, about: str) -> System:
 
 
 def without_dispatcher(project: Project, folder: Path) -> Project:
-    """Return a copy of the project whose src/main.py lacks the dispatcher's line."""
+    """Return a copy of the project whose src/main.py does not add the dispatcher."""
     path = folder / f"{project.path.name}-without-dispatcher"
     return Project(path) if path.exists() else changed(project, path, *DISPATCHER)
 

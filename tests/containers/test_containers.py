@@ -50,11 +50,11 @@ def run(shop: Stack, script: str) -> str:
     return shop.engine.docker(*options)
 
 
-def test_the_image_builds_from_nothing_in_time(shop: Stack) -> None:
+def test_image_builds_without_cache_in_time(shop: Stack) -> None:
     assert build(shop) < COLD_BUILD
 
 
-def test_the_image_builds_again_at_once_after_a_change(shop: Stack) -> None:
+def test_image_rebuilds_fast_after_a_change(shop: Stack) -> None:
     path = shop.example.path / "src" / "main.py"
     path.write_text(path.read_text() + "\n# A change.\n")
     assert build(shop) < NEXT_BUILD
@@ -62,7 +62,7 @@ def test_the_image_builds_again_at_once_after_a_change(shop: Stack) -> None:
     shop.example.run("git", "checkout", "--quiet", "src")
 
 
-def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None:
+def test_image_has_only_what_the_service_needs(shop: Stack) -> None:
     shipped = ["alembic", "alembic.ini", "openapi.json", "src"]
     assert run(shop, "ls -A").split() == shipped
     assert run(shop, "find . -user 1000 -or -perm /022 -not -type l") == ""
@@ -77,7 +77,7 @@ def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None
     assert size(shop.engine, image(shop)) - size(shop.engine, base) < OWN_SIZE
 
 
-def test_the_image_says_what_it_is(shop: Stack) -> None:
+def test_image_has_labels_and_no_secrets(shop: Stack) -> None:
     """Built as README.md says, and told which commit it is of."""
     network = ["--network=host"] if shop.engine.ours else []
     told = ["--build-arg", "REVISION=0a1b2c3", "--tag", f"{image(shop)}-told"]
@@ -106,13 +106,13 @@ def test_everything_becomes_healthy(shop: Stack) -> None:
         assert health["Status"] == "healthy", service
 
 
-def test_it_answers(shop: Stack) -> None:
+def test_service_responds(shop: Stack) -> None:
     for path in ("/health/health", "/health/ready", "/metrics/metrics"):
         assert shop.get(path)[0] == 200, path
     assert shop.get("/docs")[0] == 404  # it is production
 
 
-def test_it_runs_with_no_rights_at_all(shop: Stack) -> None:
+def test_container_has_no_privileges(shop: Stack) -> None:
     assert shop.execute("app", "id", "-u").strip() == "1000"
     status = shop.execute("app", "cat", "/proc/1/status")
     assert len(re.findall(r"^Cap\w+:\s0{16}$", status, re.MULTILINE)) == 5
@@ -123,7 +123,7 @@ def test_it_runs_with_no_rights_at_all(shop: Stack) -> None:
     assert words[1:3] == ["-m", "src"]
 
 
-def test_prometheus_watches_it(shop: Stack) -> None:
+def test_prometheus_scrapes_the_service_in_the_stack(shop: Stack) -> None:
     asked = f"http://{HOST}:{shop.settings['PROMETHEUS_PORT']}/api/v1"
     deadline = time.monotonic() + MINUTE
     while time.monotonic() < deadline:
@@ -138,7 +138,7 @@ def test_prometheus_watches_it(shop: Stack) -> None:
     assert sum(len(group["rules"]) for group in groups) > 20
 
 
-def test_without_its_database_it_lives_and_is_not_healthy(shop: Stack) -> None:
+def test_container_without_database_runs_and_is_unhealthy(shop: Stack) -> None:
     app = shop.container("app")
     shop.compose("stop", "postgres")
     shop.wait_for(app, "unhealthy")
@@ -164,7 +164,7 @@ def test_data_survive_the_containers(shop: Stack) -> None:
     assert query(shop, "SELECT mark FROM kept") == MARKER
 
 
-def test_it_stops_cleanly(shop: Stack) -> None:
+def test_container_stops_cleanly(shop: Stack) -> None:
     app = shop.container("app")
     started = time.monotonic()
     shop.engine.docker("stop", app)
@@ -181,7 +181,7 @@ def typed(shop: Stack, section: str) -> list[str]:
     return [block.text for block in blocks(text) if block.language == "sh"]
 
 
-def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
+def test_wrong_password_of_an_old_volume_is_explained(shop: Stack) -> None:
     """As after generating the project anew: it says what to do, and that works."""
     path = shop.example.path / "docker" / ".env"
     before = path.read_text()
@@ -205,7 +205,9 @@ def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
     assert query(shop, "SELECT mark FROM kept") == MARKER
 
 
-def test_the_tests_pass_in_their_stack(docker: Engine, example: ExampleProject) -> None:
+def test_project_tests_pass_in_the_test_stack(
+    docker: Engine, example: ExampleProject
+) -> None:
     """All of them for one package manager; for the other some, in its environment."""
     tests = compose_stack.of(docker, example, [compose_stack.TEST], "test")
     tests.compose("build", "test")

@@ -61,7 +61,7 @@ def at_a_terminal(folder: Path, *command: str, until: str = "") -> tuple[str, in
         return said, terminal.wait()
 
 
-def test_it_runs_until_ctrl_c(clone: Path) -> None:
+def test_demo_runs_until_ctrl_c(clone: Path) -> None:
     said, _ = at_a_terminal(clone, *DEMO, until="Ctrl-C ends it.")
     url = re.search(r"http://127\.0\.0\.1:\d+/docs", said)
     assert url, said
@@ -80,7 +80,7 @@ def cwd(process: Path) -> str:
         return ""
 
 
-def test_smoke_says_what_it_did(clone: Path) -> None:
+def test_smoke_prints_what_it_did(clone: Path) -> None:
     said, status = at_a_terminal(clone, *DEMO, "SMOKE=1")
     assert status == 0, said
     assert "smoke: created, read, listed, replaced, changed and deleted 13" in said

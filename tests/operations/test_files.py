@@ -33,14 +33,14 @@ def yaml_files(example: ExampleProject) -> list[str]:
     return tracked
 
 
-def test_the_dockerfile_is_clean(example: ExampleProject) -> None:
+def test_hadolint_finds_nothing(example: ExampleProject) -> None:
     tool(example, "hadolint", "--failure-threshold", "style", "docker/Dockerfile")
 
 
 @pytest.mark.parametrize(
     "files", [COMPOSE[:1], COMPOSE[:2], COMPOSE[2:]], ids=["one", "scaled", "test"]
 )
-def test_compose_understands_its_files(
+def test_compose_accepts_its_files(
     example: ExampleProject, files: tuple[str, ...]
 ) -> None:
     for name, service in compose(example, *files)["services"].items():
@@ -49,7 +49,7 @@ def test_compose_understands_its_files(
         assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?|local|test", tag), name
 
 
-def test_the_stack_is_careful(example: ExampleProject) -> None:
+def test_containers_have_limits_and_few_privileges(example: ExampleProject) -> None:
     stack = compose(example, *COMPOSE[:1])
     assert set(stack["services"]) == {
         *("app", "postgres", "redis", "prometheus", "grafana")
@@ -68,7 +68,7 @@ def test_the_stack_is_careful(example: ExampleProject) -> None:
     assert stack["services"]["app"]["cap_drop"] == ["ALL"]
 
 
-def test_passwords_are_the_projects_own(example: ExampleProject) -> None:
+def test_passwords_are_random_and_not_committed(example: ExampleProject) -> None:
     path = example.path / "docker" / ".env"
     chosen = re.findall(r"^\w+_PASSWORD=([0-9a-f]{48})$", path.read_text(), re.M)
     assert len(chosen) == len(set(chosen)) == 3
@@ -83,7 +83,7 @@ def test_passwords_are_the_projects_own(example: ExampleProject) -> None:
         assert not any(password.encode() in text for password in chosen), file
 
 
-def test_without_passwords_compose_says_where_they_are(example: ExampleProject) -> None:
+def test_compose_names_missing_passwords(example: ExampleProject) -> None:
     command = [str(BIN / "docker-compose"), "--file", f"docker/{COMPOSE[0]}", "config"]
     done = subprocess.run(
         [*command[:1], "--env-file", "/dev/null", *command[1:]],
@@ -95,13 +95,13 @@ def test_without_passwords_compose_says_where_they_are(example: ExampleProject) 
     assert "docker/.env.example" in done.stderr
 
 
-def test_yaml_is_clean(example: ExampleProject) -> None:
+def test_yamllint_finds_nothing(example: ExampleProject) -> None:
     tool(
         example, "yamllint", "--strict", "--config-data", YAMLLINT, *yaml_files(example)
     )
 
 
-def test_the_workflow_is_valid_and_careful(example: ExampleProject) -> None:
+def test_actionlint_and_zizmor_find_nothing(example: ExampleProject) -> None:
     tool(example, "actionlint", "-color=false")
     tool(example, "zizmor", "--offline", "--no-progress", ".")
 
@@ -115,7 +115,7 @@ def test_the_workflow_is_valid_and_careful(example: ExampleProject) -> None:
         ("vendor.compose-spec", "docker/docker-compose.test.yml"),
     ],
 )
-def test_published_schemas_agree(
+def test_files_match_their_published_schemas(
     example: ExampleProject, schema: str, file: str
 ) -> None:
     tool(example, "check-jsonschema", "--builtin-schema", schema, file)
@@ -139,7 +139,7 @@ def test_every_dependency_is_locked_with_its_hashes(example: ExampleProject) -> 
         assert all(file["hash"].startswith("sha256:") for file in files), one["name"]
 
 
-def test_every_commit_would_pass_its_hooks(example: ExampleProject) -> None:
+def test_all_files_pass_the_commit_hooks(example: ExampleProject) -> None:
     """The hooks themselves: pre-commit would have to clone a repository for them."""
     example.run(".venv/bin/pre-commit", "validate-config")
     settings = yaml.safe_load((example.path / ".pre-commit-config.yaml").read_text())
@@ -159,6 +159,6 @@ def test_every_commit_would_pass_its_hooks(example: ExampleProject) -> None:
     assert example.run("git", "status", "--porcelain") == ""
 
 
-def test_shell_scripts_are_clean() -> None:
+def test_shellcheck_finds_nothing() -> None:
     scripts = [ROOT / ".ci" / "run", *ROOT.glob("tests/containers/images/*/start")]
     subprocess.run([BIN / "shellcheck", *scripts], check=True)

@@ -33,7 +33,7 @@ def rules(example: ExampleProject) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_prometheus_takes_its_files(
+def test_promtool_accepts_configuration_and_rules(
     example: ExampleProject, program: Callable[..., str]
 ) -> None:
     promtool = program("promtool", "prometheus")
@@ -77,7 +77,7 @@ def test_every_alert_has_a_test_and_a_runbook(example: ExampleProject) -> None:
         assert rule["annotations"]["runbook"] == anchor
 
 
-def test_every_panel_is_explained(example: ExampleProject) -> None:
+def test_every_panel_is_documented(example: ExampleProject) -> None:
     for board in grafana_dashboards.load(
         example.path / "docker/grafana/dashboards"
     ).values():
@@ -92,7 +92,7 @@ def test_every_panel_is_explained(example: ExampleProject) -> None:
                 assert metric in asked, panel["title"]
 
 
-def test_grafana_finds_its_files(example: ExampleProject) -> None:
+def test_grafana_provisioning_names_existing_files(example: ExampleProject) -> None:
     """Its provisioning has no validator: the paths, and the keys that it knows."""
     grafana = compose(example, STACK)["services"]["grafana"]
     mounted = {
@@ -120,7 +120,7 @@ def test_grafana_finds_its_files(example: ExampleProject) -> None:
     assert (folder / home.name).exists()
 
 
-def test_dashboards_are_laid_out(example: ExampleProject) -> None:
+def test_panels_have_unique_ids_and_do_not_overlap(example: ExampleProject) -> None:
     folder = example.path / "docker" / "grafana"
     sources = yaml.safe_load((folder / "datasources/prometheus.yml").read_text())
     uids = {source["uid"] for source in sources["datasources"]}
@@ -146,7 +146,7 @@ def _cells(panel: dict[str, Any]) -> list[tuple[int, int]]:
     ]
 
 
-def test_dashboards_are_of_grafanas_types(
+def test_dashboards_match_the_types_of_grafana(
     example: ExampleProject, program: Callable[..., str], tmp_path: Path
 ) -> None:
     """The model of the very Grafana that docker-compose.yml names."""

@@ -102,10 +102,10 @@ def status(port: int, path: str) -> int:
         "http://shop.test/%6detrics/metrics",
     ],
 )
-def test_the_numbers_stay_inside(proxy: int, path: str) -> None:
+def test_proxy_blocks_metrics(proxy: int, path: str) -> None:
     assert status(proxy, path) in (400, 404)
 
 
 @pytest.mark.parametrize("path", ["/", "/metric", "/api/v1/orders?path=/metrics"])
-def test_all_else_passes(proxy: int, path: str) -> None:
+def test_proxy_forwards_other_paths(proxy: int, path: str) -> None:
     assert status(proxy, path) == 200

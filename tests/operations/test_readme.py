@@ -43,7 +43,7 @@ def test_every_command_works(example: ExampleProject, tmp_path: Path) -> None:
     assert '"status":"ready"' in "".join(reader.said)
 
 
-def test_it_is_deployed_without_containers(
+def test_service_runs_with_only_the_deployed_files(
     example: ExampleProject, tmp_path: Path
 ) -> None:
     """With what the README names, and nothing else of the project."""

@@ -142,7 +142,7 @@ def make_traffic(url: str) -> None:
     assert served
 
 
-def test_promtool_accepts_the_numbers(
+def test_promtool_accepts_the_metrics(
     stack: Stack, program: Callable[..., str]
 ) -> None:
     with urllib.request.urlopen(f"{stack.service}/metrics/metrics") as answer:

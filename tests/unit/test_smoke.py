@@ -131,7 +131,7 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def test_a_sound_service_passes_and_is_left_empty(
+def test_correct_service_passes_and_is_empty_afterwards(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert smoke(server.url)
@@ -154,7 +154,7 @@ def test_a_fault_is_found(
     assert "--seed 1" in capsys.readouterr().err
 
 
-def test_a_target_that_cannot_be_found_is_named(
+def test_missing_target_of_a_reference_is_reported(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TARGETS, "boss_id", "tasks")
@@ -162,6 +162,6 @@ def test_a_target_that_cannot_be_found_is_named(
     assert "no row of these could be created: tasks" in capsys.readouterr().err
 
 
-def test_nobody_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_service_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert not smoke("http://127.0.0.1:9")
     assert "GET /openapi.json" in capsys.readouterr().err

@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=configured("PORT") or "8000",
         help="0: any free port (default: PORT, else 8000)",
     )
-    parser.add_argument("--no-reload", action="store_true", help="do not restart on changes")
+    parser.add_argument(
+        "--no-reload", action="store_true", help="do not restart on changes"
+    )
     options = parser.parse_args(arguments)
     if options.port and answers(options.port):
         other = f'make dev ARGS="--port {options.port + 1}"'

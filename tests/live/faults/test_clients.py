@@ -59,7 +59,7 @@ def wait_until_idle(world: World) -> None:
     world.check_log()
 
 
-def test_clients_that_hang_up_within_a_body_leave_nothing_behind(world: World) -> None:
+def test_client_disconnect_in_a_body_leaks_nothing(world: World) -> None:
     title = uuid.uuid4().hex
     with probing(world.service.port) as probe:
         for _ in range(MANY):
@@ -71,7 +71,7 @@ def test_clients_that_hang_up_within_a_body_leave_nothing_behind(world: World) -
     assert title not in world.stored()
 
 
-def test_clients_that_hang_up_while_a_statement_waits_block_nobody(
+def test_disconnected_clients_do_not_block_others(
     world: World,
 ) -> None:
     """More of them than there are connections; others are served meanwhile."""
@@ -97,7 +97,7 @@ def test_clients_that_hang_up_while_a_statement_waits_block_nobody(
     assert 0 not in ledger.statuses
 
 
-def test_clients_that_hang_up_before_the_answer_leave_nothing_behind(
+def test_client_disconnect_before_the_response_leaks_nothing(
     world: World,
 ) -> None:
     titles = [uuid.uuid4().hex for _ in range(MANY)]

@@ -60,7 +60,7 @@ def connected(service: Replica) -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket"])
-def test_a_body_is_never_another_request(service: Replica, protocol: str) -> None:
+def test_body_is_never_parsed_as_a_request(service: Replica, protocol: str) -> None:
     upgrade = ("Connection: Upgrade", f"Upgrade: {protocol}", JSON.strip())
     with connected(service) as raw:
         raw.sendall(head("", *upgrade, body="")[:-2].replace(b": 0", b": 99") + b"\r\n")
@@ -73,7 +73,7 @@ def test_a_body_is_never_another_request(service: Replica, protocol: str) -> Non
     assert not [line for line in service.lines() if line.get("method") == "DELETE"]
 
 
-def test_what_comes_behind_a_body_is_no_header(service: Replica) -> None:
+def test_bytes_after_a_body_are_never_parsed_as_headers(service: Replica) -> None:
     chunks = '10\r\n{"title": "aaa"}\r\n0\r\n'
     trailers = "X-Forwarded-For: 203.0.113.7\r\nContent-Type: application/json\r\n\r\n"
     lines = ("Transfer-Encoding: chunked", "Connection: close")
@@ -94,7 +94,7 @@ def ends(raw: socket.socket, *, within: float) -> bool:
     return False
 
 
-def test_trailers_without_end_keep_nobody_waiting(service: Replica) -> None:
+def test_endless_trailers_do_not_block_others(service: Replica) -> None:
     with connected(service) as raw, probing(service.port) as probe:
         raw.sendall(
             head("", "Transfer-Encoding: chunked", JSON.strip(), body="0\r\nX: ")
@@ -104,7 +104,7 @@ def test_trailers_without_end_keep_nobody_waiting(service: Replica) -> None:
     assert max(beat.seconds for beat in probe.beats) < 3 * 0.1
 
 
-def test_an_answer_that_is_owed_is_given(service: Replica) -> None:
+def test_write_is_acknowledged_before_a_rejected_request(service: Replica) -> None:
     """A write is acknowledged, whatever follows it on its connection."""
     with connected(service) as raw:
         raw.sendall(head(uuid.uuid4().hex, JSON.strip()) + b"GARBAGE\r\n\r\n")
@@ -113,7 +113,7 @@ def test_an_answer_that_is_owed_is_given(service: Replica) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_connection_that_has_nothing_to_say_ends(service: Replica) -> None:
+def test_idle_connection_is_closed(service: Replica) -> None:
     with connected(service) as raw:
         raw.sendall(b"GET /health/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(65536).startswith(b"HTTP/1.1 200 ")
@@ -121,7 +121,7 @@ def test_a_connection_that_has_nothing_to_say_ends(service: Replica) -> None:
         received(raw)  # or it waits, in vain, and is late
 
 
-def test_who_does_not_read_holds_nothing_for_long(service: Replica) -> None:
+def test_clients_that_do_not_read_do_not_block_others(service: Replica) -> None:
     """More of them than there may be requests under way."""
     for _ in range(100):
         with connected(service) as raw:

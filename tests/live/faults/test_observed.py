@@ -174,7 +174,7 @@ def cmdline(pid: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_is_replaced_and_its_counts_stay(
+def test_killed_worker_is_replaced_and_its_counters_are_kept(
     service: Replica,
 ) -> None:
     before = numbers(service.port)["tasks_created_total{}"]
@@ -208,7 +208,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     "module", ["src", pytest.param("src.migrate", marks=pytest.mark.slow)]
 )
-def test_a_wrong_setting_stops_the_start(
+def test_invalid_setting_stops_the_start(
     baked: Callable[[str], Project],
     tmp_path: Path,
     settings: dict[str, str],

@@ -64,9 +64,7 @@ def test_sigterm_while_the_database_is_frozen(world: World, database: Database) 
 
 
 @pytest.mark.slow
-def test_sigkill_loses_nothing_that_was_acknowledged(
-    world: World, database: Database
-) -> None:
+def test_sigkill_loses_no_acknowledged_write(world: World, database: Database) -> None:
     name, settings = database
     log = world.folder / "sigkill.log"
     for _ in range(3):

@@ -68,7 +68,7 @@ def expected_to_break() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("row", rows.REQUESTS)
-def test_our_service_passes(ours: Api, row: Row) -> None:
+def test_generated_service_passes(ours: Api, row: Row) -> None:
     row(ours)
 
 
@@ -88,20 +88,20 @@ def test_the_naive_service_fails(naive: Api, row: Row) -> None:
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
-def test_limits_limit(start: Start, name: str) -> None:
+def test_rate_limits_apply(start: Start, name: str) -> None:
     limited = start(name, RATE_LIMIT="5/minute", RATE_LIMIT_ENABLED="true")
     judge(limited, rows.limits_limit)
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
-def test_limits_without_their_redis(start: Start, name: str) -> None:
+def test_rate_limits_without_redis(start: Start, name: str) -> None:
     url = f"redis://{HOST}:{free_port()}/0"
     limited = start(name, REDIS_URL=url, RATE_LIMIT_ENABLED="true")
     judge(limited, rows.limits_go_on_without_redis)
 
 
 @pytest.mark.parametrize("name", [OURS, pytest.param(NAIVE, marks=pytest.mark.slow)])
-def test_limits_while_redis_is_silent(start: Start, name: str) -> None:
+def test_rate_limits_while_redis_hangs(start: Start, name: str) -> None:
     with rows.silence() as port:
         url = f"redis://{HOST}:{port}/0?socket_timeout=5"
         limited = start(name, REDIS_URL=url, RATE_LIMIT_ENABLED="true")
@@ -109,7 +109,7 @@ def test_limits_while_redis_is_silent(start: Start, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
-def test_requests_arrive_in_time(start: Start, name: str) -> None:
+def test_slow_requests_are_rejected(start: Start, name: str) -> None:
     judge(start(name, CLIENT_TIMEOUT="1"), rows.requests_arrive_in_time)
 
 

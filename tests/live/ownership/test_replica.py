@@ -1,4 +1,4 @@
-"""DATABASE_READ_URL with a streaming replica of PostgreSQL (issue 12, item 4)."""
+"""DATABASE_READ_URL with a streaming replica of PostgreSQL."""
 
 import contextlib
 import time
@@ -96,7 +96,7 @@ def test_readiness_shows_the_replica(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("away", [stopped, paused])
-def test_a_replica_that_is_away_falls_back_to_the_primary_and_comes_back(
+def test_reads_use_the_primary_while_the_replica_is_down(
     pair: Pair, away: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
     pair.wait_for_reads_on(pair.standby)

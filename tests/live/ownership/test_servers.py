@@ -1,4 +1,4 @@
-"""Other ways to run the service, and the mission's snippets (issue 12, items 8 and 9)."""
+"""Other ways to run the service, and the mission's snippets."""
 
 import json
 import signal

@@ -144,7 +144,8 @@ def _check_json(value: Any) -> Any:
         depth += 1
         if depth > MAX_JSON_DEPTH:
             raise PydanticCustomError(
-                "json_depth", f"JSON may have at most {MAX_JSON_DEPTH} levels of nesting"
+                "json_depth",
+                f"JSON may have at most {MAX_JSON_DEPTH} levels of nesting",
             )
         level = _check_json_level(level)
     return value
