@@ -1,7 +1,7 @@
-"""`python -m tools.containers COMMAND…`: runs a command beside a container engine.
+"""`python -m tools.containers COMMAND…`: runs a command with a container engine.
 
-It is the machine's own, or one of ours, with stand-ins for published images, for as long
-as the command takes. Where there can be none, the command is skipped.
+It uses the machine's engine, or starts one for the time of the command, with stand-ins
+for published images. If neither is possible, the command is skipped, with the reason.
 """
 
 import os
@@ -14,7 +14,7 @@ from tests.harness import base_images, compose_stack, container_engine, debian_p
 
 
 def main(command: list[str]) -> int:
-    """Run the command, or say why not; return its status."""
+    """Run the command, or print why it is skipped; return the exit status."""
     try:
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,

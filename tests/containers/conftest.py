@@ -36,7 +36,7 @@ def example(
     docker: Engine,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> ExampleProject:
-    """The e-commerce example, with everything."""
+    """The complete e-commerce example."""
     manager = str(request.param)
     return example_projects.generate(tmp_path_factory.mktemp(manager), manager)
 

@@ -21,7 +21,7 @@ from tests.harness.project import HOST, MINUTE
 
 pytestmark = pytest.mark.slow
 
-# Three times what they are to take: the machine may be busy.
+# Three times the goals, because the machine may be busy.
 COLD_BUILD = 3 * 5 * MINUTE
 NEXT_BUILD = 3 * 30.0
 OWN_SIZE = 150e6  # bytes on top of the base image: the dependencies
@@ -45,7 +45,7 @@ def image(shop: Stack) -> str:
 
 
 def run(shop: Stack, script: str) -> str:
-    """Run a script in a container of the image, which nothing is connected to."""
+    """Run a script in a container of the image, without a network."""
     options = ["run", "--rm", "--network=none", image(shop), "sh", "-c", script]
     return shop.engine.docker(*options)
 
@@ -78,7 +78,7 @@ def test_image_has_only_what_the_service_needs(shop: Stack) -> None:
 
 
 def test_image_has_labels_and_no_secrets(shop: Stack) -> None:
-    """Built as README.md says, and told which commit it is of."""
+    """Built as in README.md, with the commit as an argument."""
     network = ["--network=host"] if shop.engine.ours else []
     told = ["--build-arg", "REVISION=0a1b2c3", "--tag", f"{image(shop)}-told"]
     shop.shell(
@@ -175,14 +175,14 @@ def test_container_stops_cleanly(shop: Stack) -> None:
 
 
 def typed(shop: Stack, section: str) -> list[str]:
-    """What a section of docs/operations.md says to type."""
+    """Return the commands of a section of docs/operations.md."""
     page = (shop.example.path / "docs" / "operations.md").read_text()
     text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return [block.text for block in blocks(text) if block.language == "sh"]
 
 
 def test_wrong_password_of_an_old_volume_is_explained(shop: Stack) -> None:
-    """As after generating the project anew: it says what to do, and that works."""
+    """As after the project is generated again: the advice of the log works."""
     path = shop.example.path / "docker" / ".env"
     before = path.read_text()
     path.write_text(
@@ -208,7 +208,7 @@ def test_wrong_password_of_an_old_volume_is_explained(shop: Stack) -> None:
 def test_project_tests_pass_in_the_test_stack(
     docker: Engine, example: ExampleProject
 ) -> None:
-    """All of them for one package manager; for the other some, in its environment."""
+    """All tests with one package manager, some with the other."""
     tests = compose_stack.of(docker, example, [compose_stack.TEST], "test")
     tests.compose("build", "test")
     try:
@@ -228,7 +228,7 @@ def test_project_tests_pass_in_the_test_stack(
 
 
 def test_the_pipelines_image_job_passes(shop: Stack, tmp_path: Path) -> None:
-    """The steps after the build, which an action does: its image is there."""
+    """Runs the steps after the build; an action does the build."""
     shop.down("--volumes")
     clone = tmp_path / shop.example.path.name
     shop.example.run("git", "clone", "--quiet", ".", str(clone))

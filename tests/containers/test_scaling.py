@@ -35,7 +35,7 @@ PATHS = ("/api/v1/categories", "/health/health", "/api/v1/orders?limit=5")
 
 @dataclass
 class Load:
-    """Clients that ask all the time, each over a connection that it keeps."""
+    """Clients that send requests all the time, each on one connection."""
 
     port: int
     answers: Counter[str] = field(default_factory=Counter)
@@ -72,7 +72,7 @@ class Load:
 
 @pytest.fixture(scope="module")
 def scaled(docker: Engine, example: ExampleProject) -> Iterator[Stack]:
-    """What docs/scaling.md starts."""
+    """The stack that docs/scaling.md starts."""
     found = compose_stack.of(
         docker, example, [compose_stack.MAIN, compose_stack.SCALED]
     )

@@ -1,1 +1,1 @@
-"""What the tests run on: projects, databases, proxies, engines, images and clients."""
+"""Code that the tests share: projects, databases, services, clients and engines."""

@@ -18,9 +18,9 @@ MAIN = "docker/docker-compose.yml"
 SCALED = "docker/docker-compose.scale.yml"
 TEST = "docker/docker-compose.test.yml"
 PORTS = ("APP_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
-NOT_TO_BE_HAD = ("grafana",)  # no package carries its server
+NOT_TO_BE_HAD = ("grafana",)  # no package contains its server
 DOCKER = ROOT / "{{cookiecutter.project_slug}}" / "docker"
-# Our own engine has no network for builds but the machine's, and lacks an image.
+# Our own engine can only build with the machine's network, and has no image of Grafana.
 ADAPTED = {
     "app": "services: {app: {build: {network: host}}, grafana: !reset null}\n",
     "test": "services: {test: {build: {network: host}}}\n",
@@ -28,7 +28,7 @@ ADAPTED = {
 
 
 def published_images() -> set[str]:
-    """What the template's Dockerfile and Compose files take from registries."""
+    """Return the images that the Dockerfile and Compose files take from registries."""
     files = [DOCKER / "Dockerfile", *DOCKER.glob("docker-compose*.yml")]
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     named = re.findall(r"^(?:FROM| +image:) ([a-z/]+:[\w.-]+)", text, re.MULTILINE)
@@ -37,7 +37,7 @@ def published_images() -> set[str]:
 
 @dataclass(frozen=True)
 class Stack:
-    """Some Compose files of one project, and the ports that it uses here."""
+    """Some Compose files of a project, with free ports."""
 
     engine: Engine
     example: ExampleProject
@@ -50,7 +50,7 @@ class Stack:
 
     @property
     def services(self) -> list[str]:
-        """Those that can run here."""
+        """The names of the services."""
         return self.compose("config", "--services").split()
 
     @property
@@ -100,7 +100,7 @@ class Stack:
         return found[0]
 
     def wait_for(self, container: str, health: str) -> None:
-        """Wait until Docker itself says that the container is (un)healthy."""
+        """Wait until Docker reports this health status of the container."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             state = self.inspect(container)["State"]
@@ -110,7 +110,7 @@ class Stack:
         raise Ended(f"not {health}: {json.dumps(state, indent=1)}")
 
     def get(self, path: str) -> tuple[int, str]:
-        """The status and the body of an answer."""
+        """Return the status and the body of a response."""
         try:
             with urllib.request.urlopen(self.url + path, timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -122,7 +122,7 @@ class Stack:
 def of(
     engine: Engine, example: ExampleProject, files: Iterable[str], service: str = "app"
 ) -> Stack:
-    """The stack of these files, on free ports."""
+    """Return the stack of these files, on free ports."""
     names = [*files]
     if engine.ours:
         override: Path = example.path.with_name(f"builds-{service}.yml")

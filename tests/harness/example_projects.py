@@ -20,7 +20,7 @@ MANAGERS = ("uv", "poetry")
 
 @dataclass(frozen=True)
 class ExampleProject:
-    """A project, and what finds its package manager."""
+    """A project, and the environment in which its package manager is found."""
 
     project: Project
     manager: str
@@ -35,7 +35,7 @@ class ExampleProject:
 
 
 def generate(folder: Path, manager: str) -> ExampleProject:
-    """Generate a project with every step done; `<manager>_shop` is its name."""
+    """Generate a complete project with the name `<manager>_shop`."""
     environment = _environment(folder / "tools", manager)
     name = f"{manager}_shop"
     done = subprocess.run(
@@ -59,7 +59,7 @@ def generate(folder: Path, manager: str) -> ExampleProject:
 
 
 def _environment(folder: Path, manager: str) -> dict[str, str]:
-    """A Python with pip first, as on a machine of CI; our own uv behind it."""
+    """Return an environment with a Python and pip, as in CI, and then our own uv."""
     programs = poetry.make_environment(folder)
     settings = poetry.install(programs / "python") if manager == "poetry" else {}
     path = os.pathsep.join([str(programs), poetry.OURS, os.environ["PATH"]])

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from tests.harness.project import HOST
 
-TIMEOUT = 60.0  # of a client who wants to know how long an answer takes
-LOST = 0  # the status where there was no answer
+TIMEOUT = 60.0  # long, because tests measure the time of a response
+LOST = 0  # the status if there was no response
 
 
 class Answer(NamedTuple):
-    """What came back; a lost connection has the status 0 and its error as text."""
+    """A response; a lost connection has the status 0, and its error as text."""
 
     status: int
     text: str
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """One user, on one connection that is made again when it is lost."""
+    """An HTTP client with one connection, which it opens again when it is lost."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection(HOST, port, timeout=TIMEOUT)
@@ -41,7 +41,7 @@ class Client:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request once; whatever happens is an answer."""
+        """Send a request once; this never raises an exception."""
         plain = body is None or isinstance(body, bytes)
         data = body if plain else json.dumps(body).encode()
         given = {"Content-Type": "application/json"} if data else {}
@@ -62,13 +62,13 @@ class Client:
         self._connection.close()
 
     def _drop_what_was_closed(self) -> None:
-        """Look before sending, as every client that keeps connections does."""
+        """Close a connection that the server has closed, as all such clients do."""
         raw = self._connection.sock
         if raw is not None and select.select([raw], [], [], 0)[0]:
             self.close()
 
 
 def ask(port: int, path: str) -> Answer:
-    """Read once, on a connection of its own."""
+    """Send one GET on a new connection."""
     with contextlib.closing(Client(port)) as client:
         return client.send("GET", path)

@@ -1,4 +1,4 @@
-"""The linters of tests/operations/requirements.lock, and Compose, on one project."""
+"""Runs the linters of tests/operations/requirements.lock, and Compose, on a project."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def tool(example: ExampleProject, name: str, *words: str) -> str:
 
 
 def compose(example: ExampleProject, *files: str) -> dict[str, Any]:
-    """The configuration as Compose understands it, with every variable in place."""
+    """Return the configuration as Compose reads it, with all variables replaced."""
     named = [word for file in files for word in ("--file", f"docker/{file}")]
     text = tool(example, "docker-compose", *named, "config", "--format", "json")
     configuration: dict[str, Any] = json.loads(text)

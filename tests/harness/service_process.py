@@ -22,7 +22,7 @@ from tests.harness.project import (
 
 
 class Replica:
-    """One `python -m …` of a project; what it says stands in its log."""
+    """A process of a project's service, or another module, with its log."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Replica:
             )
 
     def wait(self, path: str = "/health/health", status: int | None = 200) -> float:
-        """Wait for this status, or for any answer; return how long it took."""
+        """Wait for this status, or for any response; return the seconds it took."""
         began = time.monotonic()
         while time.monotonic() - began < PATIENCE:
             if self.process.poll() is not None:
-                raise Ended(f"it ended with {self.process.returncode}:\n{self.said()}")
+                raise Ended(f"it exited with {self.process.returncode}:\n{self.said()}")
             found = ask(self.port, path).status
             if found == status or (status is None and found != LOST):
                 return time.monotonic() - began
@@ -66,22 +66,22 @@ class Replica:
         raise Ended(f"{path} does not become {status}:\n{self.said()}")
 
     def stop(self) -> int:
-        """Ask it to end, as a supervisor does; return its status."""
+        """Stop the process with SIGTERM; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
-        """End it and all its workers without asking."""
+        """Kill the process and all its workers."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def said(self) -> str:
-        """The end of its log."""
+        """Return the end of the log."""
         return self.log.read_text(errors="replace")[-4000:]
 
     def lines(self) -> list[dict[str, Any]]:
-        """Its log but for a line under way: one JSON object each, or this raises."""
+        """Return the complete lines of the log, each of which must be a JSON object."""
         whole, _, _ = self.log.read_text().rpartition("\n")
         return [json.loads(line) for line in whole.splitlines()]
 
@@ -90,7 +90,7 @@ class Replica:
 def replica(
     project: Project, log: Path, settings: Mapping[str, str], *module: str
 ) -> Iterator[Replica]:
-    """Run one until the end of the block, whatever happens in it."""
+    """Run a process until the end of the block."""
     started = Replica(project, log, settings, *module)
     try:
         started.wait()

@@ -1,4 +1,4 @@
-"""Applies the recipes of docs/recipes.md to a project, and checks what they promise."""
+"""Applies the recipes of docs/recipes.md to a project, and sends their requests."""
 
 import json
 import os

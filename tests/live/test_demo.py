@@ -1,4 +1,4 @@
-"""The demo, as somebody at a terminal has it."""
+"""`make demo`, at a terminal."""
 
 import os
 import re
@@ -14,14 +14,14 @@ from tests.harness.project import ROOT, clean_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("demo")]
 
-# The environment is ours, and no business of the clone's make.
+# The clone uses our environment, so its make must not create one.
 DEMO = ("make", "--old-file=.venv/.ready", "demo")
 PATIENCE = 240.0  # seconds: it generates a project first
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The repository's own files, with its environment: .demo must not be ours."""
+    """A copy of the repository with its environment, so that .demo is separate."""
     ignored = shutil.ignore_patterns(
         ".demo", ".git", ".venv", ".*_cache", ".hypothesis"
     )
@@ -62,7 +62,7 @@ def at_a_terminal(folder: Path, *command: str, until: str = "") -> tuple[str, in
 
 
 def test_demo_runs_until_ctrl_c(clone: Path) -> None:
-    said, _ = at_a_terminal(clone, *DEMO, until="Ctrl-C ends it.")
+    said, _ = at_a_terminal(clone, *DEMO, until="Ctrl-C stops it.")
     url = re.search(r"http://127\.0\.0\.1:\d+/docs", said)
     assert url, said
     after = said.partition("^C")[2]

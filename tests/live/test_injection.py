@@ -1,4 +1,4 @@
-"""A hundred hostile texts in a living service: nothing runs, every byte arrives."""
+"""A hundred hostile texts in a running service: nothing runs, every byte is kept."""
 
 import json
 import urllib.request

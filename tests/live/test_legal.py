@@ -1,4 +1,4 @@
-"""Random legal specs as living services: checked, migrated there and back, called."""
+"""Services of random valid specifications: checks, migrations up and down, requests."""
 
 from collections.abc import Callable
 from random import Random

@@ -1,4 +1,4 @@
-"""A generated service, as its owner finds it: its own checks, its own tests, its life.
+"""A generated service: its own checks and tests, its start and its end.
 
 Everything is real here: the environment, PostgreSQL, HTTP.
 """
@@ -80,7 +80,7 @@ def test_project_tests_pass_in_parallel(project: Project) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("project", [TASKS], indirect=True)
 def test_sanitizer_properties_hold_for_random_texts(project: Project) -> None:
-    """Four properties, judged by an HTML5 parser."""
+    """Four properties, checked with an HTML5 parser."""
     arguments = "ARGS=tests/unit/test_security.py"
     output = project.run("make", "test", arguments, environment={"EXAMPLES": "10000"})
     assert re.search(r"\d+ passed", output)

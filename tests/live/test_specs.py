@@ -1,4 +1,4 @@
-"""Every good entities.json as a living service: its checks, its tests, its routes."""
+"""Services of all valid specifications: their checks, tests and routes."""
 
 from pathlib import Path
 

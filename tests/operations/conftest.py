@@ -1,4 +1,4 @@
-"""One project of uv and one of Poetry; a missing program skips, and says so."""
+"""A project with uv and one with Poetry; tests without their program are skipped."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ PACKS = [
 def example(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> ExampleProject:
-    """The e-commerce example, with everything."""
+    """The complete e-commerce example."""
     manager = str(request.param)
     return example_projects.generate(tmp_path_factory.mktemp(manager), manager)
 

@@ -1,4 +1,4 @@
-"""The API's own pages in a real browser, which alone knows what a policy forbids."""
+"""The API documentation in a real browser, which enforces the content security policy."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.parametrize("example", [example_projects.MANAGERS[0]], indirect=True),
 ]
 
-# Root has no sandbox; and the browser shall talk to nobody of its own accord.
+# As root it has no sandbox; and it must not send requests of its own.
 OPTIONS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
 OPTIONS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 
@@ -28,7 +28,7 @@ OPTIONS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 def site(
     example: ExampleProject, program: Callable[..., str]
 ) -> Iterator[tuple[str, "Page", list[str]]]:
-    """The service's address, a browser's page, and all that the browser objects to."""
+    """The service's URL, a page of a browser, and the errors of the browser."""
     browser = program("chromium")
     # Here, since only `make test-operations` installs it.
     from playwright.sync_api import sync_playwright

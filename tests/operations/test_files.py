@@ -1,4 +1,4 @@
-"""The files around the service, judged by those who know their kind."""
+"""Lints the operations files of a project, with the tools for each type."""
 
 import re
 import subprocess
@@ -140,7 +140,7 @@ def test_every_dependency_is_locked_with_its_hashes(example: ExampleProject) -> 
 
 
 def test_all_files_pass_the_commit_hooks(example: ExampleProject) -> None:
-    """The hooks themselves: pre-commit would have to clone a repository for them."""
+    """Runs the hooks directly: pre-commit would clone a repository for them."""
     example.run(".venv/bin/pre-commit", "validate-config")
     settings = yaml.safe_load((example.path / ".pre-commit-config.yaml").read_text())
     published, ours = settings["repos"]

@@ -45,7 +45,7 @@ def test_promtool_accepts_configuration_and_rules(
 
 
 def page_rows(example: ExampleProject, heading: str) -> dict[str, list[str]]:
-    """The rows of the table under a heading of docs/operations.md, by first cell."""
+    """Return the rows of the table under a heading of docs/operations.md."""
     text = (example.path / "docs" / "operations.md").read_text()
     section = text.partition(f"\n{heading}\n")[2].partition("\n#")[0]
     lines = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
@@ -93,7 +93,7 @@ def test_every_panel_is_documented(example: ExampleProject) -> None:
 
 
 def test_grafana_provisioning_names_existing_files(example: ExampleProject) -> None:
-    """Its provisioning has no validator: the paths, and the keys that it knows."""
+    """Checks paths and keys, because provisioning files have no validator."""
     grafana = compose(example, STACK)["services"]["grafana"]
     mounted = {
         volume["target"]: Path(volume["source"])
@@ -149,7 +149,7 @@ def _cells(panel: dict[str, Any]) -> list[tuple[int, int]]:
 def test_dashboards_match_the_types_of_grafana(
     example: ExampleProject, program: Callable[..., str], tmp_path: Path
 ) -> None:
-    """The model of the very Grafana that docker-compose.yml names."""
+    """Compiles them with the model of the Grafana version in docker-compose.yml."""
     npm = program("npm")
     grafana = compose(example, STACK)["services"]["grafana"]["image"]
     schema = f"@grafana/schema@{grafana.partition(':')[2]}"

@@ -1,4 +1,4 @@
-"""The service behind PgBouncer, set up as docs/scaling.md says."""
+"""The service behind PgBouncer, configured as in docs/scaling.md."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.parametrize("example", ["uv"], indirect=True, scope="session"),
 ]
 
-# Debian's PgBouncer knows nothing of prepared statements, which the other modes need.
+# Debian's PgBouncer has no prepared statements, which the other modes need.
 SETTINGS = """\
 [databases]
 * = host={host} port={server} user=app

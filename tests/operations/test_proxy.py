@@ -1,4 +1,4 @@
-"""The proxy's rules, asked of HAProxy itself in front of something that says yes."""
+"""The rules of the proxy, in HAProxy in front of a server that always returns 200."""
 
 import http.client
 import subprocess
@@ -14,12 +14,12 @@ from tests.harness.project import HOST, PATIENCE, ROOT, end, free_port
 
 pytestmark = pytest.mark.slow
 
-# No answer of the generator changes it.
+# It is the same for all options of the template.
 FILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "proxy" / "haproxy.cfg"
 
 
 class Yes(BaseHTTPRequestHandler):
-    """Stands for the service."""
+    """Responds instead of the service."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -27,7 +27,7 @@ class Yes(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def proxy(
     backend: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[int]:
-    """The proxy's port; but for names and ports, its file is the project's."""
+    """The port of HAProxy with the project's file, with other names and ports."""
     haproxy, port = program("haproxy"), free_port()
     subprocess.run([haproxy, "-c", "-f", str(FILE)], check=True)
     own = tmp_path_factory.mktemp("proxy") / "haproxy.cfg"

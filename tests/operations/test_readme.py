@@ -1,4 +1,4 @@
-"""The project's README: what it says to type works."""
+"""The commands of the project's README work."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ SHIPPED = ("alembic", "alembic.ini", "openapi.json", "src")
     scope="session",
 )
 def test_every_command_works(example: ExampleProject, tmp_path: Path) -> None:
-    """In a clone, as for somebody who has just come."""
+    """In a fresh clone."""
     example.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
     page = blocks((example.path / "README.md").read_text())
     typed = [one.text.splitlines() for one in page if one.language == "sh"]
@@ -46,7 +46,7 @@ def test_every_command_works(example: ExampleProject, tmp_path: Path) -> None:
 def test_service_runs_with_only_the_deployed_files(
     example: ExampleProject, tmp_path: Path
 ) -> None:
-    """With what the README names, and nothing else of the project."""
+    """With only the files that the README names."""
     page = (example.path / "README.md").read_text()
     (install,) = re.findall(rf"`({example.manager} sync .*?)`", page)
     for name in (*SHIPPED, "pyproject.toml", f"{example.manager}.lock", "poetry.toml"):

@@ -1,4 +1,4 @@
-"""The service, PostgreSQL, Redis and Prometheus on loopback, with the shipped files."""
+"""The service, PostgreSQL, Redis and Prometheus on loopback, with the project's files."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ TRAFFIC = 12.0  # seconds
 
 @dataclass(frozen=True)
 class Stack:
-    """What runs, and since when."""
+    """The running service and Prometheus, and the time of their start."""
 
     service: str
     prometheus: Prometheus
@@ -46,7 +46,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Servers:
-    """The programs that stand beside the service."""
+    """The programs that run with the service."""
 
     redis: str
     prometheus: str
@@ -61,7 +61,7 @@ def servers(program: Callable[..., str]) -> Servers:
 def stack(
     example: ExampleProject, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """All of it, after a little traffic."""
+    """The stack, after some traffic."""
     with running(example, servers, tmp_path_factory.mktemp("stack")) as started:
         make_traffic(started.service)
         yield started
@@ -114,11 +114,11 @@ def wait_until_scraped(prometheus: Prometheus) -> None:
             if target["health"] != "unknown":
                 return
         time.sleep(0.1)
-    raise Ended("Prometheus scrapes nothing")
+    raise Ended("Prometheus does not scrape the service")
 
 
 def configuration(example: ExampleProject, port: int) -> dict[str, Any]:
-    """The shipped one, with the service's address, and faster than in production."""
+    """Return the project's configuration, with other addresses and shorter intervals."""
     path = example.path / "docker" / "prometheus.yml"
     settings: dict[str, Any] = yaml.safe_load(path.read_text())
     settings["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
@@ -132,7 +132,7 @@ def configuration(example: ExampleProject, port: int) -> dict[str, Any]:
 
 
 def make_traffic(url: str) -> None:
-    """Every entity through every verb, and some requests that fail."""
+    """Send every verb to every entity, and some requests that fail."""
     until, served = time.monotonic() + TRAFFIC, 0
     while time.monotonic() < until:
         served += smoke(url)  # not ready for a moment, on a busy machine
@@ -175,7 +175,7 @@ def test_every_query_of_every_dashboard_has_an_answer(
 
 
 def has_points(stack: Stack, query: str) -> bool:
-    """Whether the query draws something, in a moment if not yet."""
+    """Return whether the query has points, if necessary after some seconds."""
     deadline = time.monotonic() + PATIENCE / 3
     while not stack.prometheus.points(query, stack.started, time.time()):
         if time.monotonic() > deadline:
@@ -205,7 +205,7 @@ def test_every_rule_is_loaded_and_evaluated(stack: Stack) -> None:
 def test_a_new_entity_is_on_the_dashboards(
     example: ExampleProject, servers: Servers, tmp_path: Path
 ) -> None:
-    """Before anything happens to it, and without a change of the dashboards."""
+    """Before it has any writes, and without a change to the dashboards."""
     path = example.path / "entities.json"
     spec = json.loads(path.read_text())
     fields = [{"name": "label", "type": "string", "required": True}]

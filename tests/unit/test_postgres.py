@@ -40,7 +40,7 @@ def pid_in(data: Path) -> int | None:
 
 
 def runs(pid: int) -> bool:
-    """Whether it is a process, and no mere remnant that nobody has asked about."""
+    """Return whether the process runs, and is not a zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -155,7 +155,7 @@ def test_missing_binaries_are_reported_with_the_fix(
 
 
 def stub(folder: Path, version: str) -> Path:
-    """Binaries of a version that nobody has installed."""
+    """Binaries of a version that is not installed."""
     folder.mkdir(parents=True, mode=0o755)
     for name in binaries.NEEDED:
         (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'")
@@ -196,7 +196,7 @@ def test_binaries_match_the_version_of_the_data(
 def test_root_changes_no_permissions_of_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As with an environment under /root: nobody else can reach the binaries there."""
+    """As with an environment in /root, where other users cannot read the binaries."""
     monkeypatch.delenv("PG_BIN", raising=False)
     found = next(f for f in binaries.installations() if (f / "postgres").exists())
     home = tmp_path / "home"

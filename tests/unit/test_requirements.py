@@ -1,4 +1,4 @@
-"""What is installed is what was tested, and all that is used is asked for."""
+"""The installed versions are those that were tested, and all imports are declared."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The smoke client, against a small server that can be made to misbehave."""
+"""The smoke client, with a small server that can have faults."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ TARGETS = {"boss_id": "people"}
 
 
 def document() -> dict[str, Any]:
-    """What a service would say of these shapes, as far as the client reads it."""
+    """Return the OpenAPI document of these schemas, as far as the client reads it."""
     page = {"properties": {"items": {"type": "array"}}}
     paths: dict[str, Any] = {}
     for plural, shape in SHAPES.items():
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A server with rows, and perhaps a fault."""
+    """A server with rows, and optionally a fault."""
 
     fault = ""
 

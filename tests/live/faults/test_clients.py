@@ -1,4 +1,4 @@
-"""Clients that hang up in the middle of a request leave nothing behind."""
+"""Clients that disconnect during a request leak no resources."""
 
 import contextlib
 import json
@@ -74,7 +74,7 @@ def test_client_disconnect_in_a_body_leaks_nothing(world: World) -> None:
 def test_disconnected_clients_do_not_block_others(
     world: World,
 ) -> None:
-    """More of them than there are connections; others are served meanwhile."""
+    """There are more of them than connections; others are served meanwhile."""
     titles = [uuid.uuid4().hex for _ in range(MANY)]
     port = world.service.port
     row = "SELECT FROM tasks WHERE title = 'held' FOR UPDATE"

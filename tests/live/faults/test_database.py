@@ -73,7 +73,7 @@ def backends_terminated(world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def out_of_connections(world: World) -> Iterator[None]:
-    """Others take every connection there is."""
+    """Other clients use all connections."""
     with contextlib.ExitStack() as others:
         for _ in range(2):
             with contextlib.suppress(Ended):
@@ -95,7 +95,7 @@ def locked(world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only(world: World) -> Iterator[None]:
-    """As a server that has become a standby of another."""
+    """The server is read-only, like a standby."""
     setting = "ALTER SYSTEM {} default_transaction_read_only {}"
     world.server.ask(setting.format("SET", "= on"), "postgres")
     world.server.ask("SELECT pg_reload_conf()", "postgres")
@@ -126,7 +126,7 @@ END $$
 
 @contextlib.contextmanager
 def disk_full(world: World) -> Iterator[None]:
-    """The table lives on a disk of its own, a small one, which something else fills."""
+    """The table is on a small disk, which another file fills."""
     move = "ALTER TABLE tasks SET TABLESPACE {}"
     with mounted("size=16m,mode=777") as disk:
         place = world.server.make_folder(disk / "place")

@@ -1,4 +1,4 @@
-"""Requests that are framed to deceive, or to hold the process up."""
+"""Requests with deceptive framing, and requests that try to block the process."""
 
 import contextlib
 import socket
@@ -19,13 +19,13 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
 PATIENCE = 1  # CLIENT_TIMEOUT of the service here
 LATE = 3 * PATIENCE
-LINGER = 2  # seconds in which what is sent after a refusal is dropped
+LINGER = 2  # seconds in which data after a rejected request are dropped
 JSON = "Content-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
 def service(world: World) -> Iterator[Replica]:
-    """One that is impatient, and takes what comes here for a proxy's."""
+    """A service with a short CLIENT_TIMEOUT that trusts the client as a proxy."""
     settings = {
         "DATABASE_URL": world.server.create("framing", "prepared"),
         "CLIENT_TIMEOUT": str(PATIENCE),
@@ -44,7 +44,7 @@ def head(title: str, *lines: str, body: str | None = None) -> bytes:
 
 
 def received(raw: socket.socket) -> bytes:
-    """All that comes until the service ends the connection."""
+    """Return all data until the service closes the connection."""
     raw.settimeout(LATE)
     answer = b""
     with contextlib.suppress(ConnectionError):
@@ -84,7 +84,7 @@ def test_bytes_after_a_body_are_never_parsed_as_headers(service: Replica) -> Non
 
 
 def ends(raw: socket.socket, *, within: float) -> bool:
-    """Whether the connection ends although one goes on sending."""
+    """Return whether the service closes the connection of a client that keeps sending."""
     deadline = time.monotonic() + within
     try:
         while time.monotonic() < deadline:
@@ -105,7 +105,7 @@ def test_endless_trailers_do_not_block_others(service: Replica) -> None:
 
 
 def test_write_is_acknowledged_before_a_rejected_request(service: Replica) -> None:
-    """A write is acknowledged, whatever follows it on its connection."""
+    """A write is acknowledged, even if an invalid request follows on the connection."""
     with connected(service) as raw:
         raw.sendall(head(uuid.uuid4().hex, JSON.strip()) + b"GARBAGE\r\n\r\n")
         answer = received(raw)
@@ -122,7 +122,7 @@ def test_idle_connection_is_closed(service: Replica) -> None:
 
 
 def test_clients_that_do_not_read_do_not_block_others(service: Replica) -> None:
-    """More of them than there may be requests under way."""
+    """There are more of them than requests are allowed in progress."""
     for _ in range(100):
         with connected(service) as raw:
             raw.sendall(head(uuid.uuid4().hex, JSON.strip(), "Connection: close"))

@@ -1,4 +1,4 @@
-"""What an operator sees of a service with several workers, whatever clients send."""
+"""Logs and metrics of a service with several workers, for hostile requests."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 SECRET = "correct-horse-battery-staple"
 WORKERS = 2
 POOLS = ("read", "write")
-# Texts that have forged, coloured or broken the logs of other services.
+# Texts that could forge log lines, colour them or break them.
 HOSTILE = [
     b'{"event": "forged"}',
     b"%0a%7b%22event%22%3a%22forged%22%7d%0d%0a",

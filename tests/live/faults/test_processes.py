@@ -1,4 +1,4 @@
-"""Processes of the service end, are killed, and take over from each other under load."""
+"""Processes of the service stop, are killed, and replace each other under load."""
 
 import itertools
 import threading
@@ -82,7 +82,7 @@ def test_sigkill_loses_no_acknowledged_write(world: World, database: Database) -
 
 
 class Balancer:
-    """Sends each request to the next replica that says that it is ready."""
+    """Sends each request to the next replica that is ready."""
 
     def __init__(self, ports: list[int]) -> None:
         self.ready: list[int] = []

@@ -1,4 +1,4 @@
-"""Each row fails for a naive service and passes for ours, by the same function."""
+"""Each check fails for a naive service, and passes for the generated one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -90,14 +90,14 @@ def test_the_naive_service_fails(naive: Api, row: Row) -> None:
 @pytest.mark.parametrize("name", [OURS, NAIVE])
 def test_rate_limits_apply(start: Start, name: str) -> None:
     limited = start(name, RATE_LIMIT="5/minute", RATE_LIMIT_ENABLED="true")
-    judge(limited, rows.limits_limit)
+    check(limited, rows.limits_limit)
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
 def test_rate_limits_without_redis(start: Start, name: str) -> None:
     url = f"redis://{HOST}:{free_port()}/0"
     limited = start(name, REDIS_URL=url, RATE_LIMIT_ENABLED="true")
-    judge(limited, rows.limits_go_on_without_redis)
+    check(limited, rows.limits_go_on_without_redis)
 
 
 @pytest.mark.parametrize("name", [OURS, pytest.param(NAIVE, marks=pytest.mark.slow)])
@@ -105,15 +105,15 @@ def test_rate_limits_while_redis_hangs(start: Start, name: str) -> None:
     with rows.silence() as port:
         url = f"redis://{HOST}:{port}/0?socket_timeout=5"
         limited = start(name, REDIS_URL=url, RATE_LIMIT_ENABLED="true")
-        judge(limited, rows.limits_do_not_wait_for_redis)
+        check(limited, rows.limits_do_not_wait_for_redis)
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
 def test_slow_requests_are_rejected(start: Start, name: str) -> None:
-    judge(start(name, CLIENT_TIMEOUT="1"), rows.requests_arrive_in_time)
+    check(start(name, CLIENT_TIMEOUT="1"), rows.requests_arrive_in_time)
 
 
-def judge(api: Api, row: Row) -> None:
+def check(api: Api, row: Row) -> None:
     if api.one_format:
         row(api)
     else:

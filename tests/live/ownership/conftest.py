@@ -1,4 +1,4 @@
-"""A generated shop with a person's own code in it: `own/` becomes its `src/own/`."""
+"""A generated shop with a team's own code: `own/` is copied to its `src/own/`."""
 
 import contextlib
 import re
