@@ -1,4 +1,4 @@
-"""`make bench`: measures, and writes the results into benchmarks/results/."""
+"""`make bench`: measures, and writes the results to benchmarks/results/."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import capacity, generation, routing, suite, table
 from benchmarks.systems import bake
-from tools.project import Project
+from tests.harness.project import Project
 
 EXAMPLE = "simple_task_api"  # unless BENCH_PROJECT names a project
 PARTS = {
@@ -23,16 +23,16 @@ PARTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the parts that are named, or all."""
+    """Run the given parts, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=4)
-    # Connecting takes clients a fifth of a second; it must not become the p99.
+    # Clients need a fifth of a second to connect, which must not become the p99.
     parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args(arguments)
     unknown = set(options.parts) - set(PARTS)
     if unknown:
-        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the database may belong to another user

@@ -22,19 +22,19 @@ from benchmarks.systems import (
     running,
     tasks,
 )
-from tools.project import Project
+from tests.harness.project import Project
 
 ROWS = 1_000_000
 CONNECTIONS = 32
-REQUESTS = 60  # for each page, in turn; the median counts
-BOUND = 24  # requests in progress, a few more than the pool; its peak is at as many
-TIMES = (2, 5)  # the peak, in that trial
+REQUESTS = 60  # for each page, in turn; the result is the median
+BOUND = 24  # requests in progress, a few more than the pool; the peak is with as many
+TIMES = (2, 5)  # the load, as multiples of the peak
 FIRST, AFTER = "first page", "after=… at the same place"
-CROWD = 1024  # connections of that trial
+CROWD = 1024  # connections of the overload
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
-    """Measure all three."""
+    """Measure workers, overload and pages."""
     with database(project, folder, tasks(10_000)) as server:
         found = {
             "workers": workers(project, server, folder, options),
@@ -48,7 +48,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
 def workers(
     project: Project, server: Database, folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Return how much two processes do, as a ratio to one."""
+    """Return the figures of two processes, as ratios to one."""
     one, two = "1 worker", "2 workers"
     systems = [
         (generated(one, "one process"), project),
@@ -75,7 +75,7 @@ def overload(
     found: dict[str, list[dict[str, float]]] = {}
     push = dict.fromkeys(
         TIMES, 1.0
-    )  # clients wait for answers too, not only in between
+    )  # clients wait for responses too, not only between requests
     with running(system, project, server, log=folder / "overload.log") as service:
         for number in range(options.rounds + 1):
             for work in ("get", "mixed"):
@@ -133,7 +133,7 @@ def depth(project: Project, server: Database, folder: Path) -> dict[str, Any]:
             "skip=999980, counted": f"{path}?limit=20&skip={last}",
             AFTER: f"{path}?limit=20&total=false&after={cursor}",
         }
-        # Those that take little in turn; what comes after the others finds cold caches.
+        # The fast ones in turn; requests after the slow ones find cold caches.
         quick = {name: pages.pop(name) for name in (FIRST, AFTER)}
         found = _milliseconds(service, quick)
         for name, page in pages.items():
@@ -150,7 +150,7 @@ def _cursor(service: Running, path: str, skip: int) -> str:
 
 
 def _milliseconds(service: Running, pages: Mapping[str, str]) -> dict[str, float]:
-    """Return what each page takes, where all are asked for in turn."""
+    """Return the time of each page, with requests for all of them in turn."""
     address = urlsplit(service.target.url)
     times: dict[str, list[float]] = {name: [] for name in pages}
     with closing(HTTPConnection(str(address.hostname), address.port)) as connection:

@@ -1,4 +1,4 @@
-"""A load generator where there is no wrk: `python client.py URL SECONDS CONNECTIONS`.
+"""A load generator if wrk is not installed: `python client.py URL SECONDS CONNECTIONS`.
 
 It takes several times the CPU of wrk, so its figures compare only with each other.
 """
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 
 def requests() -> Callable[[], bytes]:
-    """Return what makes the next request; the environment says of which kind."""
+    """Return a function that creates requests; BENCH_WORK selects their kind."""
     environ = os.environ
     ids = Path(environ["BENCH_IDS"]).read_text().split()
     dice = random.Random(int(environ["BENCH_SEED"]))
@@ -49,7 +49,7 @@ def _request(method: str, path: str, body: str = "") -> bytes:
 
 
 class Tally:
-    """What came back, over all connections."""
+    """The responses of all connections."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

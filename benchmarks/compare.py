@@ -1,4 +1,4 @@
-"""Puts load on services in turn, so that other activity affects all of them alike."""
+"""Puts load on services in turn, so that other activity affects all in the same way."""
 
 import os
 import resource
@@ -26,7 +26,7 @@ class Sample:
     database_cpu: float
     memory: float
     refused: float
-    foreign: float  # what others took, as a share of the machine
+    foreign: float  # CPU of other processes, as a share of the machine
 
     def ratio(self, other: "Sample", figure: str) -> float:
         below = getattr(other, figure)
@@ -59,7 +59,7 @@ def take(
 def taking(
     work: str, *, seconds: int, connections: int
 ) -> Callable[[Running, int], Sample]:
-    """Return what takes the sample of a service in the round of a number."""
+    """Return a function that takes the sample of a service in a round."""
 
     def take_one(service: Running, number: int) -> Sample:
         return take(
@@ -134,7 +134,7 @@ def rounds(
         }
         for name, sample in samples.items():
             if sample.refused:
-                raise RuntimeError(f"{name}: {sample.refused:.1%} refused or failed")
+                raise RuntimeError(f"{name}: {sample.refused:.1%} rejected or failed")
         if number:
             made.append(samples)
     return made

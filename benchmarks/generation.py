@@ -1,7 +1,7 @@
-"""How long generating takes: whole bakes by step, and the template's own part.
+"""Measures generation: whole bakes by step, and the part of the generator.
 
-Caches of packages are warm, or empty ones; those of the file system are always warm, as
-only some systems can drop them.
+The caches of packages are warm or empty. Those of the file system are always warm, because
+only some systems can empty them.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from benchmarks import compare, results, rival, things
 from scaffold.merging import merge
 from scaffold.rendering import app
 from scaffold.spec.loading import load
-from tools.project import Project
+from tests.harness.project import Project
 
 FEW, MANY = "2 entities", "200 entities"
 SIZES = (1, 2, 20, 200)
-# The steps that should grow less than the entities do.
+# The steps that should grow less than the number of entities.
 GROWING = ("files", "migration", "format")
 CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME")
 BARE = (sys.executable, "-m", "cookiecutter", "--version")
@@ -35,7 +35,7 @@ Generator = Callable[[Path, Mapping[str, str]], Figures]
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
-    """Generate in turn, round after round; a first warm round only warms up."""
+    """Run all generators in turn, round after round; the first warm round is not counted."""
     generators: dict[str, Generator] = {}
     for count in SIZES:
         name = f"{count} entit{'y' if count == 1 else 'ies'}"
@@ -50,7 +50,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
         "rounds": options.rounds,
         "tools": {
             **{name: version(name) for name in ("cookiecutter", "uv")},
-            rival.NAME: other,  # nothing where it is left out
+            rival.NAME: other,  # empty if it is left out
         },
         "growth": results.spread([growth(one) for one in warm]),
         "warm": spreads(warm),
@@ -65,7 +65,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
 def one_round(
     generators: Mapping[str, Generator], folder: Path, number: int, *, cold: bool
 ) -> Round:
-    """Let each make its project, in folders and with empty caches of its own."""
+    """Run each generator in a separate folder, if cold with empty caches."""
     began = time.monotonic()
     subprocess.run(BARE, check=True, stdout=subprocess.DEVNULL)
     bare = time.monotonic() - began
@@ -81,9 +81,9 @@ def one_round(
 
 
 def bake(count: int, folder: Path, environment: Mapping[str, str]) -> Figures:
-    """Return the seconds of a bake, of its steps, and of what is ours in it.
+    """Return the seconds of a bake, of its steps, and of the generator.
 
-    The rest makes the files: Cookiecutter itself, and the code of the entities.
+    `files` is the rest: Cookiecutter itself, and the generator.
     """
     _, seconds, steps = things.generate(folder, count, environment)
     side_by_side = min(steps["migration"], steps["openapi"])
@@ -100,8 +100,8 @@ def rival_project(
 
 
 def ours(root: Path, count: int) -> dict[str, float]:
-    """Generate the code into an empty folder, then a second time over the first."""
-    app._finish.cache_clear()  # a bake has a process of its own
+    """Generate the code into an empty folder, and then again over it."""
+    app._finish.cache_clear()  # each bake is a new process
     source = things.write(root, count)
     parts: dict[str, float] = {}
 

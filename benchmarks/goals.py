@@ -1,4 +1,4 @@
-"""The goals of the service's speed, and which of them the results reach."""
+"""The performance goals, and which of them the results reach."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 WORKS = ("get", "list", "create", "mixed")
 OURS, PLAIN = "generated", "generated, plain"
 PEERS = ("FastCRUD", "SQLModel", "Litestar", "fastapi_template")
-# What is demanded of each kind of request, by the services that are compared.
+# The minimum ratio for each kind of request, by the services that are compared.
 LEAST = {
     (OURS, "L1"): (0.37, 0.38, 0.28, 0.30),
     (PLAIN, "L2"): (0.9, 0.9, 0.9, 0.9),
@@ -19,7 +19,7 @@ Row = tuple[str, ...]
 
 
 def rows(found: dict[str, Any]) -> list[Row]:
-    """Return each goal with what was measured, its bound, and whether it is reached."""
+    """Return each goal with its results, its bounds, and whether it is reached."""
     works = [found["works"][work] for work in WORKS]
     made: list[Row] = []
     for (name, other), least in LEAST.items():
@@ -45,7 +45,7 @@ def goal(
     *,
     at_most: bool,
 ) -> Row:
-    """Return a row: the middle of the rounds for each kind of request, and its bound."""
+    """Return a row: the median of the rounds for each kind of request, and its bound."""
     cells, missed = [], []
     for work, value, bound in zip(WORKS, values, bounds, strict=True):
         cells.append(f"{value[1]:.2f} ({bound:g})" if value else "")

@@ -1,4 +1,4 @@
-"""Puts load on a service: with wrk if it is installed, else with our own client."""
+"""Puts load on a service: with wrk if it is installed, otherwise with client.py."""
 
 import json
 import os
@@ -16,7 +16,7 @@ CLIENT = Path(__file__).with_name("client.py")
 
 @dataclass(frozen=True)
 class Target:
-    """The requests of one service; `{id}` stands for any id, `{n}` for new text."""
+    """The requests of one service; `{id}` is replaced by an id, `{n}` by new text."""
 
     url: str
     get: str
@@ -29,12 +29,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of a load came to; times in milliseconds."""
+    """The result of one run; times in milliseconds."""
 
     requests: int
     seconds: float
-    refused: int  # answers that are no 2xx
-    failed: int  # no answer at all
+    refused: int  # responses with another status than 2xx
+    failed: int  # requests without a response
     p50: float
     p99: float
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.systems import OURS, System
 from benchmarks.things import clock
-from tools.project import HOST, ROOT, Project
+from tests.harness.project import HOST, ROOT, Project
 
 SERVICES = ROOT / "benchmarks" / "references"
 LITESTAR_APP = "benchmarks.references.litestar_alchemy:app"

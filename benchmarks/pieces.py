@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.systems import OURS, System, generated
-from tools.project import Project
+from tests.harness.project import Project
 
 DISPATCHER = ("src/main.py", "    dispatch_by_prefix(app)\n", "")
 LOOP = ("src/__main__.py", 'else "uvloop"', 'else "asyncio"')
@@ -42,7 +42,7 @@ def named(name: str, about: str) -> System:
 
 
 def without_dispatcher(project: Project, folder: Path) -> Project:
-    """Return a copy of the project whose src/main.py lacks the dispatcher's line."""
+    """Return a copy of the project whose src/main.py does not add the dispatcher."""
     path = folder / f"{project.path.name}-without-dispatcher"
     return Project(path) if path.exists() else changed(project, path, *DISPATCHER)
 

@@ -1,4 +1,4 @@
-"""Bars with their spread, as SVG that needs no library to draw."""
+"""Draws bar charts as SVG, without a library."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -24,7 +24,7 @@ Spread = Sequence[float]  # smallest, middle, largest
 
 
 def bars(title: str, groups: Mapping[str, Mapping[str, Spread]]) -> str:
-    """Draw a group of bars for each key; a thin line shows the spread."""
+    """Draw a group of bars for each key; a thin line shows the smallest and largest value."""
     most = max(values[1] for group in groups.values() for values in group.values())
     scale = (WIDTH - LEFT - 90) / most
     parts, y = [_text(10, 20, title, "bold")], TOP

@@ -1,4 +1,4 @@
-"""Writes what was measured into docs/performance.md: `python -m benchmarks.report`."""
+"""Writes the results into docs/performance.md: `python -m benchmarks.report`."""
 
 import sys
 from collections.abc import Sequence
@@ -7,31 +7,32 @@ from typing import Any
 from benchmarks import goals, results
 from benchmarks.goals import WORKS
 from benchmarks.plot import bars
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
 FIGURES = {
     "rate": "requests/s",
-    "cpu": "CPU a request",
+    "cpu": "CPU per request",
     "p99": "p99",
     "database_cpu": "database CPU",
     "memory": "memory",
-    "foreign": "others' share of the machine",
+    "foreign": "CPU of other processes",
 }
 PLOTS = {
-    "rate": "Requests a second, to FastAPI over asyncpg (L1); more is better",
-    "cpu": "CPU a request, to FastAPI over asyncpg (L1); less is better",
+    "rate": "Requests per second, to FastAPI over asyncpg (L1); more is better",
+    "cpu": "CPU per request, to FastAPI over asyncpg (L1); less is better",
 }
 STEPS = ("files", "settings", "environment", "migration", "openapi", "format", "git")
 CROWD = ("offered", "goodput", "refused", "failed", "p50", "p99")
 UNITS = {"offered": ", to the peak", "goodput": ", to the peak", "refused": ", of all"}
 UNITS |= {"failed": ", of all", "p50": ", ms", "p99": ", ms"}
+TITLES = {"refused": "rejected"}
 GENERATOR = ("check", "render", "write", "merge", "all")
 
 
 def main() -> int:
-    """Fill the page's marked places, and draw its plots."""
+    """Write the tables and plots of docs/performance.md."""
     PAGE.write_text(filled(PAGE.read_text()))
     for name, svg in plots().items():
         IMAGES.mkdir(exist_ok=True)
@@ -40,7 +41,7 @@ def main() -> int:
 
 
 def filled(page: str) -> str:
-    """Return the page with what was measured in its marked places."""
+    """Return the page with the results in its marked places."""
     for name, text in sections().items():
         before, mark, rest = page.partition(f"<!-- {name} -->\n")
         if mark:
@@ -50,7 +51,7 @@ def filled(page: str) -> str:
 
 
 def sections() -> dict[str, str]:
-    """Return the text of each place for which there are results."""
+    """Return the text of each marked place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
     return made | pieces() | capacity() | generation() | suite() | routing()
@@ -62,7 +63,7 @@ def compared(found: dict[str, Any]) -> dict[str, str]:
     made = {f"table {work}": work_table(rows) for work, rows in works.items()}
     made["systems"] = table(["", "what it is"], list(found["systems"].items()))
     made["start"] = table(
-        ["", "seconds to the first answer", "memory under load, to L1"],
+        ["", "seconds to the first response", "memory under load, to L1"],
         [
             (name, f"{seconds:.2f}", spread(memory[name]))
             for name, seconds in found["start"].items()
@@ -128,7 +129,7 @@ def capacity() -> dict[str, str]:
             [(name, spread(values)) for name, values in workers.items()],
         ),
         "overload": table(
-            ["", *(f"{figure}{UNITS.get(figure, '')}" for figure in CROWD)],
+            ["", *(f"{TITLES.get(f, f)}{UNITS.get(f, '')}" for f in CROWD)],
             [(name, *(spread(of[f]) for f in CROWD)) for name, of in crowd.items()],
         ),
         "depth": table(
@@ -155,7 +156,7 @@ def generation() -> dict[str, str]:
 
 
 def bakes(found: dict[str, Any]) -> str:
-    """Return whole bakes with warm and cold caches, one below the other."""
+    """Return the table of whole bakes with warm and cold caches."""
     rows = []
     for name in found["warm"]:
         for caches in ("warm", "cold"):
@@ -185,7 +186,7 @@ def suite() -> dict[str, str]:
     ratio = spread(found["per_test"]["ratio"])
     return {
         "suite": f"{circumstances(found)}\n\n{table(head, rows)}",
-        "per test": f"{ratio}: {few} ms a test of the last of 2, {many} ms of 200.",
+        "per test": f"{ratio}: {few} ms per test of the last of 2, {many} ms of 200.",
     }
 
 
@@ -201,7 +202,7 @@ def routing() -> dict[str, str]:
         for kind, cost in costs.items()
     ]
     head = [f"a route that does nothing (to {few})", *(f"{n} entities" for n in sizes)]
-    figures = {"cpu": "CPU a request", "rate": "requests/s", "memory": "memory"}
+    figures = {"cpu": "CPU per request", "rate": "requests/s", "memory": "memory"}
     loads = [
         (kind, *(spread(load[figure]) for figure in figures))
         for kind, load in found["load"].items()
@@ -220,7 +221,7 @@ def routing() -> dict[str, str]:
 
 
 def circumstances(found: dict[str, Any]) -> str:
-    """Return when and where a part was measured, in a line."""
+    """Return the date, the machine and the rounds of a part, in one line."""
     about = found["machine"]
     tools = "".join(f", {n} {v}" for n, v in found.get("tools", {}).items() if v)
     python = about["versions"]["python"]

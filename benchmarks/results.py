@@ -12,7 +12,7 @@ FOLDER = Path(__file__).with_name("results")
 
 
 def write(part: str, python: str, result: dict[str, Any]) -> Path:
-    """Keep a result; the next run of the part replaces it."""
+    """Write the result of a part; it replaces that of the last run."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{part}.json"
     about = {"machine": machine.describe(python), "load": load.generator()}
@@ -21,7 +21,7 @@ def write(part: str, python: str, result: dict[str, Any]) -> Path:
 
 
 def read(part: str) -> dict[str, Any] | None:
-    """Return what is kept of a part, if it was ever measured."""
+    """Return the result of a part, if there is one."""
     path = FOLDER / f"{part}.json"
     if not path.exists():
         return None

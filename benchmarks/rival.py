@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from benchmarks import systems
 from benchmarks.systems import EXECUTE, Database, Running, System
 from benchmarks.things import clock
-from tools.project import HOST, Project
+from tests.harness.project import HOST, Project
 
 NAME = "fastapi_template"
 # The features of our services that it offers.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import compare, pieces, results, things
 from benchmarks.systems import Running, database, generated, running
-from tools.project import ROOT, Project
+from tests.harness.project import ROOT, Project
 
 SIZES = FEW, MANY, MOST = 2, 50, 200
 CONNECTIONS = 32

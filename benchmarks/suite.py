@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from benchmarks import compare, results, things
 from benchmarks.systems import bake
-from tools.project import Project
+from tests.harness.project import Project
 
 LONGEST = 4  # test files are listed
 FEW, MANY = 2, 200

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.load import Target
 from scripts.postgres import EmbeddedPostgres
-from tools.project import (
+from tests.harness.project import (
     HOST,
     ROOT,
     Project,
@@ -211,7 +211,7 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, log: Path) -> floa
             if process.poll() is not None:
                 break
             time.sleep(0.01)
-    raise RuntimeError(f"no answer at {url}:\n{_end_of(log)}")
+    raise RuntimeError(f"no response at {url}:\n{_end_of(log)}")
 
 
 def _end_of(log: Path) -> str:
@@ -222,7 +222,7 @@ def _end_of(log: Path) -> str:
 def all_running(
     systems: Sequence[tuple[System, Project]], server: Database, folder: Path
 ) -> Iterator[list[Running]]:
-    """Start several services side by side; those that wait take no CPU."""
+    """Start several services side by side; services without load take no CPU."""
     with ExitStack() as stack:
         yield [
             stack.enter_context(

@@ -1,4 +1,4 @@
-"""The table: one kind of request after the other, beside reference services and peers."""
+"""Compares the service with reference services and peers, by kind of request."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from benchmarks.systems import (
     database,
     tasks,
 )
-from tools.project import Project
+from tests.harness.project import Project
 
 ROWS = 10_000
 CONNECTIONS = 32
-# What is compared as a ratio to the baseline, by its title.
+# Figures that are compared as ratios to the baseline, with their titles.
 FIGURES = {
     "rate": "requests/s",
     "cpu": "CPU",
@@ -48,7 +48,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
 
 
 def measure_pieces(project: Project, folder: Path, options: argparse.Namespace) -> None:
-    """Take out each speed piece, as ratios to the service with all of them."""
+    """Measure the service without each speed piece, as ratios to all pieces."""
     systems = [(OURS, project), *pieces.without(project, folder)]
     with (
         database(project, folder, tasks(ROWS)) as server,
@@ -61,7 +61,7 @@ def measure_pieces(project: Project, folder: Path, options: argparse.Namespace) 
 def compared(
     services: Sequence[Running], options: argparse.Namespace, baseline: str
 ) -> dict[str, Any]:
-    """Put each kind of request on all services that can answer it, in turn."""
+    """Send each kind of request to all services that support it, in turn."""
     works: dict[str, Any] = {}
     for work in WORKS:
         take_one = compare.taking(

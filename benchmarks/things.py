@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.project import ROOT, Project, clean_environment, cookiecutter
+from tests.harness.project import ROOT, Project, clean_environment, cookiecutter
 
 REQUESTS = 5  # for /openapi.json
 FIELDS: list[dict[str, Any]] = [
@@ -29,7 +29,7 @@ FIELDS: list[dict[str, Any]] = [
 
 
 def entities(count: int) -> list[dict[str, Any]]:
-    """Entities of ten fields, one of each common type; each belongs to the one before."""
+    """Return entities with ten fields; each refers to the previous one."""
     return [
         {
             "name": f"Thing{number}",
@@ -80,7 +80,7 @@ def clock(
 def generate(
     folder: Path, count: int, environment: Mapping[str, str] | None = None
 ) -> tuple[Project, float, dict[str, float]]:
-    """Bake with everything; return the project, the seconds, and those of each step."""
+    """Bake a complete project; return it, the seconds, and those of each step."""
     source, slug = write(folder, count), f"things_{count}"
     answers = [f"project_slug={slug}", f"entities_file={source}"]
     command = cookiecutter(folder, *answers)
@@ -98,7 +98,7 @@ def baked(folder: Path, count: int) -> Project:
 
 
 def start(project: Project) -> float:
-    """Return the seconds from the command to the first answer, the best of three."""
+    """Return the seconds from the command to the first response, the best of three."""
     measure = str(ROOT / "tests" / "live" / "measure_start.py")
     postgres = [project.python, "-m", "scripts.postgres", "--"]
     said = project.run(*postgres, project.python, measure)
@@ -106,7 +106,7 @@ def start(project: Project) -> float:
 
 
 def describe(project: Project) -> list[float]:
-    """Return the seconds that each of some requests for /openapi.json takes."""
+    """Return the seconds of each of REQUESTS requests for /openapi.json."""
     times = []
     with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
         for _ in range(REQUESTS):

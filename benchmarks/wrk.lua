@@ -1,4 +1,4 @@
--- What wrk sends; the environment says what that is (see load.py).
+-- The requests of wrk, configured by environment variables (see load.py).
 local ids = {}
 for line in io.lines(os.getenv("BENCH_IDS")) do
   ids[#ids + 1] = line

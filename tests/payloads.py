@@ -1,4 +1,4 @@
-"""A hundred texts that would run, break out or change, were they not treated as data.
+"""A hundred texts that would be executed or changed if they were not treated as data.
 
 What runs leaves a file of the name CANARY in the folder that it runs in.
 """

@@ -1,1 +1,1 @@
-"""What `make` runs for people who work on the template."""
+"""The commands of the Makefile."""

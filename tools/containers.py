@@ -1,7 +1,7 @@
-"""`python -m tools.containers COMMAND…`: runs a command beside a container engine.
+"""`python -m tools.containers COMMAND…`: runs a command with a container engine.
 
-It is the machine's own, or one of ours, with stand-ins for published images, for as long
-as the command takes. Where there can be none, the command is skipped.
+It uses the machine's engine, or starts one for the time of the command, with stand-ins
+for published images. If neither is possible, the command is skipped, with the reason.
 """
 
 import os
@@ -10,23 +10,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import debian, engine, stack, standins
+from tests.harness import base_images, compose_stack, container_engine, debian_packages
 
 
 def main(command: list[str]) -> int:
-    """Run the command, or say why not; return its status."""
+    """Run the command, or print why it is skipped; return the exit status."""
     try:
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            engine.running(Path(folder)) as found,
+            container_engine.running(Path(folder)) as found,
         ):
             if found.ours:
                 images = Path(folder, "images")
                 images.mkdir()
-                standins.make(found, stack.published_images(), images)
-            given = {**os.environ, engine.GIVEN: found.to_text()}
+                base_images.make(found, compose_stack.published_images(), images)
+            given = {**os.environ, container_engine.GIVEN: found.to_text()}
             return subprocess.run(command, env=given).returncode
-    except debian.Missing as reason:
+    except debian_packages.Missing as reason:
         print(f"SKIPPED: {reason}")
         return 0
 

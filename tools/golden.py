@@ -1,6 +1,6 @@
-"""`make golden`: writes what the generator makes of the specs in tests/golden.
+"""`make golden`: writes the generator's output for some specifications to tests/golden.
 
-Whoever reviews a change of a template reads its difference there first.
+Reviewers of a change to a template read the difference there first.
 """
 
 import shutil
@@ -17,7 +17,7 @@ SPECS = {
 
 
 def rendered(name: str) -> dict[str, str]:
-    """What the generator makes of one of the specs: path to text."""
+    """Return the generator's output for a specification: path to text."""
     if str(TREE) not in sys.path:
         sys.path.insert(0, str(TREE))
     from scaffold.rendering.app import generate_modular_app

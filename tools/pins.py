@@ -1,4 +1,4 @@
-"""`make pins`: writes the versions that generated projects are installed with."""
+"""`make pins`: writes the versions of dependencies that generated projects install."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 SOURCES = {
@@ -24,7 +24,7 @@ PLAIN = "--no-header --no-emit-index-url"  # nothing of the machine that it ran 
 
 
 def compile_pins(source: Path, target: Path, known: Path | None) -> None:
-    """Resolve what pyproject.toml asks for; templates' expressions do not matter."""
+    """Resolve the dependencies of a pyproject.toml, which may have Jinja expressions."""
     text = source.read_text(encoding="utf-8")
     text = re.sub(r'"?\{\{.*?\}\}"?', '"x"', text)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""Tries a running service: one row of every entity, through every verb.
+"""Tests a running service: one row of every entity, with every verb.
 
     python -m tools.smoke http://127.0.0.1:8000
 
-It knows nothing but the service's own OpenAPI document, so it serves any entities.
+It only needs the service's OpenAPI document, so it works for any entities.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from decimal import Decimal, InvalidOperation
 from random import Random
 from typing import Any
 
-from tools.samples import NoSample, Sampler, Schema
+from tests.harness.schema_samples import NoSample, Sampler, Schema
 
 SYSTEM = ("/health/health", "/health/ready", "/metrics/metrics", "/docs", "/redoc")
 TIMEOUT = 30
 
 
 class Unexpected(Exception):
-    """The service did not do what its document promises."""
+    """The service does not behave as its OpenAPI document says."""
 
 
 @dataclass
 class Resource:
-    """One entity, as the document shows it."""
+    """One entity of the OpenAPI document."""
 
     path: str
     create: Schema
@@ -48,7 +48,7 @@ class Resource:
 
 
 class Client:
-    """HTTP with the expected status stated at every call."""
+    """An HTTP client that checks the status of each response."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
@@ -86,7 +86,7 @@ class Smoke:
         self.sampler = Sampler(self.document, random)
 
     def run(self) -> list[str]:
-        """Try everything, and return the names of the resources."""
+        """Test everything, and return the names of the resources."""
         for path in SYSTEM:
             self.client.call("GET", path, 200)
         resources = self.resources()
@@ -124,7 +124,7 @@ class Smoke:
         return self.sampler.resolve(content["schema"])
 
     def create_all(self, resources: list[Resource]) -> list[Resource]:
-        """Create a row of each; what refers to another waits until that one exists."""
+        """Create a row of each, in an order in which references exist."""
         waiting, created = list(resources), list[Resource]()
         while waiting:
             ready = [item for item in waiting if self.create(item, created)]
@@ -135,10 +135,10 @@ class Smoke:
         return created
 
     def create(self, resource: Resource, created: list[Resource]) -> bool:
-        """Try the rows there are as the required references' targets.
+        """Create a row, trying the existing rows as targets of its references.
 
-        The document does not say where a reference leads: the names tell mostly, and
-        the service refuses a wrong one with the reference's name.
+        The document does not say to which resource a reference leads. Its name is
+        tried first; the service rejects a wrong row with the name of the reference.
         """
         body = self.payload(resource)
         targets = {
@@ -168,7 +168,7 @@ class Smoke:
         return True
 
     def payload(self, resource: Resource) -> dict[str, Any]:
-        """Every field, and no reference."""
+        """Return values for all fields, without references."""
         properties = resource.create.get("properties", {})
         return {
             name: self.sampler.value(schema)
@@ -192,7 +192,7 @@ class Smoke:
             self.client.call("GET", resource.location + path, 200)
 
     def change(self, resource: Resource) -> None:
-        """Replace the row, then change one field; what was not sent must stay."""
+        """Replace the row, then change one field; other fields must not change."""
         references = {
             name: resource.row[name]
             for name in resource.create.get("required", ())
@@ -223,7 +223,7 @@ def _is_page(methods: Schema, sampler: Sampler) -> bool:
 
 
 def _by_likeness(reference: str, resources: Sequence[Resource]) -> list[Resource]:
-    """The resources that the reference's name suggests come first."""
+    """Sort resources by the similarity of their names to the reference's name."""
     words = set(reference.removesuffix("_id").split("_"))
 
     def unlikeness(resource: Resource) -> int:
@@ -258,7 +258,7 @@ def _difference(
 
 
 def smoke(base_url: str, seed: int | None = None) -> bool:
-    """Try the service, say what happened, and return whether all was as expected."""
+    """Test the service, print the result, and return whether it has passed."""
     seed = Random().getrandbits(32) if seed is None else seed
     try:
         names = Smoke(Client(base_url), Random(seed)).run()
@@ -274,7 +274,7 @@ def smoke(base_url: str, seed: int | None = None) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.smoke", description=__doc__)
-    parser.add_argument("url", help="where the service is, such as http://127.0.0.1:80")
+    parser.add_argument("url", help="URL of the service, such as http://127.0.0.1:80")
     parser.add_argument("--seed", type=int, help="the seed of an earlier run")
     options = parser.parse_args(arguments)
     return 0 if smoke(options.url, options.seed) else 1

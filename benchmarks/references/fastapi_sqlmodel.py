@@ -1,4 +1,4 @@
-"""A peer: FastAPI over SQLModel, as FastAPI's tutorial on SQL databases has it.
+"""A peer: FastAPI over SQLModel, as in FastAPI's tutorial on SQL databases.
 
 Synchronous functions in threads over psycopg, a session for each request, the default
 pool, and no middleware.
@@ -20,7 +20,7 @@ def now() -> datetime:
 
 
 class TaskBase(SQLModel):
-    """What clients send."""
+    """The fields that clients send."""
 
     title: str = Field(min_length=1, max_length=200)
     description: str | None = Field(default=None, max_length=1000)

@@ -101,7 +101,7 @@ class MetricsMiddleware(BaseHTTPMiddleware):
 
 
 class SecurityHeadersMiddleware(BaseHTTPMiddleware):
-    """Adds the headers that make browsers careful."""
+    """Adds security headers."""
 
     async def dispatch(
         self, request: Request, call_next: RequestResponseEndpoint

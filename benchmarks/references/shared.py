@@ -1,4 +1,4 @@
-"""What the reference services have in common: the table, its JSON and its SQL."""
+"""Shared by the reference services: the table, its JSON and its SQL."""
 
 import os
 import uuid
@@ -12,7 +12,7 @@ DSN = os.environ["DATABASE_URL"].replace("+asyncpg", "")
 POOL_SIZE = 20
 
 COLUMNS = "id, title, description, completed, created_at, updated_at"
-# They are made of our own names only.
+# They contain only constant names.
 GET = f"SELECT {COLUMNS} FROM tasks WHERE id = $1"  # noqa: S608 - our own names
 LIST = f"SELECT {COLUMNS} FROM tasks ORDER BY created_at, id LIMIT $1 OFFSET $2"  # noqa: S608 - our own names
 VALUES = "(id, title, description, completed) VALUES ($1, $2, $3, $4)"

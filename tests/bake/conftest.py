@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.project import setup
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 STEPS = tuple(step for step in setup.STEPS if step != "settings")
 Generate = Callable[..., subprocess.CompletedProcess[str]]

@@ -13,7 +13,7 @@ import pytest
 from pytest_cookies.plugin import Cookies
 
 from tests.bake.conftest import Generate
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 NASTY = (

@@ -12,7 +12,7 @@ import pytest
 
 from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import load
-from tools.project import ROOT, clean_environment, cookiecutter
+from tests.harness.project import ROOT, clean_environment, cookiecutter
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"

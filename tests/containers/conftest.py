@@ -4,15 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools import debian, engine, packs, stack
-from tools.engine import Engine
-from tools.packs import Pack
-from tools.stack import Stack
+from tests.harness import (
+    compose_stack,
+    container_engine,
+    debian_packages,
+    example_projects,
+)
+from tests.harness.compose_stack import Stack
+from tests.harness.container_engine import Engine
+from tests.harness.example_projects import ExampleProject
 
 # A worker for each of them, where there are several.
 PACKS = [
     pytest.param(manager, marks=pytest.mark.xdist_group(f"containers-{manager}"))
-    for manager in packs.MANAGERS
+    for manager in example_projects.MANAGERS
 ]
 
 
@@ -20,25 +25,25 @@ PACKS = [
 def docker() -> Engine:
     """The engine that `make test-containers` has found or started."""
     try:
-        return engine.given()
-    except debian.Missing as reason:
+        return container_engine.given()
+    except debian_packages.Missing as reason:
         pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session", params=PACKS)
-def pack(
+def example(
     request: pytest.FixtureRequest,
     docker: Engine,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Pack:
-    """The e-commerce example, with everything."""
+) -> ExampleProject:
+    """The complete e-commerce example."""
     manager = str(request.param)
-    return packs.make(tmp_path_factory.mktemp(manager), manager)
+    return example_projects.generate(tmp_path_factory.mktemp(manager), manager)
 
 
 @pytest.fixture(scope="session")
-def shop(docker: Engine, pack: Pack) -> Iterator[Stack]:
+def shop(docker: Engine, example: ExampleProject) -> Iterator[Stack]:
     """The project's stack, not started yet."""
-    found = stack.of(docker, pack, [stack.MAIN])
+    found = compose_stack.of(docker, example, [compose_stack.MAIN])
     yield found
     found.down("--volumes")

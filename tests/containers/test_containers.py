@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tools import stack as stacks
-from tools import workflow
-from tools.engine import CommandFailed, Engine
-from tools.packs import Pack
-from tools.pages import blocks
-from tools.project import HOST, MINUTE
-from tools.stack import Stack
+from tests.harness import compose_stack, github_workflow
+from tests.harness.compose_stack import Stack
+from tests.harness.container_engine import CommandFailed, Engine
+from tests.harness.documentation import blocks
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST, MINUTE
 
 pytestmark = pytest.mark.slow
 
-# Three times what they are to take: the machine may be busy.
+# Three times the goals, because the machine may be busy.
 COLD_BUILD = 3 * 5 * MINUTE
 NEXT_BUILD = 3 * 30.0
 OWN_SIZE = 150e6  # bytes on top of the base image: the dependencies
@@ -46,24 +45,24 @@ def image(shop: Stack) -> str:
 
 
 def run(shop: Stack, script: str) -> str:
-    """Run a script in a container of the image, which nothing is connected to."""
+    """Run a script in a container of the image, without a network."""
     options = ["run", "--rm", "--network=none", image(shop), "sh", "-c", script]
     return shop.engine.docker(*options)
 
 
-def test_the_image_builds_from_nothing_in_time(shop: Stack) -> None:
+def test_image_builds_without_cache_in_time(shop: Stack) -> None:
     assert build(shop) < COLD_BUILD
 
 
-def test_the_image_builds_again_at_once_after_a_change(shop: Stack) -> None:
-    path = shop.pack.path / "src" / "main.py"
+def test_image_rebuilds_fast_after_a_change(shop: Stack) -> None:
+    path = shop.example.path / "src" / "main.py"
     path.write_text(path.read_text() + "\n# A change.\n")
     assert build(shop) < NEXT_BUILD
     assert "# A change." in run(shop, "tail -n 1 src/main.py")
-    shop.pack.run("git", "checkout", "--quiet", "src")
+    shop.example.run("git", "checkout", "--quiet", "src")
 
 
-def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None:
+def test_image_has_only_what_the_service_needs(shop: Stack) -> None:
     shipped = ["alembic", "alembic.ini", "openapi.json", "src"]
     assert run(shop, "ls -A").split() == shipped
     assert run(shop, "find . -user 1000 -or -perm /022 -not -type l") == ""
@@ -72,12 +71,14 @@ def test_the_image_holds_what_the_service_needs_and_no_more(shop: Stack) -> None
     assert not {"pip", "pytest", "ruff", "uv", "poetry"} & set(programs)
     assert run(shop, "ls src/core/__pycache__/config.*.pyc")
     assert run(shop, "ls /opt/venv/lib/*/site-packages/fastapi/__pycache__/*.pyc")
-    base = next(name for name in stacks.published_images() if name[:7] == "python:")
+    base = next(
+        name for name in compose_stack.published_images() if name[:7] == "python:"
+    )
     assert size(shop.engine, image(shop)) - size(shop.engine, base) < OWN_SIZE
 
 
-def test_the_image_says_what_it_is(shop: Stack) -> None:
-    """Built as README.md says, and told which commit it is of."""
+def test_image_has_labels_and_no_secrets(shop: Stack) -> None:
+    """Built as in README.md, with the commit as an argument."""
     network = ["--network=host"] if shop.engine.ours else []
     told = ["--build-arg", "REVISION=0a1b2c3", "--tag", f"{image(shop)}-told"]
     shop.shell(
@@ -91,8 +92,8 @@ def test_the_image_says_what_it_is(shop: Stack) -> None:
         name.rpartition(".")[2]: value
         for name, value in settings["Labels"].items()
         if name.startswith("org.opencontainers.image.")
-    } == {"title": shop.pack.path.name, "version": "0.1.0", "revision": "0a1b2c3"}
-    secrets = (shop.pack.path / "docker" / ".env").read_text()
+    } == {"title": shop.example.path.name, "version": "0.1.0", "revision": "0a1b2c3"}
+    secrets = (shop.example.path / "docker" / ".env").read_text()
     history = shop.engine.docker("history", "--no-trunc", image(shop))
     for password in re.findall(r"_PASSWORD=(\w+)", secrets):
         assert password not in history + json.dumps(settings)
@@ -105,13 +106,13 @@ def test_everything_becomes_healthy(shop: Stack) -> None:
         assert health["Status"] == "healthy", service
 
 
-def test_it_answers(shop: Stack) -> None:
+def test_service_responds(shop: Stack) -> None:
     for path in ("/health/health", "/health/ready", "/metrics/metrics"):
         assert shop.get(path)[0] == 200, path
     assert shop.get("/docs")[0] == 404  # it is production
 
 
-def test_it_runs_with_no_rights_at_all(shop: Stack) -> None:
+def test_container_has_no_privileges(shop: Stack) -> None:
     assert shop.execute("app", "id", "-u").strip() == "1000"
     status = shop.execute("app", "cat", "/proc/1/status")
     assert len(re.findall(r"^Cap\w+:\s0{16}$", status, re.MULTILINE)) == 5
@@ -122,7 +123,7 @@ def test_it_runs_with_no_rights_at_all(shop: Stack) -> None:
     assert words[1:3] == ["-m", "src"]
 
 
-def test_prometheus_watches_it(shop: Stack) -> None:
+def test_prometheus_scrapes_the_service_in_the_stack(shop: Stack) -> None:
     asked = f"http://{HOST}:{shop.settings['PROMETHEUS_PORT']}/api/v1"
     deadline = time.monotonic() + MINUTE
     while time.monotonic() < deadline:
@@ -131,13 +132,13 @@ def test_prometheus_watches_it(shop: Stack) -> None:
         if [line["value"][1] for line in found] == ["1"]:
             break
         time.sleep(0.5)
-    assert [line["metric"]["job"] for line in found] == [shop.pack.path.name]
+    assert [line["metric"]["job"] for line in found] == [shop.example.path.name]
     with urllib.request.urlopen(f"{asked}/rules", timeout=10) as answer:
         groups = json.load(answer)["data"]["groups"]
     assert sum(len(group["rules"]) for group in groups) > 20
 
 
-def test_without_its_database_it_lives_and_is_not_healthy(shop: Stack) -> None:
+def test_container_without_database_runs_and_is_unhealthy(shop: Stack) -> None:
     app = shop.container("app")
     shop.compose("stop", "postgres")
     shop.wait_for(app, "unhealthy")
@@ -163,7 +164,7 @@ def test_data_survive_the_containers(shop: Stack) -> None:
     assert query(shop, "SELECT mark FROM kept") == MARKER
 
 
-def test_it_stops_cleanly(shop: Stack) -> None:
+def test_container_stops_cleanly(shop: Stack) -> None:
     app = shop.container("app")
     started = time.monotonic()
     shop.engine.docker("stop", app)
@@ -174,15 +175,15 @@ def test_it_stops_cleanly(shop: Stack) -> None:
 
 
 def typed(shop: Stack, section: str) -> list[str]:
-    """What a section of docs/operations.md says to type."""
-    page = (shop.pack.path / "docs" / "operations.md").read_text()
+    """Return the commands of a section of docs/operations.md."""
+    page = (shop.example.path / "docs" / "operations.md").read_text()
     text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return [block.text for block in blocks(text) if block.language == "sh"]
 
 
-def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
-    """As after generating the project anew: it says what to do, and that works."""
-    path = shop.pack.path / "docker" / ".env"
+def test_wrong_password_of_an_old_volume_is_explained(shop: Stack) -> None:
+    """As after the project is generated again: the advice of the log works."""
+    path = shop.example.path / "docker" / ".env"
     before = path.read_text()
     path.write_text(
         re.sub(r"(POSTGRES_PASSWORD=)\w+", r"\g<1>another1", before),
@@ -204,12 +205,14 @@ def test_an_old_volume_with_a_new_password(shop: Stack) -> None:
     assert query(shop, "SELECT mark FROM kept") == MARKER
 
 
-def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
-    """All of them for one package manager; for the other some, in its environment."""
-    tests = stacks.of(docker, pack, [stacks.TEST], "test")
+def test_project_tests_pass_in_the_test_stack(
+    docker: Engine, example: ExampleProject
+) -> None:
+    """All tests with one package manager, some with the other."""
+    tests = compose_stack.of(docker, example, [compose_stack.TEST], "test")
     tests.compose("build", "test")
     try:
-        if pack.manager == "uv":
+        if example.manager == "uv":
             some = "python -m src.migrate && pytest --no-cov tests/unit/test_models.py"
             said = tests.compose("run", "--rm", "test", "sh", "-c", some)
         else:
@@ -217,7 +220,7 @@ def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
             options += ["--exit-code-from=test"]
             said = tests.compose("up", *options, minutes=30)
             for report in ("coverage.xml", "junit.xml", "html/index.html"):
-                tests.compose("cp", f"test:/reports/{report}", str(pack.path.parent))
+                tests.compose("cp", f"test:/reports/{report}", str(example.path.parent))
         assert re.search(r"\d+ passed", said)
         assert not re.search(r"\d+ (failed|errors?|skipped)", said)
     finally:
@@ -225,11 +228,11 @@ def test_the_tests_pass_in_their_stack(docker: Engine, pack: Pack) -> None:
 
 
 def test_the_pipelines_image_job_passes(shop: Stack, tmp_path: Path) -> None:
-    """The steps after the build, which an action does: its image is there."""
+    """Runs the steps after the build; an action does the build."""
     shop.down("--volumes")
-    clone = tmp_path / shop.pack.path.name
-    shop.pack.run("git", "clone", "--quiet", ".", str(clone))
-    steps = workflow.run_steps(
+    clone = tmp_path / shop.example.path.name
+    shop.example.run("git", "clone", "--quiet", ".", str(clone))
+    steps = github_workflow.run_steps(
         clone,
         "image",
         environment={**shop.engine.environment, **shop.settings},

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tools import stack as stacks
-from tools.engine import Engine
-from tools.packs import Pack
-from tools.pages import blocks
-from tools.project import HOST
-from tools.stack import Stack
+from tests.harness import compose_stack
+from tests.harness.compose_stack import Stack
+from tests.harness.container_engine import Engine
+from tests.harness.documentation import blocks
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST
 
 # Once will do: the service and the files are the same for both package managers.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("containers-uv"),
-    pytest.mark.parametrize("pack", ["uv"], indirect=True, scope="session"),
+    pytest.mark.parametrize("example", ["uv"], indirect=True, scope="session"),
 ]
 
 LIMIT = 10  # writes a minute, as .env.example has it
@@ -35,7 +35,7 @@ PATHS = ("/api/v1/categories", "/health/health", "/api/v1/orders?limit=5")
 
 @dataclass
 class Load:
-    """Clients that ask all the time, each over a connection that it keeps."""
+    """Clients that send requests all the time, each on one connection."""
 
     port: int
     answers: Counter[str] = field(default_factory=Counter)
@@ -71,9 +71,11 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def scaled(docker: Engine, pack: Pack) -> Iterator[Stack]:
-    """What docs/scaling.md starts."""
-    found = stacks.of(docker, pack, [stacks.MAIN, stacks.SCALED])
+def scaled(docker: Engine, example: ExampleProject) -> Iterator[Stack]:
+    """The stack that docs/scaling.md starts."""
+    found = compose_stack.of(
+        docker, example, [compose_stack.MAIN, compose_stack.SCALED]
+    )
     found.compose("build", "app")
     found.up()
     yield found
@@ -113,20 +115,20 @@ def test_restarts_one_after_the_other_lose_no_request(scaled: Stack) -> None:
 
 
 def test_a_release_loses_no_request(scaled: Stack) -> None:
-    page = (scaled.pack.path / "docs" / "scaling.md").read_text()
+    page = (scaled.example.path / "docs" / "scaling.md").read_text()
     _, _, section = page.partition("## A release without a failed request")
     release = next(block.text for block in blocks(section) if block.language == "sh")
     if scaled.engine.ours:  # its builds need one more file
         head, _, rest = release.partition("\n")
         assert head.startswith("stack=")
         release = f'stack="{" ".join(scaled.command)}"\n{rest}'
-    path = scaled.pack.path / "src" / "main.py"
+    path = scaled.example.path / "src" / "main.py"
     path.write_text(path.read_text() + "\n# A release.\n")
     before = set(scaled.containers("app"))
     with Load(port(scaled)) as load:
         scaled.shell("bash", "-ec", release)
         time.sleep(3)
-    scaled.pack.run("git", "checkout", "--quiet", "src")
+    scaled.example.run("git", "checkout", "--quiet", "src")
     after = set(scaled.containers("app"))
     assert len(after) == 2
     assert not before & after

@@ -17,8 +17,8 @@ from scaffold.spec.json import decoding, parsing
 from scaffold.spec.loading import SpecError, parse
 from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.field_types import TYPES
-from tools.pages import blocks
-from tools.project import ROOT
+from tests.harness.documentation import blocks
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 TEMPLATES = TREE / "scaffold" / "rendering" / "templates"
@@ -290,7 +290,7 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
 @cache
 def mentioned() -> str:
     """Return the files that read variables of their own: of tools, tests and stacks."""
-    folders = ("tools", "tests/live", "benchmarks", "hooks", ".ci")
+    folders = ("tools", "tests/harness", "tests/live", "benchmarks", "hooks", ".ci")
     own = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     theirs = [
         path for at in ("scripts", "docker", "tests") for path in (TREE / at).rglob("*")

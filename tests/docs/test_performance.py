@@ -3,7 +3,7 @@
 import re
 
 from benchmarks import goals, pieces, report
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 SKELETON = ROOT / "{{cookiecutter.project_slug}}"
 MARKED = re.compile(r"<!-- (?!end )(.+?) -->")

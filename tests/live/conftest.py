@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tools.database import Server
-from tools.project import Project, clean_environment, cookiecutter
+from tests.harness.postgres_server import Server
+from tests.harness.project import Project, clean_environment, cookiecutter
 
 HERE = Path(__file__).parent
 NEWEST = os.environ.get("DEVMATRIX_NEWEST") == "1"
@@ -21,7 +21,7 @@ STEPS = ("environment", "migration", "openapi", "format", "git")
 
 @pytest.fixture(scope="session")
 def bake(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
-    """Generate a project; a step that stays open fails here, and not later."""
+    """Generate a project; fail if a step was not done."""
 
     def made(name: str, *answers: str) -> Project:
         output = tmp_path_factory.mktemp(name)
@@ -84,7 +84,7 @@ def baked(bake: Callable[..., Project]) -> Callable[[str], Project]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A PostgreSQL that tests do to what they like, as long as it runs afterwards."""
+    """A PostgreSQL that tests may stop or break, if they start it again."""
     server = Server(tmp_path_factory.mktemp("postgres"), "max_connections=100")
     server.start()
     yield server

@@ -11,9 +11,9 @@ import sys
 
 import asyncpg
 from sqlalchemy.ext.asyncio import create_async_engine
-from tests.cases import CASES
 
 from src.core.database import async_session_maker, transaction
+from tests.cases import CASES
 
 TABLES = """
 SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'

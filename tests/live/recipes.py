@@ -1,4 +1,4 @@
-"""Applies the recipes of docs/recipes.md to a project, and checks what they promise."""
+"""Applies the recipes of docs/recipes.md to a project, and sends their requests."""
 
 import json
 import os
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.pages import NAMED_FILE, Block, blocks
-from tools.project import HOST, MINUTE, Project, clean_environment
+from tests.harness.documentation import NAMED_FILE, Block, blocks
+from tests.harness.project import HOST, MINUTE, Project, clean_environment
 from tools.smoke import Client
 
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")

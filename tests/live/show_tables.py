@@ -1,4 +1,4 @@
-"""Shows everything that stands in the schema of DATABASE_URL, but indexes."""
+"""Prints the whole schema of DATABASE_URL, except indexes."""
 
 import asyncio
 import os

@@ -3,11 +3,11 @@
 import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from src.core.config import Settings
 from tests.answers import says, stored
 from tests.support import Case, Link, Reference
 from tests.tables import BY_NAME, each_case, each_link, each_reverse
-
-from src.core.config import Settings
 
 SOME = 3
 

@@ -5,6 +5,7 @@ It runs within the project, for every entity, with rows that are linked to other
 
 import httpx2
 from sqlalchemy.ext.asyncio import AsyncSession
+
 from tests.answers import says
 from tests.support import Body, Case
 from tests.tables import BY_NAME, each_case

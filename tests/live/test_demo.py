@@ -1,4 +1,4 @@
-"""The demo, as somebody at a terminal has it."""
+"""`make demo`, at a terminal."""
 
 import os
 import re
@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("demo")]
 
-# The environment is ours, and no business of the clone's make.
+# The clone uses our environment, so its make must not create one.
 DEMO = ("make", "--old-file=.venv/.ready", "demo")
 PATIENCE = 240.0  # seconds: it generates a project first
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The repository's own files, with its environment: .demo must not be ours."""
+    """A copy of the repository with its environment, so that .demo is separate."""
     ignored = shutil.ignore_patterns(
         ".demo", ".git", ".venv", ".*_cache", ".hypothesis"
     )
@@ -61,8 +61,8 @@ def at_a_terminal(folder: Path, *command: str, until: str = "") -> tuple[str, in
         return said, terminal.wait()
 
 
-def test_it_runs_until_ctrl_c(clone: Path) -> None:
-    said, _ = at_a_terminal(clone, *DEMO, until="Ctrl-C ends it.")
+def test_demo_runs_until_ctrl_c(clone: Path) -> None:
+    said, _ = at_a_terminal(clone, *DEMO, until="Ctrl-C stops it.")
     url = re.search(r"http://127\.0\.0\.1:\d+/docs", said)
     assert url, said
     after = said.partition("^C")[2]
@@ -80,7 +80,7 @@ def cwd(process: Path) -> str:
         return ""
 
 
-def test_smoke_says_what_it_did(clone: Path) -> None:
+def test_smoke_prints_what_it_did(clone: Path) -> None:
     said, status = at_a_terminal(clone, *DEMO, "SMOKE=1")
     assert status == 0, said
     assert "smoke: created, read, listed, replaced, changed and deleted 13" in said

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from tools.project import HOST, Project, end, free_port, wait_until_healthy
+from tests.harness.project import HOST, Project, end, free_port, wait_until_healthy
 
 pytestmark = [
     pytest.mark.live,
@@ -41,7 +41,7 @@ def answers(said: str) -> bool:
 
 
 @pytest.mark.parametrize("options", [[], ["--no-reload"]], ids=["reload", "no reload"])
-def test_control_c_ends_it_cleanly(project: Project, options: list[str]) -> None:
+def test_ctrl_c_stops_make_dev_cleanly(project: Project, options: list[str]) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(project.path)
@@ -63,7 +63,7 @@ def test_control_c_ends_it_cleanly(project: Project, options: list[str]) -> None
     assert not (project.path / ".data" / "postgres" / "postmaster.pid").exists()
 
 
-def test_it_listens_where_port_says(project: Project) -> None:
+def test_make_dev_listens_on_port(project: Project) -> None:
     port = free_port()
     environment = {"PORT": str(port)}
     service = project.start("scripts.dev", "--no-reload", environment=environment)
@@ -78,5 +78,5 @@ def test_port_in_use_is_reported_with_the_fix(project: Project) -> None:
         port = other.getsockname()[1]
         with pytest.raises(AssertionError) as failed:
             project.run(project.python, "-m", "scripts.dev", "--port", str(port))
-    said = f'make dev: port {port} is taken: make dev ARGS="--port {port + 1}"'
+    said = f'make dev: port {port} is in use: make dev ARGS="--port {port + 1}"'
     assert said in str(failed.value)

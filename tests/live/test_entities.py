@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import ROOT, Project, clean_environment
 from tests.unit.evolution import Person, evolved, random_document
-from tools.project import ROOT, Project, clean_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("team")]
 

@@ -11,7 +11,7 @@ import pytest
 
 from scaffold.processes import base_python
 from scaffold.project import environment
-from tools.project import Project, clean_environment, cookiecutter
+from tests.harness.project import Project, clean_environment, cookiecutter
 
 pytestmark = pytest.mark.live
 

@@ -1,4 +1,4 @@
-"""A hundred hostile texts in a living service: nothing runs, every byte arrives."""
+"""A hundred hostile texts in a running service: nothing runs, every byte is kept."""
 
 import json
 import urllib.request
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import Project
 from tests.payloads import CANARY, PAYLOADS, strings
-from tools.project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

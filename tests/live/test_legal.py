@@ -1,4 +1,4 @@
-"""Random legal specs as living services: checked, migrated there and back, called."""
+"""Services of random valid specifications: checks, migrations up and down, requests."""
 
 from collections.abc import Callable
 from random import Random
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import Project
 from tests.unit.legal import legal
-from tools.project import Project
 from tools.smoke import smoke
 
 pytestmark = [

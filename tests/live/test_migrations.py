@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tools.project import Project, clean_environment
+from tests.harness.project import Project, clean_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -1,4 +1,4 @@
-"""Pages that promise to work when they are typed: somebody types them here."""
+"""Executes all commands and changes of the tutorial, the first day and the recipes."""
 
 import gzip
 import http.server
@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.harness.documentation import Reader, blocks
+from tests.harness.http_client import ask
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST, ROOT, Project
+from tests.harness.service_process import replica
 from tests.live.recipes import Recipes
-from tools.database import Server
-from tools.pages import Reader, blocks
-from tools.project import HOST, ROOT, Project
-from tools.replica import ask, replica
 
 pytestmark = pytest.mark.live
 
@@ -32,7 +33,7 @@ def test_the_tutorial(tmp_path: Path) -> None:
 
 @pytest.mark.xdist_group("simple_task_api")
 def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
-    """In a clone, as for somebody who joins the team."""
+    """In a fresh clone."""
     project = baked("simple_task_api")
     project.run("git", "clone", "--quiet", str(project.path), str(tmp_path / "clone"))
     reader = Reader(tmp_path / "clone")
@@ -86,7 +87,7 @@ def test_the_recipes(
     tmp_path: Path,
     collector: tuple[str, list[tuple[str, bytes]]],
 ) -> None:
-    """All of them in one service, for they name different entities."""
+    """All of them in one service: they have different entities."""
     page = (ROOT / "docs" / "recipes.md").read_text()
     project = bake("recipes", f"entities_file={entities_of(page, tmp_path)}")
     recipes = Recipes(page, project)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import Project
+from tests.harness.project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -17,7 +17,7 @@ SETTINGS = {"TEST_READ_TRANSACTIONS": "true", "TEST_ENDPOINT_PLANS": "false"}
 
 
 @pytest.mark.xdist_group("simple_task_api")
-def test_its_own_tests_pass_without_any_of_them(
+def test_project_tests_pass_without_speed_pieces(
     baked: Callable[[str], Project], tmp_path: Path
 ) -> None:
     whole = baked("simple_task_api")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import ROOT, Project, clean_environment
+from tests.harness.project import ROOT, Project, clean_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -1,4 +1,4 @@
-"""Hundreds of entities, at three times what `make bench` measures on two cores."""
+"""Hundreds of entities, with three times the times of `make bench` as limits."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A generated service, as its owner finds it: its own checks, its own tests, its life.
+"""A generated service: its own checks and tests, its start and its end.
 
 Everything is real here: the environment, PostgreSQL, HTTP.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import Project, clean_environment
+from tests.harness.project import Project, clean_environment
 from tools.smoke import smoke
 
 pytestmark = pytest.mark.live
@@ -26,17 +26,17 @@ PYLINT = 9.5
 HERE = Path(__file__).parent
 
 
-def test_generating_ends_with_a_commit_of_everything(project: Project) -> None:
+def test_generation_commits_all_files(project: Project) -> None:
     assert project.run("git", "status", "--porcelain") == ""
     migrations = list((project.path / "alembic" / "versions").glob("*.py"))
     assert len(migrations) == 1
 
 
-def test_its_own_checks_pass(project: Project) -> None:
+def test_project_checks_pass(project: Project) -> None:
     project.run("make", "check")
 
 
-def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
+def test_project_tests_pass_with_coverage(project: Project) -> None:
     began = os.times()
     output = project.run("make", "test")
     ended = os.times()
@@ -51,7 +51,7 @@ def test_its_own_tests_pass_and_cover_it(project: Project) -> None:
     assert int(total[1]) >= COVERAGE, output
 
 
-def test_requests_send_no_statement_too_many(project: Project) -> None:
+def test_requests_send_only_the_needed_statements(project: Project) -> None:
     guests = []
     for name in ("statements", "statement_counts"):
         guests.append(project.path / "tests" / "integration" / f"test_each_{name}.py")
@@ -72,28 +72,28 @@ SHOP, TASKS = (
 
 
 @pytest.mark.parametrize("project", [TASKS], indirect=True)
-def test_its_own_tests_pass_in_parallel(project: Project) -> None:
+def test_project_tests_pass_in_parallel(project: Project) -> None:
     output = project.run("make", "test", "ARGS=tests -n 2 -q")
     assert re.search(r"\d+ passed", output)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", [TASKS], indirect=True)
-def test_sanitizer_holds_for_thousands_of_random_texts(project: Project) -> None:
-    """Four properties, judged by an HTML5 parser."""
+def test_sanitizer_properties_hold_for_random_texts(project: Project) -> None:
+    """Four properties, checked with an HTML5 parser."""
     arguments = "ARGS=tests/unit/test_security.py"
     output = project.run("make", "test", arguments, environment={"EXAMPLES": "10000"})
     assert re.search(r"\d+ passed", output)
 
 
-def test_importing_it_warns_of_nothing(project: Project) -> None:
+def test_import_has_no_warnings(project: Project) -> None:
     url = {"DATABASE_URL": "postgresql+asyncpg://nobody@localhost/nothing"}
     script = "import src.main; src.main.app; import src.__main__"
     project.run(project.python, "-W", "error", "-c", script, environment=url)
 
 
 @pytest.mark.parametrize("project", [SHOP], indirect=True)
-def test_pylint_rates_it_well(project: Project) -> None:
+def test_pylint_score_is_high(project: Project) -> None:
     options = [
         "--max-line-length=88",
         "--extension-pkg-allow-list=nh3,orjson",  # what they hold is only in their C
@@ -127,13 +127,13 @@ def test_bandit_finds_nothing(project: Project) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_entity_makes_the_round_trip(project: Project) -> None:
+def test_smoke_test_passes(project: Project) -> None:
     # One client makes more writes here than the ten a minute that are the default.
     with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
         assert smoke(url), project.log.read_text()
 
 
-def test_it_starts_fast_and_ends_with_0(project: Project) -> None:
+def test_starts_in_time_and_exits_with_0(project: Project) -> None:
     on_database = [project.python, "-m", "scripts.postgres", "--"]
     output = project.run(*on_database, project.python, str(HERE / "measure_start.py"))
     found = json.loads(output.splitlines()[-1])

@@ -1,10 +1,10 @@
-"""Every good entities.json as a living service: its checks, its tests, its routes."""
+"""Services of all valid specifications: their checks, tests and routes."""
 
 from pathlib import Path
 
 import pytest
 
-from tools.project import ROOT, Project
+from tests.harness.project import ROOT, Project
 from tools.smoke import smoke
 
 # In `make test` too: a real domain, with a cycle in it, and two with unusual names and

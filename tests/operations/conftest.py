@@ -1,26 +1,26 @@
-"""One project of uv and one of Poetry; a missing program skips, and says so."""
+"""A project with uv and one with Poetry; tests without their program are skipped."""
 
 from collections.abc import Callable
 
 import pytest
 
-from tools import debian, packs
-from tools.packs import Pack
+from tests.harness import debian_packages, example_projects
+from tests.harness.example_projects import ExampleProject
 
 # A worker for each of them, where there are several.
 PACKS = [
     pytest.param(manager, marks=pytest.mark.xdist_group(f"operations-{manager}"))
-    for manager in packs.MANAGERS
+    for manager in example_projects.MANAGERS
 ]
 
 
 @pytest.fixture(scope="session", params=PACKS)
-def pack(
+def example(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Pack:
-    """The e-commerce example, with everything."""
+) -> ExampleProject:
+    """The complete e-commerce example."""
     manager = str(request.param)
-    return packs.make(tmp_path_factory.mktemp(manager), manager)
+    return example_projects.generate(tmp_path_factory.mktemp(manager), manager)
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +29,8 @@ def program() -> Callable[..., str]:
 
     def find(name: str, package: str = "") -> str:
         try:
-            return debian.need(name, package)
-        except debian.Missing as reason:
+            return debian_packages.need(name, package)
+        except debian_packages.Missing as reason:
             pytest.skip(str(reason))
 
     return find

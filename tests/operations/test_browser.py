@@ -1,13 +1,13 @@
-"""The API's own pages in a real browser, which alone knows what a policy forbids."""
+"""The API documentation in a real browser, which enforces the content security policy."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tools import packs
-from tools.packs import Pack
-from tools.project import PATIENCE
+from tests.harness import example_projects
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 # One of the two projects is enough: their pages are the same.
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group(f"operations-{packs.MANAGERS[0]}"),
-    pytest.mark.parametrize("pack", [packs.MANAGERS[0]], indirect=True),
+    pytest.mark.xdist_group(f"operations-{example_projects.MANAGERS[0]}"),
+    pytest.mark.parametrize("example", [example_projects.MANAGERS[0]], indirect=True),
 ]
 
-# Root has no sandbox; and the browser shall talk to nobody of its own accord.
+# As root it has no sandbox; and it must not send requests of its own.
 OPTIONS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
 OPTIONS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 
 
 @pytest.fixture(scope="module")
 def site(
-    pack: Pack, program: Callable[..., str]
+    example: ExampleProject, program: Callable[..., str]
 ) -> Iterator[tuple[str, "Page", list[str]]]:
-    """The service's address, a browser's page, and all that the browser objects to."""
+    """The service's URL, a page of a browser, and the errors of the browser."""
     browser = program("chromium")
     # Here, since only `make test-operations` installs it.
     from playwright.sync_api import sync_playwright
 
     objections: list[str] = []
-    with pack.project.serving() as url, sync_playwright() as play:
+    with example.project.serving() as url, sync_playwright() as play:
         window = play.chromium.launch(executable_path=browser, args=OPTIONS)
         page = window.new_page()
         page.set_default_timeout(PATIENCE * 1000)

@@ -1,4 +1,4 @@
-"""The files around the service, judged by those who know their kind."""
+"""Lints the operations files of a project, with the tools for each type."""
 
 import re
 import subprocess
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.linters import BIN, compose, tool
-from tools.packs import Pack
-from tools.project import ROOT
+from tests.harness.example_projects import ExampleProject
+from tests.harness.linters import BIN, compose, tool
+from tests.harness.project import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -27,33 +27,35 @@ rules:
 """
 
 
-def yaml_files(pack: Pack) -> list[str]:
-    tracked = pack.run("git", "ls-files", "*.yml", "*.yaml").split()
+def yaml_files(example: ExampleProject) -> list[str]:
+    tracked = example.run("git", "ls-files", "*.yml", "*.yaml").split()
     assert len(tracked) > 8
     return tracked
 
 
-def test_the_dockerfile_is_clean(pack: Pack) -> None:
-    tool(pack, "hadolint", "--failure-threshold", "style", "docker/Dockerfile")
+def test_hadolint_finds_nothing(example: ExampleProject) -> None:
+    tool(example, "hadolint", "--failure-threshold", "style", "docker/Dockerfile")
 
 
 @pytest.mark.parametrize(
     "files", [COMPOSE[:1], COMPOSE[:2], COMPOSE[2:]], ids=["one", "scaled", "test"]
 )
-def test_compose_understands_its_files(pack: Pack, files: tuple[str, ...]) -> None:
-    for name, service in compose(pack, *files)["services"].items():
-        assert set(service["networks"]) == set(compose(pack, *files)["networks"])
+def test_compose_accepts_its_files(
+    example: ExampleProject, files: tuple[str, ...]
+) -> None:
+    for name, service in compose(example, *files)["services"].items():
+        assert set(service["networks"]) == set(compose(example, *files)["networks"])
         tag = service["image"].partition(":")[2]
         assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?|local|test", tag), name
 
 
-def test_the_stack_is_careful(pack: Pack) -> None:
-    stack = compose(pack, *COMPOSE[:1])
+def test_containers_have_limits_and_few_privileges(example: ExampleProject) -> None:
+    stack = compose(example, *COMPOSE[:1])
     assert set(stack["services"]) == {
         *("app", "postgres", "redis", "prometheus", "grafana")
     }
     assert list(stack["networks"]) == ["app-network"]
-    assert stack["name"] == pack.path.name
+    assert stack["name"] == example.path.name
     for name, service in stack["services"].items():
         assert name == "app" or service["healthcheck"]["test"]
         assert service["security_opt"] == ["no-new-privileges:true"]
@@ -66,24 +68,26 @@ def test_the_stack_is_careful(pack: Pack) -> None:
     assert stack["services"]["app"]["cap_drop"] == ["ALL"]
 
 
-def test_passwords_are_the_projects_own(pack: Pack) -> None:
-    path = pack.path / "docker" / ".env"
+def test_passwords_are_random_and_not_committed(example: ExampleProject) -> None:
+    path = example.path / "docker" / ".env"
     chosen = re.findall(r"^\w+_PASSWORD=([0-9a-f]{48})$", path.read_text(), re.M)
     assert len(chosen) == len(set(chosen)) == 3
     assert path.stat().st_mode & 0o77 == 0
-    assert pack.run("git", "ls-files", "docker/.env", ".env") == ""
-    tracked = [pack.path / file for file in pack.run("git", "ls-files").splitlines()]
+    assert example.run("git", "ls-files", "docker/.env", ".env") == ""
+    tracked = [
+        example.path / file for file in example.run("git", "ls-files").splitlines()
+    ]
     answers = (Path.home() / ".cookiecutter_replay").glob("*.json")
     for file in [*tracked, *answers]:
         text = file.read_bytes()
         assert not any(password.encode() in text for password in chosen), file
 
 
-def test_without_passwords_compose_says_where_they_are(pack: Pack) -> None:
+def test_compose_names_missing_passwords(example: ExampleProject) -> None:
     command = [str(BIN / "docker-compose"), "--file", f"docker/{COMPOSE[0]}", "config"]
     done = subprocess.run(
         [*command[:1], "--env-file", "/dev/null", *command[1:]],
-        cwd=pack.path,
+        cwd=example.path,
         capture_output=True,
         text=True,
     )
@@ -91,13 +95,15 @@ def test_without_passwords_compose_says_where_they_are(pack: Pack) -> None:
     assert "docker/.env.example" in done.stderr
 
 
-def test_yaml_is_clean(pack: Pack) -> None:
-    tool(pack, "yamllint", "--strict", "--config-data", YAMLLINT, *yaml_files(pack))
+def test_yamllint_finds_nothing(example: ExampleProject) -> None:
+    tool(
+        example, "yamllint", "--strict", "--config-data", YAMLLINT, *yaml_files(example)
+    )
 
 
-def test_the_workflow_is_valid_and_careful(pack: Pack) -> None:
-    tool(pack, "actionlint", "-color=false")
-    tool(pack, "zizmor", "--offline", "--no-progress", ".")
+def test_actionlint_and_zizmor_find_nothing(example: ExampleProject) -> None:
+    tool(example, "actionlint", "-color=false")
+    tool(example, "zizmor", "--offline", "--no-progress", ".")
 
 
 @pytest.mark.parametrize(
@@ -109,19 +115,21 @@ def test_the_workflow_is_valid_and_careful(pack: Pack) -> None:
         ("vendor.compose-spec", "docker/docker-compose.test.yml"),
     ],
 )
-def test_published_schemas_agree(pack: Pack, schema: str, file: str) -> None:
-    tool(pack, "check-jsonschema", "--builtin-schema", schema, file)
+def test_files_match_their_published_schemas(
+    example: ExampleProject, schema: str, file: str
+) -> None:
+    tool(example, "check-jsonschema", "--builtin-schema", schema, file)
 
 
-def test_dependabot_watches_this_package_manager(pack: Pack) -> None:
-    settings = yaml.safe_load((pack.path / ".github/dependabot.yml").read_text())
+def test_dependabot_watches_this_package_manager(example: ExampleProject) -> None:
+    settings = yaml.safe_load((example.path / ".github/dependabot.yml").read_text())
     ecosystems = [update["package-ecosystem"] for update in settings["updates"]]
-    manager = {"uv": "uv", "poetry": "pip"}[pack.manager]
+    manager = {"uv": "uv", "poetry": "pip"}[example.manager]
     assert ecosystems == [manager, "github-actions", "docker", "docker-compose"]
 
 
-def test_every_dependency_is_locked_with_its_hashes(pack: Pack) -> None:
-    lock = tomllib.loads((pack.path / f"{pack.manager}.lock").read_text())
+def test_every_dependency_is_locked_with_its_hashes(example: ExampleProject) -> None:
+    lock = tomllib.loads((example.path / f"{example.manager}.lock").read_text())
     locked = [one for one in lock["package"] if "virtual" not in one.get("source", {})]
     assert len(locked) > 50
     for one in locked:
@@ -131,26 +139,26 @@ def test_every_dependency_is_locked_with_its_hashes(pack: Pack) -> None:
         assert all(file["hash"].startswith("sha256:") for file in files), one["name"]
 
 
-def test_every_commit_would_pass_its_hooks(pack: Pack) -> None:
-    """The hooks themselves: pre-commit would have to clone a repository for them."""
-    pack.run(".venv/bin/pre-commit", "validate-config")
-    settings = yaml.safe_load((pack.path / ".pre-commit-config.yaml").read_text())
+def test_all_files_pass_the_commit_hooks(example: ExampleProject) -> None:
+    """Runs the hooks directly: pre-commit would clone a repository for them."""
+    example.run(".venv/bin/pre-commit", "validate-config")
+    settings = yaml.safe_load((example.path / ".pre-commit-config.yaml").read_text())
     published, ours = settings["repos"]
     names = {"trailing-whitespace": "trailing-whitespace-fixer"}
-    files = pack.run("git", "ls-files").splitlines()
+    files = example.run("git", "ls-files").splitlines()
     for hook in published["hooks"]:
         skipped = re.compile(hook.get("exclude", "^$"))
         kept = [file for file in files if not skipped.search(file)]
         if hook["id"] == "check-yaml":
-            kept = yaml_files(pack)
+            kept = yaml_files(example)
         command = names.get(hook["id"], hook["id"])
-        tool(pack, command, *hook.get("args", ()), *kept)
+        tool(example, command, *hook.get("args", ()), *kept)
     python = [file for file in files if file.endswith(".py")]
     for hook in ours["hooks"]:
-        pack.run(*hook["entry"].split(), *python)
-    assert pack.run("git", "status", "--porcelain") == ""
+        example.run(*hook["entry"].split(), *python)
+    assert example.run("git", "status", "--porcelain") == ""
 
 
-def test_shell_scripts_are_clean() -> None:
+def test_shellcheck_finds_nothing() -> None:
     scripts = [ROOT / ".ci" / "run", *ROOT.glob("tests/containers/images/*/start")]
     subprocess.run([BIN / "shellcheck", *scripts], check=True)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tools import dashboards
-from tools.linters import compose
-from tools.packs import Pack
+from tests.harness import grafana_dashboards
+from tests.harness.example_projects import ExampleProject
+from tests.harness.linters import compose
 
 pytestmark = pytest.mark.slow
 
@@ -26,25 +26,27 @@ type Plain<T> = T extends string ? `${T}`
 """
 
 
-def rules(pack: Pack) -> list[dict[str, Any]]:
+def rules(example: ExampleProject) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = []
-    for path in sorted((pack.path / "docker/prometheus/rules").glob("*.yml")):
+    for path in sorted((example.path / "docker/prometheus/rules").glob("*.yml")):
         groups += yaml.safe_load(path.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_prometheus_takes_its_files(pack: Pack, program: Callable[..., str]) -> None:
+def test_promtool_accepts_configuration_and_rules(
+    example: ExampleProject, program: Callable[..., str]
+) -> None:
     promtool = program("promtool", "prometheus")
-    folder = pack.path / "docker"
-    pack.run(promtool, "check", "config", str(folder / "prometheus.yml"))
+    folder = example.path / "docker"
+    example.run(promtool, "check", "config", str(folder / "prometheus.yml"))
     tests = sorted(map(str, (folder / "prometheus/tests").glob("*.yml")))
     assert tests
-    pack.run(promtool, "test", "rules", *tests)
+    example.run(promtool, "test", "rules", *tests)
 
 
-def page_rows(pack: Pack, heading: str) -> dict[str, list[str]]:
-    """The rows of the table under a heading of docs/operations.md, by first cell."""
-    text = (pack.path / "docs" / "operations.md").read_text()
+def page_rows(example: ExampleProject, heading: str) -> dict[str, list[str]]:
+    """Return the rows of the table under a heading of docs/operations.md."""
+    text = (example.path / "docs" / "operations.md").read_text()
     section = text.partition(f"\n{heading}\n")[2].partition("\n#")[0]
     lines = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
     rows = [line.split(" | ") for line in lines[1:]]
@@ -53,13 +55,14 @@ def page_rows(pack: Pack, heading: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
-def test_every_alert_has_a_test_and_a_runbook(pack: Pack) -> None:
+def test_every_alert_has_a_test_and_a_runbook(example: ExampleProject) -> None:
     tests = "".join(
-        path.read_text() for path in (pack.path / "docker/prometheus/tests").iterdir()
+        path.read_text()
+        for path in (example.path / "docker/prometheus/tests").iterdir()
     )
-    page = (pack.path / "docs" / "operations.md").read_text()
-    listed = page_rows(pack, "## Alerts")
-    alerts = [rule for rule in rules(pack) if "alert" in rule]
+    page = (example.path / "docs" / "operations.md").read_text()
+    listed = page_rows(example, "## Alerts")
+    alerts = [rule for rule in rules(example) if "alert" in rule]
     assert len(listed) == len(alerts) > 5
     for rule in alerts:
         name, severity = rule["alert"], rule["labels"]["severity"]
@@ -74,10 +77,12 @@ def test_every_alert_has_a_test_and_a_runbook(pack: Pack) -> None:
         assert rule["annotations"]["runbook"] == anchor
 
 
-def test_every_panel_is_explained(pack: Pack) -> None:
-    for board in dashboards.load(pack.path / "docker/grafana/dashboards").values():
-        listed = page_rows(pack, f"### {board['title']}")
-        panels = list(dashboards.panels(board))
+def test_every_panel_is_documented(example: ExampleProject) -> None:
+    for board in grafana_dashboards.load(
+        example.path / "docker/grafana/dashboards"
+    ).values():
+        listed = page_rows(example, f"### {board['title']}")
+        panels = list(grafana_dashboards.panels(board))
         assert list(listed) == [panel["title"] for panel in panels]
         for panel in panels:
             question, query, *_ = listed[panel["title"]]
@@ -87,9 +92,9 @@ def test_every_panel_is_explained(pack: Pack) -> None:
                 assert metric in asked, panel["title"]
 
 
-def test_grafana_finds_its_files(pack: Pack) -> None:
-    """Its provisioning has no validator: the paths, and the keys that it knows."""
-    grafana = compose(pack, STACK)["services"]["grafana"]
+def test_grafana_provisioning_names_existing_files(example: ExampleProject) -> None:
+    """Checks paths and keys, because provisioning files have no validator."""
+    grafana = compose(example, STACK)["services"]["grafana"]
     mounted = {
         volume["target"]: Path(volume["source"])
         for volume in grafana["volumes"]
@@ -115,11 +120,11 @@ def test_grafana_finds_its_files(pack: Pack) -> None:
     assert (folder / home.name).exists()
 
 
-def test_dashboards_are_laid_out(pack: Pack) -> None:
-    folder = pack.path / "docker" / "grafana"
+def test_panels_have_unique_ids_and_do_not_overlap(example: ExampleProject) -> None:
+    folder = example.path / "docker" / "grafana"
     sources = yaml.safe_load((folder / "datasources/prometheus.yml").read_text())
     uids = {source["uid"] for source in sources["datasources"]}
-    boards = dashboards.load(folder / "dashboards")
+    boards = grafana_dashboards.load(folder / "dashboards")
     assert len({board["uid"] for board in boards.values()}) == len(boards) > 1
     for board in boards.values():
         ids = [panel["id"] for panel in board["panels"]]
@@ -127,7 +132,7 @@ def test_dashboards_are_laid_out(pack: Pack) -> None:
         cells = [cell for panel in board["panels"] for cell in _cells(panel)]
         assert len(cells) == len(set(cells)), "panels overlap"
         assert max(x for x, _ in cells) < 24
-        for panel in dashboards.panels(board):
+        for panel in grafana_dashboards.panels(board):
             for part in (panel, *panel["targets"]):
                 assert part["datasource"]["uid"] in uids
 
@@ -141,12 +146,12 @@ def _cells(panel: dict[str, Any]) -> list[tuple[int, int]]:
     ]
 
 
-def test_dashboards_are_of_grafanas_types(
-    pack: Pack, program: Callable[..., str], tmp_path: Path
+def test_dashboards_match_the_types_of_grafana(
+    example: ExampleProject, program: Callable[..., str], tmp_path: Path
 ) -> None:
-    """The model of the very Grafana that docker-compose.yml names."""
+    """Compiles them with the model of the Grafana version in docker-compose.yml."""
     npm = program("npm")
-    grafana = compose(pack, STACK)["services"]["grafana"]["image"]
+    grafana = compose(example, STACK)["services"]["grafana"]["image"]
     schema = f"@grafana/schema@{grafana.partition(':')[2]}"
     install = [npm, "install", "--no-audit", "--no-fund", "--no-save"]
     done = subprocess.run(
@@ -157,7 +162,7 @@ def test_dashboards_are_of_grafanas_types(
     )
     if done.returncode:
         pytest.skip(f"npm cannot install {schema}: {done.stderr[-300:]}")
-    boards = dashboards.load(pack.path / "docker/grafana/dashboards")
+    boards = grafana_dashboards.load(example.path / "docker/grafana/dashboards")
     for name, board in boards.items():
         text = f"export const board: Plain<Dashboard> = {json.dumps(board, indent=1)};"
         (tmp_path / f"{name}.ts").write_text(f"{GRAFANA_MODEL}{text}\n")

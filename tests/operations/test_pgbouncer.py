@@ -1,4 +1,4 @@
-"""The service behind PgBouncer, set up as docs/scaling.md says."""
+"""The service behind PgBouncer, configured as in docs/scaling.md."""
 
 import re
 import subprocess
@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from scripts.postgres import EmbeddedPostgres
-from tools.packs import Pack
-from tools.pages import blocks
-from tools.project import HOST, end, free_port, wait_until_healthy
+from tests.harness.documentation import blocks
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST, end, free_port, wait_until_healthy
 from tools.smoke import smoke
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("operations-uv"),
-    pytest.mark.parametrize("pack", ["uv"], indirect=True, scope="session"),
+    pytest.mark.parametrize("example", ["uv"], indirect=True, scope="session"),
 ]
 
-# Debian's PgBouncer knows nothing of prepared statements, which the other modes need.
+# Debian's PgBouncer has no prepared statements, which the other modes need.
 SETTINGS = """\
 [databases]
 * = host={host} port={server} user=app
@@ -34,10 +34,10 @@ pool_mode = session
 
 
 def test_every_verb_works(
-    pack: Pack, program: Callable[..., str], tmp_path: Path
+    example: ExampleProject, program: Callable[..., str], tmp_path: Path
 ) -> None:
     pgbouncer = program("pgbouncer")
-    page = (pack.path / "docs" / "scaling.md").read_text()
+    page = (example.path / "docs" / "scaling.md").read_text()
     (advice,) = (block.text for block in blocks(page) if block.language == "ini")
     port, own = free_port(), free_port()
     with EmbeddedPostgres() as server:
@@ -52,9 +52,9 @@ def test_every_verb_works(
             "PORT": str(port),
         }
         module = ["src.migrate", "--then-serve"]
-        service = pack.project.start(*module, environment=environment)
+        service = example.project.start(*module, environment=environment)
         try:
-            wait_until_healthy(service, f"http://{HOST}:{port}", pack.project.log)
+            wait_until_healthy(service, f"http://{HOST}:{port}", example.project.log)
             assert smoke(f"http://{HOST}:{port}")
         finally:
             end(service)

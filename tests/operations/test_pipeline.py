@@ -5,21 +5,21 @@ from pathlib import Path
 import pytest
 
 from scripts.postgres import EmbeddedPostgres
-from tools import workflow
-from tools.packs import Pack
-from tools.project import HOST
+from tests.harness import github_workflow
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_test_job_passes(pack: Pack, tmp_path: Path) -> None:
+def test_the_test_job_passes(example: ExampleProject, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    pack.run("git", "clone", "--quiet", ".", str(clone))
+    example.run("git", "clone", "--quiet", ".", str(clone))
     with EmbeddedPostgres() as server:
-        steps = workflow.run_steps(
+        steps = github_workflow.run_steps(
             clone,
             "test",
-            environment=pack.environment,
+            environment=example.environment,
             replacements={"localhost:5432": f"{HOST}:{server.port}"},
         )
         assert len(list(steps)) == 5

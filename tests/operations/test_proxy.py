@@ -1,4 +1,4 @@
-"""The proxy's rules, asked of HAProxy itself in front of something that says yes."""
+"""The rules of the proxy, in HAProxy in front of a server that always returns 200."""
 
 import http.client
 import subprocess
@@ -10,16 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tools.project import HOST, PATIENCE, ROOT, end, free_port
+from tests.harness.project import HOST, PATIENCE, ROOT, end, free_port
 
 pytestmark = pytest.mark.slow
 
-# No answer of the generator changes it.
+# It is the same for all options of the template.
 FILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "proxy" / "haproxy.cfg"
 
 
 class Yes(BaseHTTPRequestHandler):
-    """Stands for the service."""
+    """Responds instead of the service."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -27,7 +27,7 @@ class Yes(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def proxy(
     backend: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[int]:
-    """The proxy's port; but for names and ports, its file is the project's."""
+    """The port of HAProxy with the project's file, with other names and ports."""
     haproxy, port = program("haproxy"), free_port()
     subprocess.run([haproxy, "-c", "-f", str(FILE)], check=True)
     own = tmp_path_factory.mktemp("proxy") / "haproxy.cfg"
@@ -102,10 +102,10 @@ def status(port: int, path: str) -> int:
         "http://shop.test/%6detrics/metrics",
     ],
 )
-def test_the_numbers_stay_inside(proxy: int, path: str) -> None:
+def test_proxy_blocks_metrics(proxy: int, path: str) -> None:
     assert status(proxy, path) in (400, 404)
 
 
 @pytest.mark.parametrize("path", ["/", "/metric", "/api/v1/orders?path=/metrics"])
-def test_all_else_passes(proxy: int, path: str) -> None:
+def test_proxy_forwards_other_paths(proxy: int, path: str) -> None:
     assert status(proxy, path) == 200

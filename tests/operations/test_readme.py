@@ -1,4 +1,4 @@
-"""The project's README: what it says to type works."""
+"""The commands of the project's README work."""
 
 import re
 import shutil
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scripts.postgres import EmbeddedPostgres
-from tools.packs import Pack
-from tools.pages import Reader, blocks
-from tools.project import HOST, Project, end, free_port, wait_until_healthy
+from tests.harness.documentation import Reader, blocks
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST, Project, end, free_port, wait_until_healthy
 
 pytestmark = pytest.mark.slow
 
@@ -25,15 +25,15 @@ SHIPPED = ("alembic", "alembic.ini", "openapi.json", "src")
 
 
 @pytest.mark.parametrize(
-    "pack",
+    "example",
     [pytest.param("uv", marks=pytest.mark.xdist_group("operations-uv"))],
     indirect=True,
     scope="session",
 )
-def test_every_command_works(pack: Pack, tmp_path: Path) -> None:
-    """In a clone, as for somebody who has just come."""
-    pack.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
-    page = blocks((pack.path / "README.md").read_text())
+def test_every_command_works(example: ExampleProject, tmp_path: Path) -> None:
+    """In a fresh clone."""
+    example.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    page = blocks((example.path / "README.md").read_text())
     typed = [one.text.splitlines() for one in page if one.language == "sh"]
     lines = [re.sub(" +# .*", "", line) for block in typed for line in block]
     assert set(ELSEWHERE) < set(lines)
@@ -43,17 +43,19 @@ def test_every_command_works(pack: Pack, tmp_path: Path) -> None:
     assert '"status":"ready"' in "".join(reader.said)
 
 
-def test_it_is_deployed_without_containers(pack: Pack, tmp_path: Path) -> None:
-    """With what the README names, and nothing else of the project."""
-    page = (pack.path / "README.md").read_text()
-    (install,) = re.findall(rf"`({pack.manager} sync .*?)`", page)
-    for name in (*SHIPPED, "pyproject.toml", f"{pack.manager}.lock", "poetry.toml"):
-        source = pack.path / name
+def test_service_runs_with_only_the_deployed_files(
+    example: ExampleProject, tmp_path: Path
+) -> None:
+    """With only the files that the README names."""
+    page = (example.path / "README.md").read_text()
+    (install,) = re.findall(rf"`({example.manager} sync .*?)`", page)
+    for name in (*SHIPPED, "pyproject.toml", f"{example.manager}.lock", "poetry.toml"):
+        source = example.path / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name)
         elif source.exists():
             shutil.copy(source, tmp_path)
-    deployed = Pack(Project(tmp_path), pack.manager, pack.environment)
+    deployed = ExampleProject(Project(tmp_path), example.manager, example.environment)
     deployed.run(*install.split())
     programs = {path.name for path in (tmp_path / ".venv" / "bin").iterdir()}
     assert "alembic" in programs

@@ -1,4 +1,4 @@
-"""The service, PostgreSQL, Redis and Prometheus on loopback, with the shipped files."""
+"""The service, PostgreSQL, Redis and Prometheus on loopback, with the project's files."""
 
 import contextlib
 import json
@@ -16,10 +16,17 @@ import pytest
 import yaml
 
 from scripts.postgres import EmbeddedPostgres
-from tools import dashboards
-from tools.dashboards import Prometheus
-from tools.packs import Pack
-from tools.project import HOST, PATIENCE, Ended, end, free_port, wait_until_healthy
+from tests.harness import grafana_dashboards
+from tests.harness.example_projects import ExampleProject
+from tests.harness.grafana_dashboards import Prometheus
+from tests.harness.project import (
+    HOST,
+    PATIENCE,
+    Ended,
+    end,
+    free_port,
+    wait_until_healthy,
+)
 from tools.smoke import smoke
 
 pytestmark = pytest.mark.slow
@@ -29,7 +36,7 @@ TRAFFIC = 12.0  # seconds
 
 @dataclass(frozen=True)
 class Stack:
-    """What runs, and since when."""
+    """The running service and Prometheus, and the time of their start."""
 
     service: str
     prometheus: Prometheus
@@ -39,7 +46,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Servers:
-    """The programs that stand beside the service."""
+    """The programs that run with the service."""
 
     redis: str
     prometheus: str
@@ -52,16 +59,16 @@ def servers(program: Callable[..., str]) -> Servers:
 
 @pytest.fixture(scope="module")
 def stack(
-    pack: Pack, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+    example: ExampleProject, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """All of it, after a little traffic."""
-    with running(pack, servers, tmp_path_factory.mktemp("stack")) as started:
+    """The stack, after some traffic."""
+    with running(example, servers, tmp_path_factory.mktemp("stack")) as started:
         make_traffic(started.service)
         yield started
 
 
 @contextlib.contextmanager
-def running(pack: Pack, servers: Servers, folder: Path) -> Iterator[Stack]:
+def running(example: ExampleProject, servers: Servers, folder: Path) -> Iterator[Stack]:
     """The service on a new PostgreSQL, a Redis, and a Prometheus that scrapes it."""
     with contextlib.ExitStack() as started, (folder / "log").open("ab") as log:
 
@@ -80,14 +87,14 @@ def running(pack: Pack, servers: Servers, folder: Path) -> Iterator[Stack]:
             "HOST": HOST,
             "PORT": str(ports[1]),
         }
-        service = pack.project.start(
+        service = example.project.start(
             "src.migrate", "--then-serve", environment=environment
         )
         started.callback(end, service)
         url = f"http://{HOST}:{ports[1]}"
-        wait_until_healthy(service, url, pack.project.log)
+        wait_until_healthy(service, url, example.project.log)
         settings = folder / "prometheus.yml"
-        settings.write_text(yaml.safe_dump(configuration(pack, ports[1])))
+        settings.write_text(yaml.safe_dump(configuration(example, ports[1])))
         run(
             servers.prometheus,
             f"--config.file={settings}",
@@ -107,12 +114,12 @@ def wait_until_scraped(prometheus: Prometheus) -> None:
             if target["health"] != "unknown":
                 return
         time.sleep(0.1)
-    raise Ended("Prometheus scrapes nothing")
+    raise Ended("Prometheus does not scrape the service")
 
 
-def configuration(pack: Pack, port: int) -> dict[str, Any]:
-    """The shipped one, with the service's address, and faster than in production."""
-    path = pack.path / "docker" / "prometheus.yml"
+def configuration(example: ExampleProject, port: int) -> dict[str, Any]:
+    """Return the project's configuration, with other addresses and shorter intervals."""
+    path = example.path / "docker" / "prometheus.yml"
     settings: dict[str, Any] = yaml.safe_load(path.read_text())
     settings["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     settings["rule_files"] = [
@@ -125,7 +132,7 @@ def configuration(pack: Pack, port: int) -> dict[str, Any]:
 
 
 def make_traffic(url: str) -> None:
-    """Every entity through every verb, and some requests that fail."""
+    """Send every verb to every entity, and some requests that fail."""
     until, served = time.monotonic() + TRAFFIC, 0
     while time.monotonic() < until:
         served += smoke(url)  # not ready for a moment, on a busy machine
@@ -135,7 +142,7 @@ def make_traffic(url: str) -> None:
     assert served
 
 
-def test_promtool_accepts_the_numbers(
+def test_promtool_accepts_the_metrics(
     stack: Stack, program: Callable[..., str]
 ) -> None:
     with urllib.request.urlopen(f"{stack.service}/metrics/metrics") as answer:
@@ -145,17 +152,21 @@ def test_promtool_accepts_the_numbers(
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_prometheus_scrapes_the_service(stack: Stack, pack: Pack) -> None:
+def test_prometheus_scrapes_the_service(stack: Stack, example: ExampleProject) -> None:
     (target,) = stack.prometheus.get("targets")["activeTargets"]
     assert (target["health"], target["lastError"]) == ("up", "")
     assert target["scrapeUrl"].endswith("/metrics/metrics")
-    assert target["labels"]["job"] == pack.path.name
+    assert target["labels"]["job"] == example.path.name
 
 
-def test_every_query_of_every_dashboard_has_an_answer(stack: Stack, pack: Pack) -> None:
+def test_every_query_of_every_dashboard_has_an_answer(
+    stack: Stack, example: ExampleProject
+) -> None:
     asked = 0
-    for name, board in dashboards.load(pack.path / "docker/grafana/dashboards").items():
-        for title, query in dashboards.queries(board, stack.prometheus):
+    for name, board in grafana_dashboards.load(
+        example.path / "docker/grafana/dashboards"
+    ).items():
+        for title, query in grafana_dashboards.queries(board, stack.prometheus):
             unresolved = re.findall(r"\$(?!1\b).*", query)  # $1: label_replace's own
             assert not unresolved, f"{name}, {title}: {query}"
             assert has_points(stack, query), f"{name}, {title}: no data for {query}"
@@ -164,7 +175,7 @@ def test_every_query_of_every_dashboard_has_an_answer(stack: Stack, pack: Pack) 
 
 
 def has_points(stack: Stack, query: str) -> bool:
-    """Whether the query draws something, in a moment if not yet."""
+    """Return whether the query has points, if necessary after some seconds."""
     deadline = time.monotonic() + PATIENCE / 3
     while not stack.prometheus.points(query, stack.started, time.time()):
         if time.monotonic() > deadline:
@@ -186,26 +197,26 @@ def test_every_rule_is_loaded_and_evaluated(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "pack",
+    "example",
     [pytest.param("uv", marks=pytest.mark.xdist_group("operations-uv"))],
     indirect=True,
     scope="session",
 )
 def test_a_new_entity_is_on_the_dashboards(
-    pack: Pack, servers: Servers, tmp_path: Path
+    example: ExampleProject, servers: Servers, tmp_path: Path
 ) -> None:
-    """Before anything happens to it, and without a change of the dashboards."""
-    path = pack.path / "entities.json"
+    """Before it has any writes, and without a change to the dashboards."""
+    path = example.path / "entities.json"
     spec = json.loads(path.read_text())
     fields = [{"name": "label", "type": "string", "required": True}]
     spec["entities"].append({"name": "Drone", "fields": fields})
     path.write_text(json.dumps(spec))
-    pack.run("make", "entities", "ARGS=--allow-dirty")
-    boards = dashboards.load(pack.path / "docker/grafana/dashboards")
-    with running(pack, servers, tmp_path) as started:
+    example.run("make", "entities", "ARGS=--allow-dirty")
+    boards = grafana_dashboards.load(example.path / "docker/grafana/dashboards")
+    with running(example, servers, tmp_path) as started:
         board = boards["entities.json"]
-        shown = dict(dashboards.queries(board, started.prometheus))
+        shown = dict(grafana_dashboards.queries(board, started.prometheus))
         assert has_points(started, shown["drones"])
-    assert pack.run("git", "status", "--porcelain", "docker") == ""
-    pack.run("git", "stash", "--include-untracked", "--quiet")
-    pack.run("git", "stash", "drop", "--quiet")
+    assert example.run("git", "status", "--porcelain", "docker") == ""
+    example.run("git", "stash", "--include-untracked", "--quiet")
+    example.run("git", "stash", "drop", "--quiet")

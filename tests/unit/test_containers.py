@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 
 @pytest.mark.parametrize("asked", ["", "1"])
-def test_what_cannot_run_is_skipped_and_says_why(asked: str) -> None:
+def test_command_is_skipped_with_the_reason(asked: str) -> None:
     nothing = {"PATH": "/nowhere", "INSTALL_ENGINE": asked}
     done = subprocess.run(
         [sys.executable, "-m", "tools.containers", "false"],

@@ -17,7 +17,7 @@ from scaffold import processes
 from scaffold.processes import Unfinished
 from scaffold.project import answers as judge
 from scaffold.project import environment, setup
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 HOOKS = sorted((ROOT / "hooks").glob("*.py"))

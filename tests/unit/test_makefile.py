@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 

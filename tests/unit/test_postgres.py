@@ -40,7 +40,7 @@ def pid_in(data: Path) -> int | None:
 
 
 def runs(pid: int) -> bool:
-    """Whether it is a process, and no mere remnant that nobody has asked about."""
+    """Return whether the process runs, and is not a zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -87,7 +87,7 @@ def test_a_database_is_created_once_whatever_its_name() -> None:
     assert sorted(names.splitlines()) == sorted(wanted)
 
 
-def test_kept_data_stay_and_a_running_server_is_joined(tmp_path: Path) -> None:
+def test_permanent_data_is_kept_and_a_running_server_is_shared(tmp_path: Path) -> None:
     data = tmp_path / "closed to others" / "postgres"
     with EmbeddedPostgres(data) as first:
         ask(first, "CREATE TABLE kept (id int)")
@@ -110,7 +110,7 @@ def test_two_first_starts_over_one_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_a_half_made_data_folder_does_not_count(tmp_path: Path) -> None:
+def test_incomplete_data_folder_is_replaced(tmp_path: Path) -> None:
     half = tmp_path / "pg.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")
@@ -119,7 +119,7 @@ def test_a_half_made_data_folder_does_not_count(tmp_path: Path) -> None:
     assert not half.exists()
 
 
-def test_a_port_that_is_taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_port_is_tried_if_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_it_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> None:
+def test_server_stops_when_its_parent_is_killed(tmp_path: Path) -> None:
     command = [*CLI, "--data", str(tmp_path / "pg"), "--", "sleep", "600"]
     extra = environment(TMPDIR=str(tmp_path))
     with subprocess.Popen(command, env=extra, start_new_session=True) as parent:
@@ -146,7 +146,7 @@ def test_it_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> Non
     assert eventually(lambda: not list(tmp_path.glob("postgres-*")))
 
 
-def test_missing_binaries_are_named_with_the_mend(
+def test_missing_binaries_are_reported_with_the_fix(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PG_BIN", str(tmp_path))
@@ -155,7 +155,7 @@ def test_missing_binaries_are_named_with_the_mend(
 
 
 def stub(folder: Path, version: str) -> Path:
-    """Binaries of a version that nobody has installed."""
+    """Binaries of a version that is not installed."""
     folder.mkdir(parents=True, mode=0o755)
     for name in binaries.NEEDED:
         (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'")
@@ -173,12 +173,15 @@ def test_data_of_another_major_version(
     with pytest.raises(PostgresError) as caught:
         EmbeddedPostgres(data).start()
     message = str(caught.value)
-    assert f"{data} was made by PostgreSQL 15, and here is 99" in message
+    assert (
+        f"{data} was created by PostgreSQL 15, but the installed version is 99"
+        in message
+    )
     assert f"mv {data} {data}-15" in message
     assert (data / "PG_VERSION").read_text() == "15\n"
 
 
-def test_data_choose_the_binaries_that_made_them(
+def test_binaries_match_the_version_of_the_data(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folders = [stub(tmp_path / v / "bin", f"{v}.1") for v in ("18", "15")]
@@ -190,10 +193,10 @@ def test_data_choose_the_binaries_that_made_them(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
-def test_root_opens_no_folder_for_the_server(
+def test_root_changes_no_permissions_of_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As with an environment under /root: nobody else can reach the binaries there."""
+    """As with an environment in /root, where other users cannot read the binaries."""
     monkeypatch.delenv("PG_BIN", raising=False)
     found = next(f for f in binaries.installations() if (f / "postgres").exists())
     home = tmp_path / "home"
@@ -225,7 +228,7 @@ def test_the_command_line_returns_the_status() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_line_hands_signals_on(number: signal.Signals) -> None:
+def test_the_command_line_forwards_signals(number: signal.Signals) -> None:
     script = "trap 'exit 5' INT TERM; echo ready; while :; do sleep 0.05; done"
     command = [*CLI, "--", "sh", "-c", script]
     with subprocess.Popen(
@@ -249,7 +252,7 @@ def test_the_command_line_uses_a_given_database() -> None:
     )
 
 
-def test_the_command_line_says_what_is_wrong() -> None:
+def test_the_command_line_prints_errors() -> None:
     done = subprocess.run(
         [*CLI, "--", "true"],
         env=environment(PG_BIN="/nowhere"),

@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 DECISIONS = ROOT / "docs" / "decisions"
@@ -337,7 +337,7 @@ def found_in(source: str) -> list[str]:
         ("def f(patch): patch.setattr('redis._x.y', 1)", "._x"),
     ],
 )
-def test_what_is_private_is_found(source: str, what: str) -> None:
+def test_private_api_is_found(source: str, what: str) -> None:
     assert [one[: len(what)] for one in found_in(source)][:1] == [what]
 
 
@@ -364,5 +364,5 @@ def test_what_is_private_is_found(source: str, what: str) -> None:
         "def f(app): app.state.ready = True",
     ],
 )
-def test_what_is_public_or_ours_is_not_found(source: str) -> None:
+def test_public_api_and_own_names_are_not_found(source: str) -> None:
     assert found_in(source) == []

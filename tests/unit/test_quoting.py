@@ -7,7 +7,7 @@ import pytest
 from scaffold.python_code.field_code import sql_name
 from scaffold.spec.vocabulary import reserved_names
 from scripts.quote_names import quote_names
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 WORD = 'sa.quoted_name("lateral", quote=True)'

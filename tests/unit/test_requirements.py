@@ -1,4 +1,4 @@
-"""What is installed is what was tested, and all that is used is asked for."""
+"""The installed versions are those that were tested, and all imports are declared."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.project import ROOT
+from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())
@@ -48,7 +48,9 @@ def legacy() -> list[str]:
     ],
     ids=["runtime", "dev", "legacy"],
 )
-def test_ranges_hold_the_tested_version_and_end(wanted: list[str], path: Path) -> None:
+def test_ranges_include_the_tested_version_and_have_an_upper_bound(
+    wanted: list[str], path: Path
+) -> None:
     tested = pins(path)
     for requirement in map(Requirement, wanted):
         name = canonicalize_name(requirement.name)
@@ -56,7 +58,7 @@ def test_ranges_hold_the_tested_version_and_end(wanted: list[str], path: Path) -
         assert {part.operator for part in requirement.specifier} == {">=", "<"}
 
 
-def test_the_service_runs_on_what_its_tests_ran_on() -> None:
+def test_runtime_pins_equal_the_development_pins() -> None:
     everything = pins(TREE / "requirements" / "dev.txt")
     for path in (TREE / "requirements" / "runtime.txt", LEGACY / "requirements.txt"):
         assert pins(path).items() <= everything.items()

@@ -9,7 +9,7 @@ import jsonschema
 import pydantic
 import pytest
 
-from tools.samples import NoSample, Sampler
+from tests.harness.schema_samples import NoSample, Sampler
 
 SCHEMAS: list[dict[str, Any]] = [
     {"type": "boolean"},

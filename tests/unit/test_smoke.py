@@ -1,4 +1,4 @@
-"""The smoke client, against a small server that can be made to misbehave."""
+"""The smoke client, with a small server that can have faults."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ TARGETS = {"boss_id": "people"}
 
 
 def document() -> dict[str, Any]:
-    """What a service would say of these shapes, as far as the client reads it."""
+    """Return the OpenAPI document of these schemas, as far as the client reads it."""
     page = {"properties": {"items": {"type": "array"}}}
     paths: dict[str, Any] = {}
     for plural, shape in SHAPES.items():
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A server with rows, and perhaps a fault."""
+    """A server with rows, and optionally a fault."""
 
     fault = ""
 
@@ -131,7 +131,7 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def test_a_sound_service_passes_and_is_left_empty(
+def test_correct_service_passes_and_is_empty_afterwards(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert smoke(server.url)
@@ -154,7 +154,7 @@ def test_a_fault_is_found(
     assert "--seed 1" in capsys.readouterr().err
 
 
-def test_a_target_that_cannot_be_found_is_named(
+def test_missing_target_of_a_reference_is_reported(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TARGETS, "boss_id", "tasks")
@@ -162,6 +162,6 @@ def test_a_target_that_cannot_be_found_is_named(
     assert "no row of these could be created: tasks" in capsys.readouterr().err
 
 
-def test_nobody_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_service_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert not smoke("http://127.0.0.1:9")
     assert "GET /openapi.json" in capsys.readouterr().err

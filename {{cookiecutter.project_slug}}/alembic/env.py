@@ -1,4 +1,4 @@
-"""Migrations: an async engine, one runner at a time, and foreign keys in any shape."""
+"""Runs migrations on an async engine, one process at a time, and configures autogenerate."""
 
 import asyncio
 import sys
@@ -20,11 +20,12 @@ from src.models import entities  # noqa: F401 - its tables belong to the metadat
 # Any number that no other program uses for its own locks on the same database.
 MIGRATION_LOCK = 5_318_008_119_742_611
 
-# SQLAlchemy 2.1 does not quote these words of PostgreSQL's, and in "lateral.id", as a
-# table's own foreign keys name their target, no quoted_name can stand.
+# Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote. A foreign key in a table
+# names its target as "lateral.id", where no quoted_name is possible.
 UNQUOTED = {"collation", "concurrently", "lateral", "tablesample"}
 
-# What the comment begins with on what is kept although entities.json has it no longer.
+# The comment of columns and tables that are kept after they were removed from entities.json
+# begins with this.
 UNUSED = "unused: "
 OUR_NAMES = ("ix_", "uq_", "fk_", "ck_")  # as NAMING_CONVENTION makes them
 
@@ -32,11 +33,12 @@ OUR_NAMES = ("ix_", "uq_", "fk_", "ck_")  # as NAMING_CONVENTION makes them
 def is_wanted(
     item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
 ) -> bool:
-    """Pass over what no model has: a migration made it, for reasons of its own.
+    """Return whether autogenerate compares an object.
 
-    Only `make entities` looks at it, since it knows what entities.json has brought
-    along; but not at indexes and constraints with a name that no model would give
-    them, and at what is kept unused only where it is to be dropped.
+    Objects in the database without a model are skipped: a hand-written migration may have
+    created them. `make entities` compares them, because it knows which of them came from
+    entities.json, but never indexes and constraints whose names are not generated ones.
+    It compares unused tables and columns only if they are to be dropped.
     """
     if not reflected or compare_to is not None:
         return True
@@ -51,7 +53,7 @@ def is_wanted(
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """Keep texts as they are: a colon in them names no parameter, a quote is one."""
+    """Render CHECKs and defaults so that colons and quotes in them are kept."""
     if kind == "check" and isinstance(item.sqltext, sa.TextClause):
         text = item.sqltext.text
         return f"sa.CheckConstraint({text!r}, name=op.f({str(item.name)!r}))"
@@ -72,9 +74,9 @@ def default_differs(
     column_default: Any,
     rendered_default: str | None,
 ) -> bool | None:
-    """Let the server compare a default that is given as text with its own.
+    """Compare a string default with that of the database, in the database.
 
-    Alembic's comparison quotes such a text wrongly where it holds quotes itself.
+    Alembic's own comparison quotes a string wrongly if it contains quotes.
     """
     text = getattr(column.server_default, "arg", None)
     if not isinstance(text, str) or inspected_default is None:
@@ -94,10 +96,10 @@ def untangle(
     revision: str | Iterable[str | None] | Iterable[str],
     directives: list[Any],
 ) -> None:
-    """Give foreign keys a step of their own whose tables come later, or need quotes.
+    """Move foreign keys into separate steps if their tables come later or need quotes.
 
-    Tables may point at each other, and then no order of creation is right:
-    autogenerate alone writes a migration that fails, or loses the keys.
+    Tables may refer to each other, so that no order of creation is right: autogenerate
+    alone would write a migration that fails, or omit the foreign keys.
     """
     for script in directives:
         for step in script.upgrade_ops.ops + script.downgrade_ops.ops:
@@ -118,7 +120,7 @@ def _drop(key: sa.ForeignKeyConstraint) -> ops.DropConstraintOp:
 
 
 def _in_order(items: Iterable[Any]) -> list[Any]:
-    """Columns first, then constraints by name: a table keeps those in a set."""
+    """Sort columns first, then constraints by name: a table has them in a set."""
     return sorted(
         items,
         key=lambda item: "" if isinstance(item, sa.Column) else f"{item.name}",
@@ -126,7 +128,7 @@ def _in_order(items: Iterable[Any]) -> list[Any]:
 
 
 def _take_keys(steps: list[Any], *, later: bool) -> Iterable[sa.ForeignKeyConstraint]:
-    """Take those keys out of the tables, with `later` also of tables that come later."""
+    """Remove such keys from the tables; with `later`, also those to later tables."""
     tables = [step for step in steps if isinstance(step, ops.CreateTableOp)]
     apart = {step.table_name for step in tables} if later else set()
     for step in tables:
@@ -143,7 +145,7 @@ def _take_keys(steps: list[Any], *, later: bool) -> Iterable[sa.ForeignKeyConstr
 
 
 def run_migrations(connection: sa.Connection) -> None:
-    """Migrate over this connection, while every other runner waits its turn."""
+    """Migrate over this connection; other processes wait until it is done."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -156,30 +158,30 @@ def run_migrations(connection: sa.Connection) -> None:
         lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
         connection.execute(lock, {"key": MIGRATION_LOCK})
         with warnings.catch_warnings():
-            # Of tables that point at each other, which `untangle` sees to.
+            # Raised for tables that refer to each other, which `untangle` handles.
             warnings.filterwarnings("ignore", "Cannot correctly sort", sa.exc.SAWarning)
             context.run_migrations()
 
 
 def tell(_: Any, message: Any) -> None:
-    """Show what the server warns of, such as rows that a new rule does not hold for."""
+    """Print warnings of the server, such as rows that violate a new constraint."""
     if message.severity_en == "WARNING":
         print(f"migration: {message.message}", file=sys.stderr)
 
 
 async def migrate() -> None:
-    """Open one connection; a migration may take longer than a request may."""
+    """Migrate over one connection without the time limits of requests."""
     engine = create_async_engine(get_settings().database_url, poolclass=sa.NullPool)
     async with engine.connect() as connection:
         raw: Any = (await connection.get_raw_connection()).driver_connection
         raw.add_log_listener(tell)
         await connection.run_sync(run_migrations)
-        await asyncio.sleep(0)  # for what the server said last
+        await asyncio.sleep(0)  # lets the last message of the server arrive
     await engine.dispose()
 
 
 def print_sql() -> None:
-    """`alembic upgrade head --sql`: the statements, without a database."""
+    """Print the statements, without a database: `alembic upgrade head --sql`."""
     context.configure(
         url=get_settings().database_url,
         target_metadata=Base.metadata,

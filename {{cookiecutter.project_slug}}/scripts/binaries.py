@@ -1,4 +1,4 @@
-"""Where PostgreSQL's server binaries are, and the user that may run them."""
+"""Finds PostgreSQL's server binaries, and the user that can run them."""
 
 import contextlib
 import importlib.util
@@ -19,18 +19,18 @@ no PostgreSQL server binaries were found; they come with the development depende
   or set PG_BIN to a folder with initdb, postgres and psql,
   or set DATABASE_URL to a running server"""
 OTHER_MAJOR = """\
-{data} was made by PostgreSQL {wanted}, and here is {found}:
-  to start afresh: mv {data} {data}-{wanted}
+{data} was created by PostgreSQL {wanted}, but the installed version is {found}:
+  to start over: mv {data} {data}-{wanted}
   to keep the data: set PG_BIN to the binaries of PostgreSQL {wanted}, take a pg_dump,
-  start afresh, and load it"""
+  start over, and load it"""
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL could not be started; the message says why and how to mend it."""
+    """PostgreSQL could not be started; the message says why and how to fix it."""
 
 
 def identity() -> dict[str, Any]:
-    """As root, the arguments that run a child as somebody else: PostgreSQL insists."""
+    """Return arguments of Popen that run PostgreSQL as another user than root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -45,7 +45,7 @@ def identity() -> dict[str, Any]:
 
 
 def choose(data: Path, scratch: Path) -> Path:
-    """The first binaries that run and fit the data folder, if there is one yet."""
+    """Return the first binaries that run and have the version of the data folder."""
     version = data / "PG_VERSION"
     wanted = version.read_text().strip() if version.exists() else None
     found = []
@@ -62,7 +62,7 @@ def choose(data: Path, scratch: Path) -> Path:
 
 
 def installations() -> Iterator[Path]:
-    """Folders that may hold server binaries, the preferred ones first."""
+    """Yield folders that may contain server binaries, the preferred ones first."""
     if "PG_BIN" in os.environ:
         yield Path(os.environ["PG_BIN"])
         return
@@ -75,7 +75,7 @@ def installations() -> Iterator[Path]:
 
 
 def major_version(folder: Path) -> str:
-    """What its data folders are made by, such as 18."""
+    """Return the major version of the binaries, such as 18."""
     done = subprocess.run(
         [folder / "postgres", "--version"],
         capture_output=True,
@@ -91,10 +91,9 @@ def major_version(folder: Path) -> str:
 
 
 def _reachable(folder: Path, scratch: Path) -> tuple[Path, str]:
-    """The folder, or a copy that the server's own user can reach; and its version.
+    """Return the folder, or a copy that the server's user can reach, and its version.
 
-    Root's virtual environment often lies under a home of mode 0700. A copy for the
-    time of the run leaves that home closed.
+    Root's virtual environment is often in a home directory that other users cannot read.
     """
     try:
         return folder, major_version(folder)

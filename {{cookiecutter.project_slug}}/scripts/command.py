@@ -1,4 +1,4 @@
-"""Runs a command of the project's environment on a database, signals included."""
+"""Runs a command of the project's environment with a database, and forwards signals."""
 
 import contextlib
 import os
@@ -11,17 +11,17 @@ from pathlib import Path
 
 
 def configured(name: str) -> str | None:
-    """A variable of the environment or of .env; empty counts as not set."""
+    """Return a variable of the environment or of .env; empty means not set."""
     value = os.environ.get(name)
     if value:
         return value
-    from dotenv import dotenv_values  # the rest needs nothing but Python itself
+    from dotenv import dotenv_values  # all other code needs only the standard library
 
     return dotenv_values(".env").get(name)
 
 
 def run(command: Sequence[str], url: str) -> int:
-    """Run the command with DATABASE_URL, hand signals on, and return its status."""
+    """Run the command with DATABASE_URL, forward signals, and return its status."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     program = shutil.which(command[0], path=path)
     if program is None:
@@ -39,7 +39,7 @@ def run(command: Sequence[str], url: str) -> int:
 
 @contextlib.contextmanager
 def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
-    """Hand signals on to a process; those that come before it is there wait for it."""
+    """Forward signals to a process; signals that arrive before its start are kept."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     target: list[subprocess.Popen[bytes]] = []
     early: list[int] = []
@@ -64,7 +64,7 @@ def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
 
 
 def _forward(process: subprocess.Popen[bytes], number: int) -> None:
-    """A Ctrl-C reaches the whole foreground group: handing it on would double it."""
+    """Send the signal, except a Ctrl-C that the process gets from the terminal."""
     with contextlib.suppress(OSError):
         if number == signal.SIGINT and os.tcgetpgrp(0) == os.getpgrp():
             return

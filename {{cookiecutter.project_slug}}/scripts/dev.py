@@ -19,7 +19,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 @contextlib.contextmanager
 def database() -> Iterator[str]:
-    """The database that DATABASE_URL names, else an embedded one kept in .data/."""
+    """Yield DATABASE_URL, or the URL of an embedded database with data in .data/."""
     url = configured("DATABASE_URL")
     if url:
         yield url
@@ -30,7 +30,7 @@ def database() -> Iterator[str]:
 
 
 def serve(url: str, port: int, *, reload: bool) -> int:
-    """Migrate, then serve until Ctrl-C, which is no failure."""
+    """Apply the migrations, then serve until Ctrl-C."""
     status = run(["alembic", "upgrade", "head"], url)
     if status:
         return status
@@ -50,16 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--port",
         type=int,
         default=configured("PORT") or "8000",
-        help="0 takes a free one (default: PORT, else 8000)",
+        help="0: any free port (default: PORT, else 8000)",
     )
-    parser.add_argument("--no-reload", action="store_true", help="ignore changed files")
+    parser.add_argument(
+        "--no-reload", action="store_true", help="do not restart on changes"
+    )
     options = parser.parse_args(arguments)
     if options.port and answers(options.port):
         other = f'make dev ARGS="--port {options.port + 1}"'
-        print(f"make dev: port {options.port} is taken: {other}", file=sys.stderr)
+        print(f"make dev: port {options.port} is in use: {other}", file=sys.stderr)
         return 1
     os.environ.setdefault("ENVIRONMENT", "development")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # may come to us ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with database() as url:

@@ -1,4 +1,4 @@
-"""What this machine knows about processes and ports."""
+"""Processes and ports of this machine."""
 
 import os
 import socket
@@ -7,18 +7,18 @@ HOST = "127.0.0.1"
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process, whoever it belongs to."""
+    """Return whether the process exists, with any owner."""
     try:
-        os.kill(pid, 0)  # of 0, our own group, it says nothing
+        os.kill(pid, 0)  # for pid 0, our own process group, this always succeeds
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's process
+        return True  # a process of another user
     return pid > 0
 
 
 def answers(port: int) -> bool:
-    """Whether something listens there."""
+    """Return whether a process listens on the port."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
@@ -27,7 +27,7 @@ def answers(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listened at a moment ago."""
+    """Return a port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

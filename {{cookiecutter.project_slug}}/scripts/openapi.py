@@ -13,7 +13,7 @@ from src.main import create_app
 
 
 def render() -> str:
-    """The document as text, under the name that .env.example gives to the service."""
+    """Return the document as text, with the settings of .env.example."""
     nowhere = "postgresql+asyncpg://localhost/none"
     example = DOCUMENT.with_name(".env.example")
     settings = Settings(
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.openapi", description=__doc__
     )
-    parser.add_argument("--check", action="store_true", help="only compare it")
+    parser.add_argument("--check", action="store_true", help="only compare the file")
     options = parser.parse_args(arguments)
-    gc.disable()  # with hundreds of entities, a sixth of the time: nothing is garbage
+    gc.disable()  # with hundreds of entities, this saves a sixth of the time
     text = render()
     current = DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else ""
     if options.check:
-        print("what the routes say" if text == current else "outdated: make openapi")
+        print("up to date" if text == current else "outdated: make openapi")
         return 0 if text == current else 1
     if text != current:
         DOCUMENT.write_text(text, encoding="utf-8", newline="\n")

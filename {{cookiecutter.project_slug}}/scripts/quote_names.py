@@ -1,7 +1,7 @@
-"""Quotes the names in a new migration that SQLAlchemy does not quote by itself.
+"""Quotes names in a new migration that SQLAlchemy does not quote by itself.
 
-Alembic writes a name as a plain string, whether it was a `quoted_name` or not, so this
-runs as a hook of alembic.ini on each new file.
+Alembic writes every name as a plain string, even a `quoted_name`. This runs on each new
+migration, as a hook of alembic.ini.
 """
 
 import ast
@@ -19,7 +19,7 @@ def quote_names(source: str) -> str:
     found = sorted(
         _names(ast.parse(source)), key=lambda one: (one.lineno, one.col_offset)
     )
-    for name in reversed(found):  # a later change moves no earlier one
+    for name in reversed(found):  # from the end, so that positions stay valid
         line, start, end = name.lineno - 1, name.col_offset, name.end_col_offset
         quoted = b"sa.quoted_name(%b, quote=True)" % lines[line][start:end]
         lines[line] = lines[line][:start] + quoted + lines[line][end:]
@@ -27,7 +27,7 @@ def quote_names(source: str) -> str:
 
 
 def _names(tree: ast.AST) -> Iterator[ast.Constant]:
-    """The names of tables and columns: a default and a comment are keywords."""
+    """Yield the names of tables and columns, but not defaults and comments."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

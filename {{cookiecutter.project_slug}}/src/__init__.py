@@ -1,8 +1,8 @@
 """The service.
 
-Importing it creates hundreds of thousands of objects that stay, where there are hundreds
-of entities. Python would look through them for garbage after every 700 new ones, which
-takes a fifth of the start: here it does so less often.
+With hundreds of entities, importing it creates hundreds of thousands of objects. By
+default Python looks for garbage after every 700 new objects, which takes a fifth of the
+time to start; with this threshold it does so less often.
 """
 
 import gc

@@ -1,6 +1,6 @@
-"""`python -m src`: the service, under uvicorn, until SIGTERM.
+"""`python -m src`: runs the service with uvicorn.
 
-`python -m src --reload`, which `make dev` runs, starts it anew when its code changes.
+With `--reload`, which `make dev` uses, it restarts when the code changes.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def main() -> None:
-    """Serve, and end with 0 when asked to stop.
+    """Serve until SIGTERM, and exit with status 0.
 
-    Plain uvicorn shuts down cleanly, then ends by the signal that it got: whoever
-    started it takes a clean stop for a failure. It raises that signal again with the
-    handler that it found, which is ours.
+    After a clean shutdown uvicorn raises the signal again, so a supervisor would see a
+    failure. It first restores the handler that was set before, which is ours: that
+    exits with 0.
     """
     settings = get_settings()
     setup_logging(settings.log_level, json_logs=settings.json_logs)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def serve(settings: Settings, *, reload: bool = False) -> None:
-    """Run uvicorn; its log lines are ours, and the access log is too."""
+    """Run uvicorn, with the logging of the service instead of its own."""
     uvicorn.run(
         "src.main:app",
         host=settings.host,
@@ -60,8 +60,8 @@ def serve(settings: Settings, *, reload: bool = False) -> None:
 def http_protocol() -> str:
     """Return uvicorn's option `http`: BoundedHttpProtocol, if it can be built.
 
-    uvicorn does not document what that is built on. Where a release lacks it, the service
-    runs with uvicorn's own protocol, and without the bounds.
+    It uses undocumented parts of uvicorn. If a release does not have them, the service
+    runs with uvicorn's own protocol, without the limits.
     """
     try:
         from uvicorn.protocols.http.auto import AutoHTTPProtocol as Inner
@@ -76,7 +76,7 @@ def http_protocol() -> str:
 
 
 def _share_metrics(stack: ExitStack) -> None:
-    """Give the workers an empty directory for their numbers."""
+    """Set PROMETHEUS_MULTIPROC_DIR to an empty directory that the workers share."""
     given = os.environ.get(METRICS_DIRECTORY)
     if given is None:
         fresh = stack.enter_context(tempfile.TemporaryDirectory(prefix="metrics-"))

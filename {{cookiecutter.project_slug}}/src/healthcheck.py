@@ -1,6 +1,6 @@
-"""`python -m src.healthcheck`: whether the service in this container is ready.
+"""`python -m src.healthcheck`: checks whether the service in this container is ready.
 
-The image's HEALTHCHECK. It runs every few seconds, so it imports nothing but this.
+It is the image's HEALTHCHECK. It runs every few seconds, so it imports very little.
 """
 
 import os
@@ -11,7 +11,7 @@ TIMEOUT = 2.5
 
 
 def main() -> int:
-    """Print what /health/ready answers; return 0 when that is yes."""
+    """Print the response of /health/ready; return 0 if its status is 200."""
     port = int(os.environ.get("PORT") or "8000")
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:

@@ -1,4 +1,4 @@
-"""The application: what it is made of, and in which order."""
+"""The application: its middleware, error handlers and routers, in order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ logger = get_logger()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Put the service together; nothing is opened before it starts."""
+    """Create the application; connections are opened when it starts."""
     settings = settings or get_settings()
     setup_logging(
         settings.log_level, json_logs=settings.json_logs, log_sql=settings.debug
@@ -59,8 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=_middleware(settings),
         dependencies=[Depends(enforce_rate_limit)],
         generate_unique_id_function=operation_id,
-        redirect_slashes=False,  # PathMiddleware answers both forms
-        openapi_url=None,  # the routes of the docs serve it
+        redirect_slashes=False,  # PathMiddleware accepts both forms
+        openapi_url=None,  # src/api/routes/docs.py serves it
     )
     app.openapi = partial(build_openapi, app)  # type: ignore[method-assign]
     app.state.settings = settings
@@ -82,42 +82,42 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
-    """What surrounds the routes, outermost first."""
+    """Return the middleware, outermost first."""
     cors = Middleware(CORSMiddleware, **cors_options(settings))
     refusal: ASGIApp = Refusal({**FIXED_HEADERS, **DEFAULT_HEADERS})
     if settings.cors_origins:
         refusal = CORSMiddleware(refusal, **cors_options(settings))
     return [
-        # Before a request costs more than its refusal.
+        # First, so that a rejected request costs as little as possible.
         Middleware(
             OverloadMiddleware,
             limit=settings.max_requests_in_progress,
             spared=("/health/", "/metrics/"),
             refusal=refusal,
         ),
-        # Everything below logs with the request's id, and answers with it.
+        # Sets the request id of the log lines and of the response.
         Middleware(RequestIDMiddleware),
-        # Sees the final status, whichever layer below it answers.
+        # Sees the final status, whichever layer below it responds.
         Middleware(MetricsMiddleware),
-        # On every answer: 413s and 500s too.
+        # Applies to every response, errors included.
         Middleware(SecurityHeadersMiddleware, FIXED_HEADERS, DEFAULT_HEADERS),
-        # Outside of what can fail, so that browsers may read errors.
+        # Outside of the layers that can fail, so that browsers can read errors.
         *([cors] if settings.cors_origins else []),
         # Before anything reads a body.
         Middleware(BodyLimitMiddleware, limit=settings.max_body_size),
-        # A request that a stopping server cancels is answered all the same.
+        # Responds to requests that a stopping server cancels.
         Middleware(CancellationMiddleware),
-        # Next to the router, whose view of paths and methods it completes.
+        # Next to the router: trailing slashes, HEAD and OPTIONS.
         Middleware(PathMiddleware),
     ]
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open what requests need, and close it after the last of them.
+    """Set up what requests need, and close it after the last request.
 
-    Nothing here waits for the database: the service starts without it, reports that in
-    /health/ready, and serves as soon as the database answers.
+    This does not wait for the database: the service starts without it, reports that in
+    /health/ready, and serves requests as soon as the database responds.
     """
     settings: Settings = app.state.settings
     engines: Engines = app.state.engines
@@ -130,7 +130,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             logger.info("service_started", version=settings.version)
             yield
     await app.state.rate_limit_store.close()
-    # A server that hangs must not keep the process from ending.
+    # A database that hangs must not keep the process from ending.
     with suppress(TimeoutError):
         async with asyncio.timeout(settings.connect_timeout):
             await engines.dispose()
@@ -138,13 +138,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _register_entities() -> None:
-    """Show every entity's counters from the start."""
+    """Register the counters of every entity, so that they are exposed as zero."""
     mappers = Base.registry.mappers
     register(table.name for mapper in mappers for table in mapper.tables)
 
 
 def __getattr__(name: str) -> Any:
-    """Make `app` when `uvicorn src.main:app` asks for it: importing does nothing."""
+    """Create `app` when it is first used: importing this module has no effects."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()["app"] = create_app()
@@ -152,5 +152,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List `app` among the names: `fastapi run src/main.py` looks for it there."""
+    """Include `app` in the names, where `fastapi run src/main.py` looks for it."""
     return sorted({*globals(), "app"})

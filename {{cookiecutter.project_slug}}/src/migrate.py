@@ -1,7 +1,7 @@
-"""`python -m src.migrate`: waits for the database, then migrates it to the newest.
+"""`python -m src.migrate`: waits for the database, then applies all migrations.
 
-With `--then-serve` the process becomes the service afterwards: that is how the image
-starts. RUN_MIGRATIONS=false then leaves the migrations to a job of their own.
+With `--then-serve` the process then becomes the service, which is how the image starts.
+In that case RUN_MIGRATIONS=false skips the migrations, for a separate job to run them.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ from src.core.logging import get_logger, setup_logging
 
 ALEMBIC_INI = Path(__file__).parents[1] / "alembic.ini"
 INTERVAL = 0.5
-# What a server says that is about to be there: 08 connections, 53 resources,
-# 57 shutting down or starting up.
+# SQLSTATE classes of errors that may pass: 08 connections, 53 resources, 57 shutting
+# down or starting up.
 PASSING = ("08", "53", "57")
 ADVICE = {
     "28P01": (
-        "The server keeps the password that its data were made with. With Docker this "
-        "is most often the volume of an earlier project of the same name: "
-        "docs/operations.md says under 'The database refuses the password' how to "
-        "keep the data, and how to start afresh."
+        "PostgreSQL keeps the password with which its data directory was created. With "
+        "Docker, the usual cause is the volume of an earlier project of the same name. "
+        "See 'The database refuses the password' in docs/operations.md: how to keep "
+        "the data, and how to start over."
     ),
-    "3D000": "Create the database, or mend its name in DATABASE_URL.",
+    "3D000": "Create the database, or correct its name in DATABASE_URL.",
 }
 
 logger = get_logger()
@@ -46,7 +46,7 @@ class NoDatabaseError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Migrate, unless RUN_MIGRATIONS=false and there is a service to start."""
+    """Apply the migrations, and start the service if that is asked for."""
     then_serve = list(sys.argv[1:] if arguments is None else arguments) == [
         "--then-serve"
     ]
@@ -66,14 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the database to the newest migration, as soon as it answers."""
+    """Wait for the database and apply all migrations."""
     asyncio.run(wait_for_database(settings))
     command.upgrade(Config(ALEMBIC_INI), "head")
     logger.info("migrated")
 
 
 async def wait_for_database(settings: Settings) -> None:
-    """Return once the database answers; raise when it refuses us, or time is up."""
+    """Return when the database responds; raise NoDatabaseError if it does not."""
     engine = create_async_engine(
         settings.database_url,
         poolclass=NullPool,
@@ -98,7 +98,7 @@ async def wait_for_database(settings: Settings) -> None:
 
 
 def _give_up_on(error: Exception, *, late: bool) -> None:
-    """Raise unless it may pass by itself and there is time left."""
+    """Raise NoDatabaseError unless the error may pass and there is time left."""
     driver = error.orig if isinstance(error, DBAPIError) else error
     state = str(getattr(driver, "sqlstate", "") or "")
     if state and not state.startswith(PASSING):
@@ -106,8 +106,8 @@ def _give_up_on(error: Exception, *, late: bool) -> None:
         raise NoDatabaseError(f"{driver}. {advice}".strip()) from error
     if late:
         raise NoDatabaseError(
-            f"the database does not answer: {driver!r}. Start it, mend DATABASE_URL, "
-            "or give it more time with MIGRATION_WAIT"
+            f"the database does not respond: {driver!r}. Start it, correct "
+            "DATABASE_URL, or wait longer with MIGRATION_WAIT"
         ) from error
 
 

@@ -6,7 +6,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 
-from tools.project import HOST
+from tests.harness.project import HOST
 
 
 class Proxy(socketserver.ThreadingTCPServer):

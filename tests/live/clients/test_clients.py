@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.clients.counting import Proxy, counting
-from tools import debian
-from tools.database import Server
-from tools.ledger import PATH
-from tools.project import (
+from tests.harness import debian_packages
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import Client
+from tests.harness.postgres_server import Server
+from tests.harness.project import (
     HOST,
     Project,
     clean_environment,
@@ -26,7 +26,8 @@ from tools.project import (
     free_port,
     wait_until_healthy,
 )
-from tools.replica import Client, Replica, replica
+from tests.harness.service_process import Replica, replica
+from tests.live.clients.counting import Proxy, counting
 
 pytestmark = [
     pytest.mark.live,
@@ -62,14 +63,14 @@ def proxy(service: Replica) -> Iterator[Proxy]:
 
 def need(program: str, package: str = "") -> str:
     try:
-        return debian.need(program, package)
-    except debian.Missing as reason:
+        return debian_packages.need(program, package)
+    except debian_packages.Missing as reason:
         pytest.skip(str(reason))
 
 
 def ask_to_install(what: str) -> None:
-    if os.environ.get(debian.ASKED) != "1":
-        pytest.skip(f"{what} is not installed; {debian.ASKED}=1 installs it")
+    if os.environ.get(debian_packages.ASKED) != "1":
+        pytest.skip(f"{what} is not installed; {debian_packages.ASKED}=1 installs it")
 
 
 def run(*command: str | Path, folder: Path | None = None) -> str:

@@ -1,8 +1,7 @@
-"""What schemathesis is told about a generated service: what no schema can say.
+"""Hooks of schemathesis for rules of the service that no JSON schema can express.
 
-Loaded by schemathesis itself, through SCHEMATHESIS_HOOKS. Valid requests get what any
-client knows: rows that exist, new values where there may be no second, decimals of as
-many digits as there may be.
+schemathesis loads them through SCHEMATHESIS_HOOKS. Valid requests get ids of existing
+rows, new values for unique fields, and decimals with as many digits as allowed.
 """
 
 import json
@@ -14,13 +13,13 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from tools.samples import NoSample, Sampler, Schema
+from tests.harness.schema_samples import NoSample, Sampler, Schema
 
-# What a schema calls an e-mail address may be at a domain that is nobody's: x@y.local.
+# By the schema, an email address may have a domain that the service rejects: x@y.local.
 EMAIL = r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20})?@[a-z]{2,20}\.com"
 schemathesis.openapi.format("email", st.from_regex(EMAIL, fullmatch=True))
 
-# How often valid requests are helped; the others stay as they were generated.
+# The share of valid requests that are completed; others stay as generated.
 HELPED = 0.8
 # What a decimal is sent as.
 DECIMAL = {"number", "string"}

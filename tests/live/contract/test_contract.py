@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from tools.database import Server
-from tools.project import HOST, ROOT, Project, clean_environment
-from tools.replica import replica
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST, ROOT, Project, clean_environment
+from tests.harness.service_process import replica
 from tools.smoke import Client, Smoke
 
 HERE = Path(__file__).parent
@@ -33,24 +33,24 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 def test_one_entity(
     baked: Callable[[str], Project], server: Server, tmp_path: Path
 ) -> None:
-    judge(baked("simple_task_api"), server, tmp_path, examples=400)
+    check(baked("simple_task_api"), server, tmp_path, examples=400)
 
 
 @pytest.mark.xdist_group("ecommerce_api")
 def test_a_shop(
     baked: Callable[[str], Project], server: Server, tmp_path: Path
 ) -> None:
-    judge(baked("ecommerce_api"), server, tmp_path, examples=10)
+    check(baked("ecommerce_api"), server, tmp_path, examples=10)
 
 
 @pytest.mark.xdist_group("simple_task_api")
 def test_every_type_and_every_relation(
     things: Project, server: Server, tmp_path: Path
 ) -> None:
-    judge(things, server, tmp_path, examples=20)
+    check(things, server, tmp_path, examples=20)
 
 
-def judge(project: Project, server: Server, folder: Path, *, examples: int) -> None:
+def check(project: Project, server: Server, folder: Path, *, examples: int) -> None:
     """Let schemathesis try everything, with all checks, and find nothing."""
     url = server.create(f"contract_{uuid.uuid4().hex[:8]}")
     settings = {"DATABASE_URL": url, "DOCS_ENABLED": "true"}

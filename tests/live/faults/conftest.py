@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tools.database import Server
-from tools.ledger import PATH, Ledger, Probe
-from tools.project import Project
-from tools.replica import LOST, Client, Replica, replica
+from tests.harness.concurrent_writers import PATH, Ledger
+from tests.harness.http_client import LOST, Client
+from tests.harness.liveness_probe import Probe
+from tests.harness.postgres_server import Server
+from tests.harness.project import Project
+from tests.harness.service_process import Replica, replica
 
-# The promises, three times each: other tests run beside these.
+# The guaranteed times, three times each, because other tests run at the same time.
 ANSWERED = 3 * 6.0  # seconds to any answer
 RECOVERED = 3 * 5.0  # seconds from a fault's end to service
 ALIVE = 3 * 0.1  # seconds to the answer of /health/health
@@ -35,7 +37,7 @@ class World:
     database: str = "faults"
 
     def stored(self, database: str = "") -> dict[str, list[str]]:
-        """Every description by title, as the table has them."""
+        """Return the stored descriptions by title."""
         query = "SELECT json_build_array(title, description) FROM tasks"
         rows = defaultdict(list)
         for line in self.server.ask(query, database or self.database).splitlines():
@@ -55,7 +57,7 @@ class World:
         raise AssertionError(answer)
 
     def check_ledger(self, ledger: Ledger, database: str = "") -> None:
-        """Nothing acknowledged is missing or doubled; all errors are 503s."""
+        """No acknowledged write is missing or duplicated; all errors are 503s."""
         assert ledger.differences(self.stored(database)) == []
         assert ledger.acknowledged > 20
         assert set(ledger.statuses) <= {LOST, 200, 201, 204, 503}
@@ -66,9 +68,9 @@ class World:
                 assert int(answer.headers["retry-after"]) >= 1
 
     def check_probe(self, probe: Probe) -> None:
-        """The process answered its health check in time throughout."""
+        """Every health check got a response in time."""
         assert probe.failures == []
-        seconds = probe.judged(CALM)
+        seconds = probe.times(CALM)
         assert len(seconds) > len(probe.beats) / 2
         assert max(seconds) < ALIVE
 
@@ -109,7 +111,7 @@ def world(
 
 @pytest.fixture
 def database(world: World) -> Iterator[tuple[str, dict[str, str]]]:
-    """A migrated database of the test's own: its name, and settings that lead there."""
+    """A new migrated database: its name, and settings for it."""
     name = f"own_{uuid.uuid4().hex[:8]}"
     yield name, {"DATABASE_URL": world.server.create(name, "prepared")}
     world.server.ask(f"DROP DATABASE {name} WITH (FORCE)", "postgres")

@@ -1,4 +1,4 @@
-"""Clients that hang up in the middle of a request leave nothing behind."""
+"""Clients that disconnect during a request leak no resources."""
 
 import contextlib
 import json
@@ -10,10 +10,11 @@ import uuid
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH, writing
+from tests.harness.http_client import Client, ask
+from tests.harness.liveness_probe import probing
+from tests.harness.project import HOST
 from tests.live.faults.conftest import World
-from tools.ledger import PATH, probing, writing
-from tools.project import HOST
-from tools.replica import Client, ask
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
@@ -58,7 +59,7 @@ def wait_until_idle(world: World) -> None:
     world.check_log()
 
 
-def test_clients_that_hang_up_within_a_body_leave_nothing_behind(world: World) -> None:
+def test_client_disconnect_in_a_body_leaks_nothing(world: World) -> None:
     title = uuid.uuid4().hex
     with probing(world.service.port) as probe:
         for _ in range(MANY):
@@ -70,10 +71,10 @@ def test_clients_that_hang_up_within_a_body_leave_nothing_behind(world: World) -
     assert title not in world.stored()
 
 
-def test_clients_that_hang_up_while_a_statement_waits_block_nobody(
+def test_disconnected_clients_do_not_block_others(
     world: World,
 ) -> None:
-    """More of them than there are connections; others are served meanwhile."""
+    """There are more of them than connections; others are served meanwhile."""
     titles = [uuid.uuid4().hex for _ in range(MANY)]
     port = world.service.port
     row = "SELECT FROM tasks WHERE title = 'held' FOR UPDATE"
@@ -96,7 +97,7 @@ def test_clients_that_hang_up_while_a_statement_waits_block_nobody(
     assert 0 not in ledger.statuses
 
 
-def test_clients_that_hang_up_before_the_answer_leave_nothing_behind(
+def test_client_disconnect_before_the_response_leaks_nothing(
     world: World,
 ) -> None:
     titles = [uuid.uuid4().hex for _ in range(MANY)]

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import Client
+from tests.harness.service_process import replica
 from tests.live.faults.conftest import World
-from tools.ledger import PATH
-from tools.replica import Client, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

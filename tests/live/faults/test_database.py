@@ -16,10 +16,11 @@ from signal import SIGINT, SIGQUIT
 
 import pytest
 
+from tests.harness.concurrent_writers import Ledger, writing
+from tests.harness.liveness_probe import probing
+from tests.harness.postgres_server import SERVICE
+from tests.harness.project import Ended
 from tests.live.faults.conftest import RECOVERED, World
-from tools.database import SERVICE
-from tools.ledger import Ledger, probing, writing
-from tools.project import Ended
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
@@ -72,7 +73,7 @@ def backends_terminated(world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def out_of_connections(world: World) -> Iterator[None]:
-    """Others take every connection there is."""
+    """Other clients use all connections."""
     with contextlib.ExitStack() as others:
         for _ in range(2):
             with contextlib.suppress(Ended):
@@ -94,7 +95,7 @@ def locked(world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only(world: World) -> Iterator[None]:
-    """As a server that has become a standby of another."""
+    """The server is read-only, like a standby."""
     setting = "ALTER SYSTEM {} default_transaction_read_only {}"
     world.server.ask(setting.format("SET", "= on"), "postgres")
     world.server.ask("SELECT pg_reload_conf()", "postgres")
@@ -125,7 +126,7 @@ END $$
 
 @contextlib.contextmanager
 def disk_full(world: World) -> Iterator[None]:
-    """The table lives on a disk of its own, a small one, which something else fills."""
+    """The table is on a small disk, which another file fills."""
     move = "ALTER TABLE tasks SET TABLESPACE {}"
     with mounted("size=16m,mode=777") as disk:
         place = world.server.make_folder(disk / "place")

@@ -1,4 +1,4 @@
-"""Requests that are framed to deceive, or to hold the process up."""
+"""Requests with deceptive framing, and requests that try to block the process."""
 
 import contextlib
 import socket
@@ -8,22 +8,24 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import ask
+from tests.harness.liveness_probe import probing
+from tests.harness.project import HOST
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import World
-from tools.ledger import PATH, probing
-from tools.project import HOST
-from tools.replica import Replica, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
 PATIENCE = 1  # CLIENT_TIMEOUT of the service here
 LATE = 3 * PATIENCE
-LINGER = 2  # seconds in which what is sent after a refusal is dropped
+LINGER = 2  # seconds in which data after a rejected request are dropped
 JSON = "Content-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
 def service(world: World) -> Iterator[Replica]:
-    """One that is impatient, and takes what comes here for a proxy's."""
+    """A service with a short CLIENT_TIMEOUT that trusts the client as a proxy."""
     settings = {
         "DATABASE_URL": world.server.create("framing", "prepared"),
         "CLIENT_TIMEOUT": str(PATIENCE),
@@ -42,7 +44,7 @@ def head(title: str, *lines: str, body: str | None = None) -> bytes:
 
 
 def received(raw: socket.socket) -> bytes:
-    """All that comes until the service ends the connection."""
+    """Return all data until the service closes the connection."""
     raw.settimeout(LATE)
     answer = b""
     with contextlib.suppress(ConnectionError):
@@ -58,7 +60,7 @@ def connected(service: Replica) -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket"])
-def test_a_body_is_never_another_request(service: Replica, protocol: str) -> None:
+def test_body_is_never_parsed_as_a_request(service: Replica, protocol: str) -> None:
     upgrade = ("Connection: Upgrade", f"Upgrade: {protocol}", JSON.strip())
     with connected(service) as raw:
         raw.sendall(head("", *upgrade, body="")[:-2].replace(b": 0", b": 99") + b"\r\n")
@@ -71,7 +73,7 @@ def test_a_body_is_never_another_request(service: Replica, protocol: str) -> Non
     assert not [line for line in service.lines() if line.get("method") == "DELETE"]
 
 
-def test_what_comes_behind_a_body_is_no_header(service: Replica) -> None:
+def test_bytes_after_a_body_are_never_parsed_as_headers(service: Replica) -> None:
     chunks = '10\r\n{"title": "aaa"}\r\n0\r\n'
     trailers = "X-Forwarded-For: 203.0.113.7\r\nContent-Type: application/json\r\n\r\n"
     lines = ("Transfer-Encoding: chunked", "Connection: close")
@@ -82,7 +84,7 @@ def test_what_comes_behind_a_body_is_no_header(service: Replica) -> None:
 
 
 def ends(raw: socket.socket, *, within: float) -> bool:
-    """Whether the connection ends although one goes on sending."""
+    """Return whether the service closes the connection of a client that keeps sending."""
     deadline = time.monotonic() + within
     try:
         while time.monotonic() < deadline:
@@ -92,7 +94,7 @@ def ends(raw: socket.socket, *, within: float) -> bool:
     return False
 
 
-def test_trailers_without_end_keep_nobody_waiting(service: Replica) -> None:
+def test_endless_trailers_do_not_block_others(service: Replica) -> None:
     with connected(service) as raw, probing(service.port) as probe:
         raw.sendall(
             head("", "Transfer-Encoding: chunked", JSON.strip(), body="0\r\nX: ")
@@ -102,8 +104,8 @@ def test_trailers_without_end_keep_nobody_waiting(service: Replica) -> None:
     assert max(beat.seconds for beat in probe.beats) < 3 * 0.1
 
 
-def test_an_answer_that_is_owed_is_given(service: Replica) -> None:
-    """A write is acknowledged, whatever follows it on its connection."""
+def test_write_is_acknowledged_before_a_rejected_request(service: Replica) -> None:
+    """A write is acknowledged, even if an invalid request follows on the connection."""
     with connected(service) as raw:
         raw.sendall(head(uuid.uuid4().hex, JSON.strip()) + b"GARBAGE\r\n\r\n")
         answer = received(raw)
@@ -111,7 +113,7 @@ def test_an_answer_that_is_owed_is_given(service: Replica) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_connection_that_has_nothing_to_say_ends(service: Replica) -> None:
+def test_idle_connection_is_closed(service: Replica) -> None:
     with connected(service) as raw:
         raw.sendall(b"GET /health/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(65536).startswith(b"HTTP/1.1 200 ")
@@ -119,8 +121,8 @@ def test_a_connection_that_has_nothing_to_say_ends(service: Replica) -> None:
         received(raw)  # or it waits, in vain, and is late
 
 
-def test_who_does_not_read_holds_nothing_for_long(service: Replica) -> None:
-    """More of them than there may be requests under way."""
+def test_clients_that_do_not_read_do_not_block_others(service: Replica) -> None:
+    """There are more of them than requests are allowed in progress."""
     for _ in range(100):
         with connected(service) as raw:
             raw.sendall(head(uuid.uuid4().hex, JSON.strip(), "Connection: close"))

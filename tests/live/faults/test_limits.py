@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import Answer, Client
+from tests.harness.liveness_probe import probing
+from tests.harness.project import Project
+from tests.harness.redis_server import Redis
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import RECOVERED, World
-from tools.ledger import PATH, probing
-from tools.project import Project
-from tools.redis import Redis
-from tools.replica import Answer, Client, Replica, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -1,4 +1,4 @@
-"""What an operator sees of a service with several workers, whatever clients send."""
+"""Logs and metrics of a service with several workers, for hostile requests."""
 
 import contextlib
 import os
@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import Client, ask
+from tests.harness.project import HOST, Project
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import World
-from tools.ledger import PATH
-from tools.project import HOST, Project
-from tools.replica import Client, Replica, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
 SECRET = "correct-horse-battery-staple"
 WORKERS = 2
 POOLS = ("read", "write")
-# Texts that have forged, coloured or broken the logs of other services.
+# Texts that could forge log lines, colour them or break them.
 HOSTILE = [
     b'{"event": "forged"}',
     b"%0a%7b%22event%22%3a%22forged%22%7d%0d%0a",
@@ -173,7 +174,7 @@ def cmdline(pid: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_is_replaced_and_its_counts_stay(
+def test_killed_worker_is_replaced_and_its_counters_are_kept(
     service: Replica,
 ) -> None:
     before = numbers(service.port)["tasks_created_total{}"]
@@ -207,7 +208,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     "module", ["src", pytest.param("src.migrate", marks=pytest.mark.slow)]
 )
-def test_a_wrong_setting_stops_the_start(
+def test_invalid_setting_stops_the_start(
     baked: Callable[[str], Project],
     tmp_path: Path,
     settings: dict[str, str],

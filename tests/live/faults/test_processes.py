@@ -1,4 +1,4 @@
-"""Processes of the service end, are killed, and take over from each other under load."""
+"""Processes of the service stop, are killed, and replace each other under load."""
 
 import itertools
 import threading
@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.harness.concurrent_writers import Ledger, writing
+from tests.harness.http_client import LOST, ask
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import ANSWERED, RECOVERED, World
-from tools.ledger import Ledger, writing
-from tools.replica import LOST, Replica, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
@@ -63,9 +64,7 @@ def test_sigterm_while_the_database_is_frozen(world: World, database: Database) 
 
 
 @pytest.mark.slow
-def test_sigkill_loses_nothing_that_was_acknowledged(
-    world: World, database: Database
-) -> None:
+def test_sigkill_loses_no_acknowledged_write(world: World, database: Database) -> None:
     name, settings = database
     log = world.folder / "sigkill.log"
     for _ in range(3):
@@ -83,7 +82,7 @@ def test_sigkill_loses_nothing_that_was_acknowledged(
 
 
 class Balancer:
-    """Sends each request to the next replica that says that it is ready."""
+    """Sends each request to the next replica that is ready."""
 
     def __init__(self, ports: list[int]) -> None:
         self.ready: list[int] = []

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.http_client import Answer, Client
+from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import World
-from tools.replica import Answer, Client, Replica, replica
 
 pytestmark = [
     pytest.mark.live,

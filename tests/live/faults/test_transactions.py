@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.concurrent_writers import PATH
+from tests.harness.http_client import Answer, Client, ask
+from tests.harness.service_process import replica
 from tests.live.faults.conftest import ANSWERED, RECOVERED, World
-from tools.ledger import PATH
-from tools.replica import Answer, Client, ask, replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 

@@ -1,7 +1,7 @@
-"""A service as the libraries' own pages show it: what happens if nobody thinks further.
+"""A service as the documentation of its libraries shows it, for comparison.
 
-It runs in a generated project's environment, on the same versions of everything, and
-answers under the same paths. Nothing in it is wrong on purpose.
+It runs in a generated project's environment, with the same versions of everything, and
+has the same paths. Nothing in it is wrong on purpose.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
-"""What breaks out of the box in today's libraries, a function each.
+"""Checks of behaviour that FastAPI and its libraries do not have by default.
 
-Every function takes a running service and raises AssertionError where it misbehaves.
+Every function gets a running service and raises AssertionError if the check fails.
 """
 
 import contextlib
@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.database import Server
-from tools.project import HOST
-from tools.replica import Answer, Client, Replica, ask
+from tests.harness.http_client import Answer, Client, ask
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST
+from tests.harness.service_process import Replica
 
 THINGS, PARTS = "/api/v1/things", "/api/v1/parts"
 MAX_ERROR = 64 * 1024
@@ -58,7 +59,7 @@ class Api:
             return answer
 
     def refused(self, answer: Answer, *statuses: int) -> None:
-        """It has one of these statuses, and is short; then its format is judged too."""
+        """Check the status of an error, its size, and its format if there is one."""
         assert answer.status in statuses, (answer.status, answer.text[:300])
         assert len(answer.text) <= MAX_ERROR
         if self.one_format:
@@ -169,7 +170,7 @@ def large_text(api: Api) -> None:
 
 
 def large_chunked_body(api: Api) -> None:
-    """Thirty megabytes without a Content-Length: refused before all of it is there."""
+    """Thirty megabytes without a Content-Length are rejected before all have arrived."""
     head = (
         f"POST {THINGS}/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
         "Content-Type: application/json\r\nConnection: close\r\n\r\n"

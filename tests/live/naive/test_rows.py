@@ -1,4 +1,4 @@
-"""Each row fails for a naive service and passes for ours, by the same function."""
+"""Each check fails for a naive service, and passes for the generated one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.postgres_server import Server
+from tests.harness.project import HOST, Project, free_port
+from tests.harness.service_process import Replica
 from tests.live.naive import rows
 from tests.live.naive.rows import Api, Row
-from tools.database import Server
-from tools.project import HOST, Project, free_port
-from tools.replica import Replica
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
@@ -68,7 +68,7 @@ def expected_to_break() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("row", rows.REQUESTS)
-def test_our_service_passes(ours: Api, row: Row) -> None:
+def test_generated_service_passes(ours: Api, row: Row) -> None:
     row(ours)
 
 
@@ -88,32 +88,32 @@ def test_the_naive_service_fails(naive: Api, row: Row) -> None:
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
-def test_limits_limit(start: Start, name: str) -> None:
+def test_rate_limits_apply(start: Start, name: str) -> None:
     limited = start(name, RATE_LIMIT="5/minute", RATE_LIMIT_ENABLED="true")
-    judge(limited, rows.limits_limit)
+    check(limited, rows.limits_limit)
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
-def test_limits_without_their_redis(start: Start, name: str) -> None:
+def test_rate_limits_without_redis(start: Start, name: str) -> None:
     url = f"redis://{HOST}:{free_port()}/0"
     limited = start(name, REDIS_URL=url, RATE_LIMIT_ENABLED="true")
-    judge(limited, rows.limits_go_on_without_redis)
+    check(limited, rows.limits_go_on_without_redis)
 
 
 @pytest.mark.parametrize("name", [OURS, pytest.param(NAIVE, marks=pytest.mark.slow)])
-def test_limits_while_redis_is_silent(start: Start, name: str) -> None:
+def test_rate_limits_while_redis_hangs(start: Start, name: str) -> None:
     with rows.silence() as port:
         url = f"redis://{HOST}:{port}/0?socket_timeout=5"
         limited = start(name, REDIS_URL=url, RATE_LIMIT_ENABLED="true")
-        judge(limited, rows.limits_do_not_wait_for_redis)
+        check(limited, rows.limits_do_not_wait_for_redis)
 
 
 @pytest.mark.parametrize("name", [OURS, NAIVE])
-def test_requests_arrive_in_time(start: Start, name: str) -> None:
-    judge(start(name, CLIENT_TIMEOUT="1"), rows.requests_arrive_in_time)
+def test_slow_requests_are_rejected(start: Start, name: str) -> None:
+    check(start(name, CLIENT_TIMEOUT="1"), rows.requests_arrive_in_time)
 
 
-def judge(api: Api, row: Row) -> None:
+def check(api: Api, row: Row) -> None:
     if api.one_format:
         row(api)
     else:

@@ -1,4 +1,4 @@
-"""A generated shop with a person's own code in it: `own/` becomes its `src/own/`."""
+"""A generated shop with a team's own code: `own/` is copied to its `src/own/`."""
 
 import contextlib
 import re
@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tools.database import ADMIN, Server
-from tools.project import HOST, Project, free_port
-from tools.replica import Answer, Client, Replica
+from tests.harness.http_client import Answer, Client
+from tests.harness.postgres_server import ADMIN, Server
+from tests.harness.project import HOST, Project, free_port
+from tests.harness.service_process import Replica
 
 HERE = Path(__file__).parent
 PACKAGES = [

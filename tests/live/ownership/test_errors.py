@@ -1,4 +1,4 @@
-"""Unhandled exceptions: the answer, the log, trackers and tracers (issue 12, item 9)."""
+"""Unhandled exceptions: the answer, the log, trackers and tracers."""
 
 import json
 import time
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness.http_client import Answer
+from tests.harness.project import Project
 from tests.live.ownership.conftest import Shop, Start
-from tools.project import Project
-from tools.replica import Answer
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 
@@ -109,7 +109,7 @@ def test_the_registered_handler_logs_the_exception_once(shop: Shop) -> None:
     assert own["status"] == 500
 
 
-def test_a_bug_that_the_database_finds_is_unhandled_too(tracked: Shop) -> None:
+def test_database_error_of_a_bug_is_unhandled_too(tracked: Shop) -> None:
     answer = tracked.send(
         "POST", "/api/v1/products", {"name": "a"}, {"X-Fail": "route"}
     )
@@ -156,7 +156,7 @@ def test_an_error_tracker_sees_one_event(
     assert event["exception"]["values"][-1]["value"] == "a bug of a person"
 
 
-def test_an_error_tracker_sees_a_bug_that_the_database_finds(
+def test_an_error_tracker_sees_a_database_error_of_a_bug(
     tracked: Shop, files: dict[str, Path]
 ) -> None:
     headers = {"X-Fail": "route", "X-Request-ID": uuid.uuid4().hex}

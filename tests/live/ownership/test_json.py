@@ -1,4 +1,4 @@
-"""Strict JSON for generated schemas, on every kind of router (issue 12, item 3)."""
+"""Strict JSON for generated schemas, on every kind of router."""
 
 import contextlib
 import json
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import HOST
 from tests.live.ownership.conftest import Shop
-from tools.project import HOST
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 
@@ -72,9 +72,7 @@ INVALID = (422, "validation_error")
     ],
 )
 @pytest.mark.parametrize("path", EVERY)
-def test_a_body_that_is_not_valid_is_refused(
-    shop: Shop, path: str, body: bytes
-) -> None:
+def test_invalid_body_is_rejected(shop: Shop, path: str, body: bytes) -> None:
     assert post(shop, path, body, JSON) == INVALID
 
 
@@ -91,14 +89,14 @@ def test_a_body_that_is_not_valid_is_refused(
     ids=["deep", "open", "utf-16", "utf-32", "byte order mark", "not UTF-8"],
 )
 @pytest.mark.parametrize("path", STRICTLY_PARSED)
-def test_a_body_that_is_not_json_of_rfc_8259_is_refused(
+def test_body_that_is_not_valid_json_is_rejected(
     shop: Shop, path: str, body: bytes
 ) -> None:
     assert post(shop, path, body, JSON) == INVALID
 
 
 @pytest.mark.parametrize("body", [b"[" * DEEP, b'{"name": "\xff"}'])
-def test_a_plain_router_refuses_what_cannot_be_parsed(shop: Shop, body: bytes) -> None:
+def test_plain_router_rejects_what_it_cannot_parse(shop: Shop, body: bytes) -> None:
     status, _ = post(shop, PLAIN, body, JSON)
     assert status in (400, 422)
 
@@ -113,7 +111,7 @@ def test_a_plain_router_refuses_what_cannot_be_parsed(shop: Shop, body: bytes) -
     ],
 )
 @pytest.mark.parametrize("path", EVERY)
-def test_a_body_that_is_not_declared_as_json_is_refused(
+def test_body_that_is_not_declared_as_json_is_rejected(
     shop: Shop, path: str, headers: list[tuple[str, str]]
 ) -> None:
     found = post(shop, path, b'{"name": "a"}', *headers)
@@ -130,7 +128,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(
     ],
 )
 @pytest.mark.parametrize("path", STRICTLY_PARSED)
-def test_a_coding_that_is_not_supported_is_refused(
+def test_unsupported_content_encoding_is_rejected(
     shop: Shop, path: str, headers: list[tuple[str, str]]
 ) -> None:
     found = post(shop, path, b'{"name": "a"}', *headers)

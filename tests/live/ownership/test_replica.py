@@ -1,4 +1,4 @@
-"""DATABASE_READ_URL with a streaming replica of PostgreSQL (issue 12, item 4)."""
+"""DATABASE_READ_URL with a streaming replica of PostgreSQL."""
 
 import contextlib
 import time
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.harness.postgres_server import Server
 from tests.live.ownership.conftest import Shop, Start
-from tools.database import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 
@@ -96,7 +96,7 @@ def test_readiness_shows_the_replica(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("away", [stopped, paused])
-def test_a_replica_that_is_away_falls_back_to_the_primary_and_comes_back(
+def test_reads_use_the_primary_while_the_replica_is_down(
     pair: Pair, away: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
     pair.wait_for_reads_on(pair.standby)

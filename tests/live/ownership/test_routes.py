@@ -1,4 +1,4 @@
-"""Routes as FastAPI's tutorial writes them, on every kind of router (issue 12, item 3)."""
+"""Routes as FastAPI's tutorial writes them, on every kind of router."""
 
 import json
 import time
@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 
 import pytest
 
+from tests.harness.project import HOST, Project
 from tests.live.ownership.conftest import Shop, Start
-from tools.project import HOST, Project
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 
@@ -183,9 +183,7 @@ def test_a_mounted_application_reads_from_the_database(shop: Shop) -> None:
         ("DELETE", "/api/v1/products", 405),
     ],
 )
-def test_middlewares_of_a_person(
-    shop: Shop, method: str, path: str, status: int
-) -> None:
+def test_custom_middlewares(shop: Shop, method: str, path: str, status: int) -> None:
     """BaseHTTPMiddleware and CORSMiddleware, beside the service's own CORS."""
     body = {} if method == "POST" else None
     answer = shop.send(method, path, body, {"Origin": "https://own.example"})

@@ -1,4 +1,4 @@
-"""Other ways to run the service, and the mission's snippets (issue 12, items 8 and 9)."""
+"""Other ways to run the service, and the mission's snippets."""
 
 import json
 import signal
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.postgres_server import Server
+from tests.harness.project import PATIENCE, Project
 from tests.live.ownership.conftest import Start
-from tools.database import Server
-from tools.project import PATIENCE, Project
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 

@@ -1,12 +1,12 @@
-"""Reading and writing sessions (issue 12, item 4)."""
+"""Reading and writing sessions."""
 
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.http_client import Answer
 from tests.live.ownership.conftest import Shop, Start
-from tools.replica import Answer
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ownership")]
 
@@ -47,7 +47,7 @@ def assert_refused(shop: Shop, answer: Answer, *words: str) -> None:
 
 @pytest.mark.parametrize("way", REFUSED)
 @pytest.mark.parametrize("transactions", [False, True])
-def test_a_write_while_reading_is_refused_and_the_log_says_how_to_write(
+def test_write_in_a_reading_session_fails_and_the_log_says_how_to_write(
     shop: Shop, in_transactions: Shop, transactions: bool, way: str
 ) -> None:
     chosen = in_transactions if transactions else shop
@@ -59,7 +59,7 @@ def test_a_write_while_reading_is_refused_and_the_log_says_how_to_write(
 
 
 @pytest.mark.parametrize("way", ["savepoint", "stream"])
-def test_what_needs_a_transaction_is_refused_and_the_log_says_how_to_get_one(
+def test_savepoint_lock_and_stream_fail_and_the_log_says_how_to_use_them(
     shop: Shop, way: str
 ) -> None:
     answer = shop.send("GET", f"/sessions/reading/{way}")

@@ -1,4 +1,4 @@
-"""SQLAlchemy as its documentation has it (issue 12, item 2)."""
+"""SQLAlchemy as its documentation has it."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""A statement that fails after a write leaves nothing of it (issue 12, item 1)."""
+"""A statement that fails after a write leaves nothing of it."""
 
 import uuid
 

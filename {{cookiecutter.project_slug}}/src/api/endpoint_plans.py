@@ -1,17 +1,17 @@
-"""A speed piece: works out an endpoint's dependencies once, not for each request.
+"""A speed piece: resolves an endpoint's dependencies once, not for each request.
 
-FastAPI looks through everything that an endpoint depends on whenever it is called. A
-plan is what it would find: the calls, in its order and on its exit stacks. FastAPI's own
-request handler is given the plan in place of the endpoint, as a function that takes all
-parameters itself and depends on nothing. So all of them are validated before the first
-call, where FastAPI validates those of a dependency when it is due.
+FastAPI resolves the dependencies of an endpoint for each request. A plan is the result:
+the list of calls, in FastAPI's order. FastAPI's own request handler gets the plan in
+place of the endpoint: a function with all the parameters and no dependencies. So all
+parameters are validated before the first call; FastAPI validates those of a dependency
+just before it calls the dependency.
 
-An endpoint that needs more than a plan covers has none. A request that is not valid goes
-to FastAPI before anything is called, so the error is FastAPI's own. So does every request
-while the application has `dependency_overrides`, while FastAPI's telemetry is on, or
-while another package has replaced a function of FastAPI.
+An endpoint that needs more than plans cover has no plan. FastAPI itself handles a request
+that is not valid, so the error is FastAPI's own. It also handles all requests while the
+application has `dependency_overrides`, while FastAPI's telemetry is on, or while another
+package has replaced a function of FastAPI.
 
-`plan_endpoints(app)` in src/main.py is the line that switches it on.
+`plan_endpoints(app)` in src/main.py switches it on.
 """
 
 import inspect
@@ -60,17 +60,17 @@ logger = get_logger()
 
 
 class NotCoveredError(Exception):
-    """FastAPI itself has to handle the endpoint."""
+    """A plan does not cover the endpoint; FastAPI handles it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call: of a dependency, or at last of the endpoint."""
+    """One call of a dependency or, as the last step, of the endpoint."""
 
     call: Callable[..., Any]
     is_generator: bool
-    values: list[tuple[str, str]]  # argument, name of what FastAPI passes to the plan
-    results: list[tuple[str, int]]  # argument, place of the step that returns it
+    values: list[tuple[str, str]]  # argument, name of the plan's parameter
+    results: list[tuple[str, int]]  # argument, index of the step that returns it
 
     @classmethod
     def of(cls, dependant: Any, results: list[tuple[str, int]]) -> "Step":
@@ -82,7 +82,7 @@ class Step:
         if (
             not (is_generator or inspect.iscoroutinefunction(call))
             or not inspect.isroutine(call)
-            or hasattr(call, "__wrapped__")  # FastAPI looks at what it wraps
+            or hasattr(call, "__wrapped__")  # FastAPI inspects the wrapped function
             or not dependant.use_cache
             or any(getattr(dependant, name) for name in OTHERS)
         ):
@@ -101,7 +101,7 @@ class Step:
 
 
 class Plan(Route):
-    """Answers the requests of one route: each step follows what it depends on."""
+    """Handles the requests of one route: each step comes after its dependencies."""
 
     def __init__(self, context: RouteContext, internals: Internals) -> None:
         route: Any = context.original_route
@@ -147,7 +147,7 @@ class Plan(Route):
         if (
             len(names) != len(set(names))
             or self.steps[-1].is_generator  # a stream
-            # With several fields, or `embed=True`, FastAPI makes another one of them.
+            # With several fields, or `embed=True`, FastAPI combines them into another.
             or self._flat.body_params != body
             or any(isinstance(field.field_info, internals.form) for field in body)
         ):
@@ -167,7 +167,7 @@ class Plan(Route):
         try:
             return await self._handle(request)
         except RequestValidationError:
-            if request.scope.pop(EXITS, None) is None:  # one of the calls has raised it
+            if request.scope.pop(EXITS, None) is None:  # raised by one of the calls
                 raise
             body = await request.body() if self._has_body else None
             return _left_to(self._fastapi, body)
@@ -191,7 +191,7 @@ class Plan(Route):
 
 
 def _left_to(app: ASGIApp, body: bytes | None) -> ASGIApp:
-    """Return FastAPI's application of a route, given the body that was read already."""
+    """Return FastAPI's application of a route, with a body that was already read."""
     unread = [] if body is None else [body]
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,7 +206,7 @@ def _left_to(app: ASGIApp, body: bytes | None) -> ASGIApp:
 
 
 class PlannedRoutes(BaseRoute):
-    """Stands before all routes, and answers for those that have a plan."""
+    """A route in front of all others, which handles those that have a plan."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
@@ -216,7 +216,7 @@ class PlannedRoutes(BaseRoute):
             if isinstance(context.original_route, PrefixDispatcher | WebSocketRoute):
                 continue
             if not context.path or not context.methods:
-                break  # such as a mount, which may answer for the routes behind it
+                break  # for example a mount, which may match the routes after it
             pattern = compile_path(context.path)[0].pattern
             plan = self._plan(context)
             for method in context.methods:
@@ -229,7 +229,7 @@ class PlannedRoutes(BaseRoute):
             return None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Find the route as FastAPI would; it is FastAPI's if it has no plan."""
+        """Match the route that FastAPI would, if it has a plan."""
         if (
             scope["type"] != "http"
             or self.app.dependency_overrides
@@ -248,17 +248,17 @@ class PlannedRoutes(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request to the plan that `matches` has found."""
+        """Pass the request to the plan that `matches` has found."""
         plan: Plan = scope.pop(PLAN)
         await plan.app(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
-        """Leave names to the routes themselves."""
+        """Raise NoMatchFound: the routes themselves build URLs."""
         raise NoMatchFound(name, dict(path_params))
 
 
 def plan_endpoints(app: FastAPI) -> None:
-    """Put the plans of the routes that are included so far before these routes."""
+    """Add plans for the routes that are included so far, in front of them."""
     try:
         routes = PlannedRoutes(app)
     except MISSING as error:

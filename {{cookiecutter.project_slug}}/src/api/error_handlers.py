@@ -1,4 +1,4 @@
-"""The exception handlers: how each kind of exception is answered."""
+"""The exception handlers: the response for each kind of exception."""
 
 from http import HTTPStatus
 from typing import Any
@@ -33,7 +33,7 @@ from src.core.security import (
 )
 
 CLIENT_CLOSED_REQUEST = 499  # as nginx logs it
-REFUSED_BODIES = (413, 415)  # before dependencies are called
+REFUSED_BODIES = (413, 415)  # raised before dependencies are called
 HTTP_CODES = {
     401: "unauthorized",
     403: "forbidden",
@@ -49,8 +49,8 @@ logger = get_logger()
 
 
 def register_error_handlers(app: FastAPI) -> None:
-    """Answer every exception in the one format of the service."""
-    # Starlette calls what is returned, which may be any ASGI application.
+    """Register the handlers, so that all errors have the same format."""
+    # Starlette calls the result of the handler, which may be any ASGI application.
     app.add_exception_handler(Exception, global_exception_handler)  # type: ignore[arg-type]
     app.add_exception_handler(ServiceError, handle_service_error)
     app.add_exception_handler(RequestValidationError, handle_invalid_request)
@@ -62,10 +62,10 @@ def register_error_handlers(app: FastAPI) -> None:
 
 
 async def global_exception_handler(request: Request, error: Exception) -> ASGIApp:
-    """Log an exception that nothing else handles, and answer with a 500.
+    """Log an unhandled exception and return a 500.
 
-    Starlette calls this outside of all middleware, so the headers that these would add
-    are added here. It raises the exception again afterwards: error trackers see it.
+    Starlette calls this outside of all middleware, so their headers are added here. It
+    raises the exception again afterwards, so error trackers see it.
     """
     request_id = request_id_of(request)
     logger.error(
@@ -88,16 +88,17 @@ async def global_exception_handler(request: Request, error: Exception) -> ASGIAp
 
 
 async def handle_service_error(request: Request, error: Exception) -> Response:
-    """Render an error that a layer of the service raised."""
+    """Return the response of an error that the service raised."""
     assert isinstance(error, ServiceError)  # noqa: S101  # nosec B101
     return problem_response(error, request_id_of(request))
 
 
 async def handle_invalid_request(request: Request, error: Exception) -> Response:
-    """Render what FastAPI found wrong with the request.
+    """Return a 422 with the problems that FastAPI found, or a 415.
 
-    FastAPI parses a body before it calls dependencies, so one that it refuses is
-    counted here. It hands on the bytes of a body that is not declared as JSON.
+    FastAPI validates the body before it calls dependencies, so the rate limit of an
+    invalid request is checked here. If a body was not declared as JSON, `error.body` is
+    bytes.
     """
     assert isinstance(error, RequestValidationError)  # noqa: S101  # nosec B101
     await enforce_rate_limit(request)
@@ -107,11 +108,11 @@ async def handle_invalid_request(request: Request, error: Exception) -> Response
 
 
 async def handle_http_exception(request: Request, error: Exception) -> Response:
-    """Render an HTTPException, the framework's own 404 and 405 among them."""
+    """Return the response of an HTTPException, including Starlette's own 404 and 405."""
     assert isinstance(error, HTTPException)  # noqa: S101  # nosec B101
     if error.status_code in REFUSED_BODIES:
         await enforce_rate_limit(request)
-    detail: Any = error.detail  # Starlette says str, but hands on what it was given
+    detail: Any = error.detail  # typed as str, but any value may be passed
     members: dict[str, Any] = dict(detail) if isinstance(detail, dict) else {}
     code = str(members.pop("error", HTTP_CODES.get(error.status_code, "http_error")))
     fallback = HTTPStatus(error.status_code).phrase
@@ -127,14 +128,14 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def handle_method_not_allowed(request: Request, error: Exception) -> Response:
-    """Answer a 405 that names every method of the path."""
+    """Return a 405 whose Allow header has all methods of the path."""
     places = route_table(request.app).at(route_path(request.scope))
     headers = {"Allow": allow(places)}
     return await handle_http_exception(request, HTTPException(405, headers=headers))
 
 
 async def handle_database_error(request: Request, error: Exception) -> Response:
-    """Render what the database reported, by its SQLSTATE; a bug stays unhandled."""
+    """Return the response for a database error; raise it again if it is a bug."""
     translated = translate(error)
     if type(translated) is ServiceError:
         raise error
@@ -142,11 +143,11 @@ async def handle_database_error(request: Request, error: Exception) -> Response:
 
 
 async def handle_client_disconnect(request: Request, error: Exception) -> Response:
-    """Log a client that left; nobody reads the answer."""
+    """Log that the client disconnected; the response is not read."""
     logger.info("client_disconnected", path=request.url.path)
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 def request_id_of(request: Request) -> str:
-    """Return the id that RequestIDMiddleware gave this request."""
+    """Return the request's id, as RequestIDMiddleware has set it."""
     return str(request.scope.get("state", {}).get("request_id", ""))

@@ -1,7 +1,7 @@
-"""What endpoint plans use of FastAPI that its documentation does not name.
+"""The undocumented parts of FastAPI that endpoint plans use.
 
-`Internals()` looks all of it up when the application is made. It raises one of MISSING
-if something is gone or has changed; the application then works without plans.
+`Internals()` looks them up when the application is created. It raises one of MISSING if
+something was removed or has changed; the application then works without plans.
 """
 
 import inspect
@@ -15,11 +15,11 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from fastapi.exceptions import ResponseValidationError
 
 MISSING = (AttributeError, ImportError, TypeError)
-# What FastAPI knows of a dependency: parameters of each kind, arguments for what comes
-# with each request, the rest that a plan covers, and what no plan covers.
+# The fields of FastAPI's Dependant: parameters of each kind, arguments that get the
+# request or the response, others that a plan covers, and those that no plan covers.
 PARAMETERS = ["path_params", "query_params", "header_params", "cookie_params"]
 PARAMETERS += ["body_params"]
-REQUEST, RESPONSE = "*request", "*response"  # no parameter can be called so
+REQUEST, RESPONSE = "*request", "*response"  # not valid as names of parameters
 ARGUMENTS = {"request_param_name": REQUEST, "http_connection_param_name": REQUEST}
 ARGUMENTS |= {"response_param_name": RESPONSE}
 COVERED = {"call", "name", "path", "scope", "use_cache", "dependencies"}
@@ -31,7 +31,7 @@ NOT_OF_THE_ROUTE |= {"form_limits"}
 
 
 class Internals:
-    """FastAPI's functions and classes, under the names that plans use."""
+    """FastAPI's functions and classes that plans use."""
 
     def __init__(self) -> None:
         from fastapi import params, routing
@@ -72,7 +72,7 @@ class Internals:
 async def shielded(
     block: AbstractAsyncContextManager[Any], scope: CancelScope
 ) -> AsyncIterator[Any]:
-    """Keep the cancellation of a request from what follows a `yield`, as FastAPI does."""
+    """Shield the code after a `yield` from cancellation, as FastAPI does."""
     was_shielded = scope.shield
     try:
         async with block as value:
@@ -86,7 +86,7 @@ async def shielded(
 
 
 def name_endpoint(error: ResponseValidationError, endpoint: Any) -> None:
-    """Let the message name the endpoint instead of the plan."""
+    """Name the endpoint instead of the plan in the error message."""
     error.endpoint_file = None
     with suppress(OSError, TypeError):
         error.endpoint_function = endpoint.__name__

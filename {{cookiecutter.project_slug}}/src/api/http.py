@@ -1,4 +1,4 @@
-"""What the routes of all entities share: JSON bodies, parameters, documented errors."""
+"""Shared by the routes of all entities: JSON bodies, parameters, documented errors."""
 
 import json
 import re
@@ -25,14 +25,14 @@ JSON_MEDIA_TYPE = re.compile(
 
 
 class StrictJSONRequest(Request):
-    """Parses a body as RFC 8259 has it: no NaN, no Infinity, UTF-8 only.
+    """Parses JSON bodies strictly (RFC 8259): no NaN, no Infinity, UTF-8 only.
 
-    Integers of any size arrive exactly. The standard library's parser takes NaN, and
-    orjson makes floats of large integers.
+    Integers of any size are exact. The standard library's parser accepts NaN, and orjson
+    parses large integers as floats.
     """
 
     async def json(self) -> Any:
-        """Return the parsed body; FastAPI answers a JSONDecodeError with a 422."""
+        """Return the parsed body; FastAPI turns a JSONDecodeError into a 422."""
         declared = self.headers.get("content-type", "")
         coding = self.headers.get("content-encoding", "identity")
         if not JSON_MEDIA_TYPE.fullmatch(declared.strip()) or coding != "identity":
@@ -58,7 +58,7 @@ class StrictJSONRoute(APIRoute):
 
 
 def _written_as(pattern: str, advice: str) -> pydantic.BeforeValidator:
-    """Refuse the other ways to write a value: 5.0, +5, 1_0 and yes."""
+    """Reject other notations that Pydantic accepts, such as 5.0, +5, 1_0 and yes."""
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and not re.fullmatch(pattern, value):
@@ -68,32 +68,32 @@ def _written_as(pattern: str, advice: str) -> pydantic.BeforeValidator:
     return pydantic.BeforeValidator(check)
 
 
-_Number = _written_as("-?[0-9]+", "Write a whole number")
+_Number = _written_as("-?[0-9]+", "Write an integer")
 _Flag = _written_as("true|false", "Write true or false")
 
 
 async def _paging(
-    # The rule of the form stands last: around bounds, which OpenAPI would lose inside.
+    # _Number is last, so that it wraps the bounds: otherwise OpenAPI loses them.
     skip: Annotated[
         int,
-        fastapi.Query(ge=0, le=BIGINT_MAX, description="How many to leave out."),
+        fastapi.Query(ge=0, le=BIGINT_MAX, description="The number of rows to skip."),
         _Number,
     ] = 0,
     limit: Annotated[
         int,
-        fastapi.Query(ge=1, le=100, description="How many to answer at most."),
+        fastapi.Query(ge=1, le=100, description="The maximum number of rows."),
         _Number,
     ] = 20,
     after: Annotated[
         str | None,
         fastapi.Query(
             pattern=CURSOR_PATTERN,
-            description="The `next` of the page before: what `skip` does, as fast at "
+            description="The `next` of the previous page. Unlike `skip`, it is fast at "
             "any depth. With both, `skip` counts from there.",
         ),
     ] = None,
     total: Annotated[
-        bool, fastapi.Query(description="Whether to count all there are."), _Flag
+        bool, fastapi.Query(description="Whether to count all rows."), _Flag
     ] = True,
 ) -> Paging:
     cursor = None if after is None else Cursor.decode(after)
@@ -104,7 +104,7 @@ PageQuery = Annotated[Paging, fastapi.Depends(_paging)]
 
 
 def _check_id(value: Any) -> Any:
-    """Refuse the other ways to write a UUID: a resource has one URL."""
+    """Reject other notations of a UUID, so that a resource has one URL."""
     if isinstance(value, str) and not _UUID.fullmatch(value):
         raise PydanticCustomError(
             "uuid_parsing", "Write the id as 0190d1e2-3f4a-7b5c-8d6e-7f8091a2b3c4"
@@ -122,19 +122,19 @@ DESCRIPTIONS = {
     400: "The request is not valid HTTP",
     404: "The resource does not exist",
     408: "The request took too long to arrive",
-    409: "The change conflicts with what is stored",
+    409: "The request conflicts with stored data",
     413: "The body is too large",
     415: "The body is not declared as JSON",
     422: "The request is invalid",
     429: "Too many requests",
     431: "The head of the request is too large",
-    500: "An error of the service",
-    503: "The service is unavailable for the moment",
+    500: "An internal error of the service",
+    503: "The service is temporarily unavailable",
 }
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses of the errors that are particular to a route."""
+    """Return the OpenAPI responses of the errors that are specific to a route."""
     return {status: problem(status) for status in statuses}
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, and the errors that can be answered."""
+"""The OpenAPI document: FastAPI's, with the error responses added."""
 
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,15 @@ PROBLEM = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return `tasks_create_task`: what a generated client calls the operation."""
+    """Return the operation's id, such as `tasks_create_task`, for generated clients."""
     tag = str(route.tags[0]) if route.tags else "service"
     return f"{tag}_{route.name}".replace("-", "_")
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the document of all routes, made when it is first asked for.
+    """Return the document of all routes; it is built once, when it is first needed.
 
-    This is FastAPI's documented way to extend it: `app.openapi` is replaced.
+    `app.openapi` is replaced by this: FastAPI documents it as "Extending OpenAPI".
     """
     if app.openapi_schema is None:
         app.openapi_schema = get_openapi(
@@ -69,7 +69,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _document_errors(document: dict[str, Any]) -> None:
-    """Describe every error in the one format that the service has."""
+    """Add the schema of errors, and the errors of every route."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)
@@ -81,7 +81,7 @@ def _document_errors(document: dict[str, Any]) -> None:
 
 
 def _add_common_errors(method: str, operation: dict[str, Any]) -> None:
-    """Add the errors that any route of this kind can answer with."""
+    """Add the errors that any route with this method can return."""
     responses = operation["responses"]
     statuses = {400, 408, 431, 500, 503}
     if "422" in responses:

@@ -1,4 +1,4 @@
-"""The base of the tables, the sessions, and the one place that commits."""
+"""The base class of the tables, the sessions, and the code that commits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ from src.core.config import get_settings
 from src.core.engines import Engines, create_engine
 
 MAX_NAME = 63  # bytes of an identifier in PostgreSQL
-# What to do about an error of a reading session, by its SQLSTATE.
+# Advice for errors of a reading session, by SQLSTATE.
 NOT_IN_A_READ = {
     "25006": "The session of a GET or HEAD request only reads. To write in one, declare "
     "WriteSessionDep (src/api/dependencies.py) instead of SessionDep.",
@@ -29,10 +29,10 @@ NOT_IN_A_READ = {
 
 
 def _name(kind: str) -> Callable[[Any, Table], str]:
-    """Name a constraint or index after its table and columns, within 63 bytes.
+    """Return a function that names a constraint or index after its table and columns.
 
-    A longer name ends in a hash of the whole: PostgreSQL would cut it, and two long
-    names could then be equal.
+    A name of more than 63 bytes is shortened and ends in a hash of the whole name.
+    PostgreSQL would truncate it, and two truncated names could be equal.
     """
 
     def name(constraint: Any, table: Table) -> str:
@@ -51,8 +51,8 @@ NAMING_CONVENTION: dict[str, Any] = {
     "uq_name": _name("uq"),
     "fk_name": _name("fk"),
     "pk_name": _name("pk"),
-    # With "constraint_name" in the key SQLAlchemy completes a name that was given,
-    # which a CHECK needs; all others keep a name that somebody chose.
+    # With "constraint_name" in the key, SQLAlchemy adds the prefix to a given name, as
+    # CHECKs need. Other constraints keep a given name.
     "ck_constraint_name": _name("ck"),
     "ix": "%(ix_name)s",
     "uq": "%(uq_name)s",
@@ -69,9 +69,10 @@ class Base(orm.DeclarativeBase):
 
 
 class Session(orm.Session):
-    """SQLAlchemy's session, which connects to DATABASE_URL where nothing has bound it.
+    """SQLAlchemy's session, which connects to DATABASE_URL if it has no bind.
 
-    That is so in scripts and shells; the application binds its session makers to pools.
+    That is the case in scripts and shells; the application binds its session makers to
+    connection pools.
     """
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
@@ -90,7 +91,7 @@ def _session_maker(**info: object) -> async_sessionmaker[AsyncSession]:
     return async_sessionmaker(
         sync_session_class=Session,
         expire_on_commit=False,
-        close_resets_only=False,  # a session that is used after its end is an error
+        close_resets_only=False,  # using a closed session is an error
         info=info,
     )
 
@@ -101,18 +102,17 @@ read_session_maker = _session_maker(read_only=True)
 
 
 def bind_sessions(engines: Engines, transaction_timeout: float) -> None:
-    """Make both session makers use these pools."""
+    """Bind both session makers to these engines."""
     info = {"engines": engines, "transaction_timeout": transaction_timeout}
     async_session_maker.configure(bind=engines.write, info=info)
     read_session_maker.configure(bind=engines.read, info={"read_only": True, **info})
 
 
 async def get_db(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Yield the session of a request: GET and HEAD read, all other methods write.
+    """Yield the session of a request: it only reads for GET and HEAD.
 
-    Depend on it with `scope="function"` (see `SessionDep`): FastAPI then leaves the
-    block, and commits, before it sends the answer, so that a 201 means that the row
-    is on disk.
+    Depend on it with `scope="function"` (see `SessionDep`): then it commits before the
+    response is sent, so a 201 means that the row is stored.
     """
     reads = connection.scope.get("method") in ("GET", "HEAD")
     async with reading() if reads else transaction() as db:
@@ -120,7 +120,7 @@ async def get_db(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
 
 
 async def get_write_db() -> AsyncIterator[AsyncSession]:
-    """Yield a session that may write, whatever the method of the request is."""
+    """Yield a session that may write, with any method of the request."""
     async with transaction() as db:
         yield db
 
@@ -129,10 +129,10 @@ async def get_write_db() -> AsyncIterator[AsyncSession]:
 async def transaction(
     session_maker: async_sessionmaker[AsyncSession] = async_session_maker,
 ) -> AsyncIterator[AsyncSession]:
-    """Commit when the block ends, roll back on any error.
+    """Open a session that commits when the block ends, and rolls back on any error.
 
-    All of it, from the wait for a connection to the commit, ends within
-    TRANSACTION_TIMEOUT; TimeoutError is raised otherwise.
+    If it takes longer than TRANSACTION_TIMEOUT in total, from the wait for a connection
+    to the commit, TimeoutError is raised.
     """
     session = session_maker()
     async with asyncio.timeout(session.info.get("transaction_timeout")), session:
@@ -142,9 +142,9 @@ async def transaction(
 
 @asynccontextmanager
 async def reading() -> AsyncIterator[AsyncSession]:
-    """Open a session that only reads, on the replica where there is one.
+    """Open a session that only reads, on the replica if there is one.
 
-    There is nothing to commit. It ends within TRANSACTION_TIMEOUT like any other.
+    It has nothing to commit, and the same time limit as `transaction()`.
     """
     session = read_session_maker()
     async with asyncio.timeout(session.info.get("transaction_timeout")):
@@ -152,14 +152,14 @@ async def reading() -> AsyncIterator[AsyncSession]:
             try:
                 yield session
                 if session.new or session.dirty or session.deleted:
-                    await session.flush()  # which the database refuses
+                    await session.flush()  # the database rejects it
             except DBAPIError as error:
                 _explain(error)
                 raise
 
 
 async def _on_replica(session: AsyncSession) -> AsyncSession:
-    """Return a session on the replica where there is one that answers."""
+    """Return a session on the replica, if there is one and it responds."""
     engines: Engines | None = session.info.get("engines")
     replica = engines.usable_replica() if engines else None
     if engines is None or replica is None:
@@ -176,7 +176,7 @@ async def _on_replica(session: AsyncSession) -> AsyncSession:
 
 
 def _explain(error: DBAPIError) -> None:
-    """Raise what to do instead, where the session could not do what it was asked."""
+    """Raise an error with advice if a reading session cannot run the statement."""
     advice = NOT_IN_A_READ.get(str(getattr(error.orig, "sqlstate", "")))
     if advice:
         raise RuntimeError(advice) from error

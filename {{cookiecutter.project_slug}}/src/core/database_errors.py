@@ -1,4 +1,4 @@
-"""What a database error means to a caller, judged by SQLSTATE, never by its text.
+"""Translates database errors to the service's errors, by their SQLSTATE.
 
 Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -25,7 +25,7 @@ from src.core.errors import (
 
 logger = structlog.get_logger(__name__)
 
-# Some are raised unwrapped: by the pool, and by driver and system while connecting.
+# Some are not wrapped by SQLAlchemy: those of the pool, and those raised on connecting.
 DATABASE_ERRORS: tuple[type[Exception], ...] = (
     DBAPIError,
     PoolTimeoutError,
@@ -38,7 +38,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
     socket.gaierror,
 )
 
-# A duplicate, or a row that an EXCLUDE constraint keeps out.
+# A duplicate, or a violation of an EXCLUDE constraint.
 CONFLICTS = {"23505", "23P01"}
 # PostgreSQL 18 reports ON DELETE RESTRICT as 23001, older servers as 23503.
 FOREIGN_KEY_VIOLATIONS = {"23503", "23001"}
@@ -55,29 +55,29 @@ INVALID_VALUES = {
     "23514",  # CHECK
     "54000",  # index entry too large
 }
-# What may pass by itself. All else is a bug: a 500, and a stack trace in the log.
+# Temporary errors. All others are bugs: a 500, and a traceback in the log.
 PASSING = (
     "08",  # connection lost
     "25006",  # read-only: a standby, or about to become one
     "25P03",  # idle in a transaction for too long
     "25P04",  # a transaction that took too long
-    "28",  # refused: a password that is being changed
+    "28",  # authentication failed: a password that is being changed
     "40",  # deadlock, serialisation failure
     "42P01",  # not migrated: no such table
     "42703",  # not migrated: no such column
     "53",  # disk full, out of memory, too many connections
-    "55P03",  # lock not to be had in time
+    "55P03",  # lock timeout
     "57",  # shutting down, starting, statement cancelled
     "58",  # input or output failed
 )
 
-# What the driver raises without a SQLSTATE; the last where a dying server spoke up
-# between two statements.
+# Errors of the driver without a SQLSTATE. It raises InternalClientError if a server that
+# is shutting down sends a message between two statements.
 LOST = (OSError, TimeoutError, asyncpg.InternalClientError)
 
 
 def translate(error: BaseException) -> ServiceError:
-    """Return the service's error for what the database layer raised.
+    """Return the service's error for a database error.
 
     A plain ServiceError means that the cause is a bug.
     """
@@ -95,20 +95,20 @@ def translate(error: BaseException) -> ServiceError:
     logger.warning(
         "database_unavailable", sqlstate=state, exception_type=type(error).__name__
     )
-    return UnavailableError("The database is unavailable for the moment")
+    return UnavailableError("The database is temporarily unavailable")
 
 
 def _passes(error: BaseException, state: str | None) -> bool:
-    """Whether trying again later may help."""
+    """Return whether the error is temporary."""
     if state is None:
         return not isinstance(error, DBAPIError) or _lost(error)
-    # A migration has changed what a prepared statement answers; the next one is new.
+    # A migration has changed the result of a prepared statement; a retry prepares it.
     stale = isinstance(_origin(error), asyncpg.InvalidCachedStatementError)
     return stale or state.startswith(PASSING)
 
 
 def _lost(error: DBAPIError) -> bool:
-    """Whether a driver error without SQLSTATE means a lost or timed-out connection."""
+    """Return whether an error without SQLSTATE is a lost or timed-out connection."""
     cause: BaseException | None = error.orig
     while cause is not None:
         if isinstance(cause, LOST):
@@ -118,7 +118,7 @@ def _lost(error: DBAPIError) -> bool:
 
 
 def _details(error: BaseException) -> tuple[str | None, str | None, str | None]:
-    """SQLSTATE, constraint and table, as the server named them."""
+    """Return the SQLSTATE, constraint and table of the server's message."""
     origin = _origin(error)
     state = getattr(origin, "sqlstate", None)
     constraint = getattr(origin, "constraint_name", None)
@@ -126,7 +126,7 @@ def _details(error: BaseException) -> tuple[str | None, str | None, str | None]:
 
 
 def _origin(error: BaseException) -> object:
-    """The driver's error: SQLAlchemy wraps it twice, except while it connects."""
+    """Return the driver's error: SQLAlchemy wraps it twice, except on connecting."""
     driver = error.orig if isinstance(error, DBAPIError) else error
     return getattr(driver, "__cause__", None) or driver
 
@@ -142,12 +142,12 @@ def _invalid(
     column = getattr(_origin(error), "column_name", None)
     fields = [column] if column else _columns(table, constraint)
     return InvalidError(
-        "The request is invalid: the database refuses a value",
+        "The request is invalid: the database rejected a value",
         errors=[
             {
                 "in": "body",
                 "field": f"/{field}",
-                "message": "The value breaks a rule of the database",
+                "message": "The value violates a constraint of the database",
                 "type": "database_constraint",
             }
             for field in fields
@@ -156,7 +156,7 @@ def _invalid(
 
 
 def _resource(table: str | None) -> str:
-    """The singular name of what a table holds, as its mapper declares it."""
+    """Return the resource name of a table, such as order_line for order_lines."""
     for mapper in Base.registry.mappers:
         if mapper.local_table is not None and table == getattr(
             mapper.local_table, "name", None
@@ -166,10 +166,10 @@ def _resource(table: str | None) -> str:
 
 
 def _columns(table: str | None, constraint: str | None) -> list[str]:
-    """The fields of a constraint by their names in JSON.
+    """Return the JSON names of a constraint's fields.
 
-    A column has its field's name, but for association tables: they say in `info`
-    which list of ids a column belongs to.
+    These are the names of the columns, except for association tables, whose `info` has
+    the list of ids that a column belongs to.
     """
     columns = _constraints(Base.metadata, table or "").get(constraint or "", ())
     found = Base.metadata.tables.get(table or "")
@@ -187,7 +187,7 @@ def _constraints(metadata: MetaData, table_name: str) -> dict[str, tuple[str, ..
     for constraint in table.constraints:
         if isinstance(constraint, ColumnCollectionConstraint):
             columns = tuple(column.name for column in constraint.columns)
-        # A CHECK given as text knows no columns; `info` names the one it guards.
+        # A CHECK that is given as text has no columns; `info` has the one it checks.
         columns = (constraint.info["column"],) if constraint.info else columns
         found[str(constraint.name)] = columns
     for index in table.indexes:

@@ -1,4 +1,4 @@
-"""The engines: how connections are made, tested, pooled and closed."""
+"""The engines: how connections are opened, tested, pooled and closed."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ logger = get_logger()
 
 
 class Connection(asyncpg.Connection):
-    """A connection that reports a COMMIT that did not commit, and closes in time."""
+    """A connection that reports a failed COMMIT, and closes within a time limit."""
 
     async def execute(
         self,
@@ -33,9 +33,10 @@ class Connection(asyncpg.Connection):
         *args: Any,
         timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
     ) -> str:
-        """Run a statement; raise where PostgreSQL answers a COMMIT with a rollback.
+        """Run a statement; raise an error if a COMMIT has rolled back.
 
-        It does so, without an error, after any statement of the transaction has failed.
+        PostgreSQL rolls back, and reports no error, if a statement of the transaction
+        has failed.
         """
         status: str = await super().execute(query, *args, timeout=timeout)
         if status == "ROLLBACK" and query.startswith("COMMIT"):
@@ -49,10 +50,10 @@ class Connection(asyncpg.Connection):
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the driver's own signature
     ) -> None:
-        """Close the connection within CLOSE_TIMEOUT, or at once where a timeout is given.
+        """Close the connection within CLOSE_TIMEOUT, or at once if a timeout is given.
 
-        SQLAlchemy gives a timeout where it has given the connection up, and would wait
-        two seconds for a server that may be frozen.
+        SQLAlchemy passes a timeout of two seconds if the connection is invalid; the
+        server may not respond then.
         """
         if timeout is None:
             with contextlib.suppress(TimeoutError):
@@ -64,10 +65,10 @@ class Connection(asyncpg.Connection):
 def create_engine(
     settings: Settings, url: str | None = None, *, read_only: bool = False, **pool: Any
 ) -> AsyncEngine:
-    """Return an engine on which every wait has a time limit.
+    """Return an engine with a time limit for everything that it waits for.
 
-    With `read_only` the database refuses writes, and unless READ_TRANSACTIONS is set,
-    each statement is a transaction of its own: no BEGIN and no COMMIT are sent.
+    With `read_only`, the database rejects writes, and unless READ_TRANSACTIONS is set,
+    each statement is its own transaction: no BEGIN and no COMMIT are sent.
     """
     url = url or settings.database_url
     options: dict[str, Any] = {}
@@ -75,7 +76,7 @@ def create_engine(
         options["isolation_level"] = "AUTOCOMMIT"
     engine = create_async_engine(
         url,
-        hide_parameters=not settings.debug,  # values of a request stay out of the log
+        hide_parameters=not settings.debug,  # logs contain no values of requests
         connect_args=_connect_args(settings, url, read_only=read_only),
         **options,
         **pool,
@@ -88,7 +89,7 @@ def create_engine(
 
 
 def _connect_args(settings: Settings, url: str, *, read_only: bool) -> dict[str, Any]:
-    """Return what asyncpg is told when it connects."""
+    """Return the arguments of asyncpg.connect()."""
     statement_timeout = int(settings.statement_timeout * 1000)
     server_settings = {
         "application_name": settings.app_name[:63],
@@ -104,7 +105,7 @@ def _connect_args(settings: Settings, url: str, *, read_only: bool) -> dict[str,
         "command_timeout": settings.command_timeout,
         "server_settings": server_settings,
     }
-    if STATEMENT_CACHE[0] not in make_url(url).query:  # 0 behind some PgBouncers
+    if STATEMENT_CACHE[0] not in make_url(url).query:  # some PgBouncers need 0
         arguments |= dict([STATEMENT_CACHE])
     return arguments
 
@@ -133,11 +134,10 @@ def ping_idle_connections(engine: Engine) -> None:
 
 
 def close_unfinished_connections(engine: Engine) -> None:
-    """Close a connection whose statement was prepared and then refused by the driver.
+    """Close a connection if the driver rejects a statement after preparing it.
 
-    That happens, for example, to a parameter that does not fit its type. Where nothing
-    ends a transaction, the server keeps the locks of such a statement until the next
-    one, and a migration would wait for them.
+    For example, a parameter may not fit its type. In autocommit, the server keeps the
+    locks of such a statement until the next one, and a migration would wait for them.
     """
 
     @event.listens_for(engine, "handle_error")
@@ -152,8 +152,8 @@ def close_unfinished_connections(engine: Engine) -> None:
 class Engines:
     """The engines of one process: for writing, for reading, and for a replica.
 
-    The two pools of the primary share POOL_SIZE and MAX_OVERFLOW between them, so that
-    a process never has more connections there than these allow.
+    The two pools of the primary share POOL_SIZE and MAX_OVERFLOW, so that a process never
+    has more connections to it than these allow.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -173,7 +173,7 @@ class Engines:
                 "replica", settings, size, overflow, url=url, read_only=True
             )
             event.listen(self.replica.sync_engine, "handle_error", self._note_error)
-        self._replica_retry_at: float | None = None  # while it does not answer
+        self._replica_retry_at: float | None = None  # while it does not respond
 
     def _add(
         self, name: str, settings: Settings, size: int, overflow: int, **options: Any
@@ -191,10 +191,10 @@ class Engines:
         return engine
 
     def _keep_to_event_loop(self, engine: Engine) -> None:
-        """Pool only connections of the loop in which the application started.
+        """Pool only connections of the event loop in which the application started.
 
-        Starlette's TestClient, without `with`, has a new loop for each request, and a
-        connection is of no use in another loop than its own.
+        A connection can only be used in its own loop, and Starlette's TestClient, without
+        `with`, has a new loop for each request.
         """
 
         @event.listens_for(engine, "connect")
@@ -217,7 +217,7 @@ class Engines:
         return self._by_name.items()
 
     def usable_replica(self) -> AsyncEngine | None:
-        """Return the replica, unless there is none or it has failed a moment ago.
+        """Return the replica, or None if there is none or it has just failed.
 
         After a failure only one request in REPLICA_RETRY seconds tries it.
         """
@@ -232,7 +232,7 @@ class Engines:
         self._replica_retry_at = None
 
     def _note_error(self, context: ExceptionContext) -> None:
-        """Stop using a replica that is lost, or does not answer in time."""
+        """Stop using a replica that is lost or does not respond in time."""
         error = context.original_exception
         if context.is_disconnect or isinstance(error, (OSError, TimeoutError)):
             self.replica_failed(error)

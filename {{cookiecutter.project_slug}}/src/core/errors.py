@@ -1,4 +1,4 @@
-"""Every error of the service, and the one format in which they leave it.
+"""The errors of the service, and the format of their responses.
 
 ServiceError                      500  internal_server_error
 ├── NotFoundError                 404  resource_not_found
@@ -11,8 +11,8 @@ ServiceError                      500  internal_server_error
 ├── RateLimitExceededError        429  rate_limit_exceeded
 └── UnavailableError              503  service_unavailable
 
-An error carries its status, so no layer below the routes knows HTTP, and no route
-holds an `if x is None`. The format is RFC 9457 (application/problem+json).
+Each error has its status, so services raise errors without using HTTP classes, and routes
+need no `if x is None`. The format is RFC 9457 (application/problem+json).
 """
 
 import math
@@ -29,7 +29,7 @@ MAX_NAME = 64
 
 
 class ServiceError(Exception):
-    """An error that its caller may see; extensions become members of the answer."""
+    """An error that clients may see; extensions become members of the response."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_server_error"
@@ -49,7 +49,7 @@ class ServiceError(Exception):
 
 
 class NotFoundError(ServiceError):
-    """No row has this id, or none is there at all."""
+    """The requested resource does not exist."""
 
     status = 404
     code = "resource_not_found"
@@ -82,7 +82,7 @@ class ConflictError(ServiceError):
 
 
 class InUseError(ServiceError):
-    """Other rows still refer to this one, and must not lose it."""
+    """The row cannot be deleted, because other rows refer to it."""
 
     status = 409
     code = "resource_in_use"
@@ -90,7 +90,7 @@ class InUseError(ServiceError):
 
 
 class ReferenceNotFoundError(ServiceError):
-    """A relation's id does not exist."""
+    """The request refers to a resource that does not exist."""
 
     status = 422
     code = "reference_not_found"
@@ -129,7 +129,7 @@ class PayloadTooLargeError(ServiceError):
 
 
 class RateLimitExceededError(ServiceError):
-    """The client has spent its budget; `retry_after` is in seconds."""
+    """The client has reached a rate limit; `retry_after` is in seconds."""
 
     status = 429
     code = "rate_limit_exceeded"
@@ -143,18 +143,18 @@ class RateLimitExceededError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """Something that the service needs does not answer; trying later may help."""
+    """The service cannot respond now, but may be able to later."""
 
     status = 503
     code = "service_unavailable"
-    default_message = "The service is unavailable for the moment"
+    default_message = "The service is temporarily unavailable"
 
     def __init__(self, message: str | None = None, retry_after: int = 1) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
 
 
 def problem_response(error: ServiceError, request_id: str) -> Response:
-    """Render an error; nothing but what the error itself says leaves the service."""
+    """Return the response of an error; it contains only what the error says."""
     return render_problem(
         error.status,
         error.code,
@@ -173,7 +173,7 @@ def render_problem(
     headers: Mapping[str, str] | None = None,
     extensions: Mapping[str, object] | None = None,
 ) -> Response:
-    """Return an error in the service's format."""
+    """Return a response in the format of all errors."""
     body = {
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -193,7 +193,7 @@ def render_problem(
 def invalid(
     problems: Sequence[Mapping[str, Any]], source: str = "body"
 ) -> InvalidError:
-    """Turn Pydantic's problems into ours; the input is never echoed."""
+    """Return Pydantic's problems as one error, which never contains the input."""
     errors = []
     for problem in problems[:MAX_PROBLEMS]:
         location = [str(part)[:MAX_NAME] for part in problem["loc"]]

@@ -1,16 +1,16 @@
-"""A speed piece: garbage collections that leave out what the process holds for good.
+"""A speed piece: garbage collections skip the objects that exist after the start.
 
-`freeze_garbage()` in the lifespan (src/main.py) is the line that switches it on.
+`freeze_garbage()` in the lifespan (src/main.py) switches it on.
 """
 
 import gc
 
 
 def freeze_garbage() -> None:
-    """Exempt all objects of the start from later garbage collections.
+    """Exempt all objects that exist now from later garbage collections.
 
-    They are most of what a service ever holds, and looking through them again and again
-    takes time from requests.
+    They are most of the service's objects and live as long as the process, so looking
+    through them would only take time from requests.
     """
     gc.collect(1)
     gc.freeze()

@@ -1,7 +1,7 @@
-"""Where requests of HTTP/1.1 begin and end (RFC 9112), read strictly.
+"""A strict parser for the framing of HTTP/1.1 requests (RFC 9112).
 
-What two programs on a request's way could read differently is refused: request smuggling
-is made of it.
+Messages that a proxy and the service could read differently are rejected: they make
+request smuggling possible.
 """
 
 import re
@@ -14,10 +14,10 @@ _FIELDS = rb"(?:" + _TOKEN + rb":" + _VALUE + rb")*+"
 _HEAD = re.compile(
     rb"(" + _TOKEN + rb") [\x21-\x7e]++ HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n"
 )
-# The fields that decide where a request ends, and whether its connection does.
+# The fields that decide where a request ends, and whether its connection is closed.
 _NAMES = rb"(?i:(host|content-length|transfer-encoding|connection|upgrade)):"
 _DECISIVE = re.compile(rb"\r\n" + _NAMES + rb"([^\r]*)")
-# What most requests are: one Host, no body, and a connection that is kept.
+# Most requests: one Host, no body, and a connection that is kept open.
 _OTHERS = (
     rb"(?:(?!" + _NAMES + rb")" + _TOKEN + rb":" + _VALUE
     + rb"|(?i:connection: keep-alive)\r\n)*+"
@@ -32,7 +32,7 @@ _INVALID = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?<!\r)\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked(?=\r)", re.I)
 _CLOSE = re.compile(rb"\r\nconnection: *close(?=\r)", re.I)
 
-# The parts of a chunked body, each with what ends it.
+# The parts of a chunked body, each with its last bytes.
 _SIZE = rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*+)?\r\n"
 _FIRST_SIZE = (re.compile(_SIZE), b"\n")
 _NEXT_SIZE = (re.compile(rb"\r\n" + _SIZE), b"\n")
@@ -80,7 +80,7 @@ class Body:
         return b"".join(content), data[position:] if self.ended else b""
 
     def framed(self, content: bytes) -> bytes:
-        """Return content that was taken as it is handed on."""
+        """Return content from `take` in the framing that uvicorn gets."""
         if not self._is_chunked:
             return content
         chunk = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
@@ -107,7 +107,7 @@ class Body:
 
 
 class Head:
-    """The head of a request, as it is handed on, and what follows from it."""
+    """The head of a request in the form that uvicorn gets, and its meaning."""
 
     body: Body | None = None
     is_http_1_0 = False
@@ -121,7 +121,8 @@ class Head:
 def read_head(text: bytes, *, websockets: bool) -> Head:
     """Check a head, from the request line to the empty line.
 
-    An `Upgrade` to anything but a WebSocket, if those are served, is taken out of it.
+    An `Upgrade` is removed from it, unless it is a WebSocket handshake and `websockets`
+    is true.
     """
     if _PLAIN.fullmatch(text):
         return Head(text)
@@ -149,7 +150,7 @@ def read_head(text: bytes, *, websockets: bool) -> Head:
     if method == b"CONNECT":
         raise FramingError("The service is not a proxy")
     if hosts != 1 and (hosts or minor == b"1"):
-        raise FramingError("The request must have exactly one Host")
+        raise FramingError("The request must have exactly one Host header")
     head = Head(text)
     if length is not None:
         if not length.isdigit() or len(length) > 18:
@@ -157,7 +158,7 @@ def read_head(text: bytes, *, websockets: bool) -> Head:
         head.body = Body(int(length)) if int(length) else None
     elif coding is not None:
         if coding.lower() != b"chunked" or minor == b"0":
-            raise FramingError("The only transfer coding is chunked, in HTTP/1.1")
+            raise FramingError("The Transfer-Encoding must be chunked, with HTTP/1.1")
         head.body = Body(None)
     if upgrade is not None:
         head.is_websocket = (
@@ -177,15 +178,15 @@ def read_head(text: bytes, *, websockets: bool) -> Head:
 
 
 def check_beginning(text: bytes) -> None:
-    """Raise for the beginning of a head that no more text makes valid."""
+    """Raise FramingError if the beginning of a head is already invalid."""
     if _INVALID.search(text):
         raise FramingError("The request is not valid HTTP/1.1")
 
 
 def answer_head_for_http_1_0(answer: bytes, request: Head) -> tuple[bytes, Body | None]:
-    """Return an answer's head for a client that knows no chunks, which may be kept.
+    """Return the head of a response for an HTTP/1.0 client, which knows no chunks.
 
-    If the answer comes in chunks, the second value is what reads them.
+    If the response is chunked, the second value decodes its body.
     """
     if _CHUNKED.search(answer):
         return _CHUNKED.sub(b"", answer), Body(None)

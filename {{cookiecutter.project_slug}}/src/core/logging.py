@@ -42,10 +42,10 @@ class StdoutLogger:
 
 
 class StdoutHandler(logging.Handler):
-    """Writes the standard library's records as our own lines are written."""
+    """Writes the standard library's log records to `sys.stdout`."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format and write the record, or say which record could not be formatted."""
+        """Write the record, or log an error if it cannot be formatted."""
         try:
             StdoutLogger().msg(self.format(record))
         except Exception:  # for example arguments that do not fit the message
@@ -77,7 +77,7 @@ def setup_logging(
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: StdoutLogger(),
-        # A cached logger would keep its level through a second setup.
+        # A cached logger would keep its level after a second setup.
         cache_logger_on_first_use=False,
     )
     _handler.setFormatter(
@@ -97,8 +97,8 @@ def setup_logging(
 def get_logger() -> FilteringBoundLogger:
     """Return a logger: `logger.info("order_paid", order_id=…)`.
 
-    Each line has what was bound for its request: `request_id`, and for example
-    `user_id` if your code calls `structlog.contextvars.bind_contextvars(user_id=…)`.
+    Each line has the variables that are bound for its request: `request_id`, and for
+    example `user_id` after `structlog.contextvars.bind_contextvars(user_id=…)`.
     """
     logger: FilteringBoundLogger = structlog.get_logger()
     return logger
@@ -116,7 +116,7 @@ def is_not_logged(record: logging.LogRecord) -> bool:
 
 
 def render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    """Render the event as one JSON object on one line, whatever it holds."""
+    """Render the event as one JSON object on one line, for any values."""
     try:
         line = _dumps(event)
     except TypeError:  # lone surrogates, integers over 64 bits, cycles, odd keys
@@ -125,7 +125,7 @@ def render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Escape what would start a new line or control a terminal."""
+    """Escape line ends and control characters."""
     return {_printable(str(key)): _shown(key, value) for key, value in event.items()}
 
 
@@ -160,7 +160,7 @@ def _text(value: object) -> str:
 def _console() -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=sys.stdout is not None and sys.stdout.isatty(),
-        exception_formatter=structlog.dev.plain_traceback,  # the trace is text by now
+        exception_formatter=structlog.dev.plain_traceback,  # the trace is already text
     )
 
 
@@ -178,7 +178,7 @@ def _printable(text: str) -> str:
 
 
 def _setup_uvicorn() -> None:
-    """Let uvicorn's records reach our handler; we log requests ourselves."""
+    """Send uvicorn's records to our handler, except its access log."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         for handler in [*logger.handlers]:

@@ -1,8 +1,8 @@
-"""What Prometheus sees of the service: requests, the database pool, the entities.
+"""The metrics of the service: requests, the connection pools, and writes of entities.
 
 With several workers, PROMETHEUS_MULTIPROC_DIR must name a directory that is empty at
-start (`python -m src` sees to it): each worker then writes its numbers there, and
-whichever answers the scrape adds them up.
+start (`python -m src` ensures that). Each worker writes its metrics there, and the one
+that handles the scrape adds them up.
 """
 
 import asyncio
@@ -32,25 +32,25 @@ Operation = Literal["created", "updated", "deleted"]
 MULTIPROCESS_DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 POOL_INTERVAL = 1.0
 
-# Untyped in prometheus_client, as the two below. Without it each counter of ours
-# would get a second series, which is called <plural>_created_created.
+# Untyped in prometheus_client, like the two below. Without this call, each counter would
+# get a second series, with names such as <plural>_created_created.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 http_requests_total = Counter(
-    "http_requests_total", "Requests answered", ["method", "endpoint", "status"]
+    "http_requests_total", "Requests", ["method", "endpoint", "status"]
 )
 http_request_duration_seconds = Histogram(
     "http_request_duration_seconds",
-    "Time from a request's arrival to the end of its answer",
+    "Time from the start of a request to the end of its response",
     ["method", "endpoint"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 http_requests_in_progress = Gauge(
-    "http_requests_in_progress", "Requests under way", multiprocess_mode="livesum"
+    "http_requests_in_progress", "Requests in progress", multiprocess_mode="livesum"
 )
 database_pool_size = Gauge(
     "database_pool_size",
-    "Connections that the pool keeps",
+    "Connections that the pool keeps open",
     ["pool"],
     multiprocess_mode="livesum",
 )
@@ -62,18 +62,19 @@ database_pool_checked_out = Gauge(
 )
 database_pool_limit = Gauge(
     "database_pool_limit",
-    "Connections at the most",
+    "Maximum number of connections",
     ["pool"],
     multiprocess_mode="livesum",
 )
 database_pool_overflow = Gauge(
     "database_pool_overflow",
-    "Connections beyond the size",
+    "Connections beyond the pool size",
     ["pool"],
     multiprocess_mode="livesum",
 )
 
-# A registry of their own: an entity HttpRequest must not meet http_requests_total.
+# Separate from REGISTRY: an entity HttpRequest must not collide with
+# http_requests_total.
 _entity_registry = CollectorRegistry()
 _entity_counters: dict[tuple[str, str], Counter] = {}
 
@@ -85,14 +86,14 @@ def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
 
 
 def observe(method: str, route: str, status: int, duration: float) -> None:
-    """Note one request; its series are looked up once."""
+    """Record one request."""
     total, seconds = _series(method, route, status)
     total.inc()
     seconds.observe(duration)
 
 
 def register(plurals: Iterable[str]) -> None:
-    """Make the counters of these entities visible, at zero, before anything happens."""
+    """Register the counters of these entities, so that they are exposed as zero."""
     for plural in plurals:
         for operation in ("created", "updated", "deleted"):
             if (plural, operation) not in _entity_counters:
@@ -110,7 +111,7 @@ def count(plural: str, operation: Operation) -> None:
 
 
 def render() -> tuple[bytes, str]:
-    """Return the exposition of all workers and its content type."""
+    """Return the metrics of all workers as text, and its content type."""
     if MULTIPROCESS_DIRECTORY is None:
         page = generate_latest(REGISTRY) + generate_latest(_entity_registry)
         return page, CONTENT_TYPE_LATEST
@@ -120,7 +121,7 @@ def render() -> tuple[bytes, str]:
 
 
 def sample_pools(engines: Iterable[tuple[str, AsyncEngine]]) -> None:
-    """Read the gauges of the pools off the pools."""
+    """Set the gauges of the connection pools."""
     for name, engine in engines:
         pool = engine.pool
         if isinstance(pool, QueuePool):  # others, such as NullPool, keep nothing
@@ -133,10 +134,10 @@ def sample_pools(engines: Iterable[tuple[str, AsyncEngine]]) -> None:
 async def shared_with_workers(
     engines: Iterable[tuple[str, AsyncEngine]],
 ) -> AsyncIterator[None]:
-    """Keep this worker's part of the numbers fresh, and remove it at the end.
+    """With several workers, update this worker's gauges until the end of the block.
 
-    Another worker may answer the scrape, and cannot look into this one's pools. Where
-    there is one process only, the scrape itself looks, and nothing runs here.
+    Another worker may handle the scrape, and cannot read the pools of this one. With one
+    worker this does nothing: the gauges are set at the scrape.
     """
     if MULTIPROCESS_DIRECTORY is None:
         yield
@@ -157,7 +158,7 @@ async def _keep_sampling(engines: Iterable[tuple[str, AsyncEngine]]) -> None:
 
 
 def _forget_dead_workers(directory: Path) -> None:
-    """Drop the gauges of workers that were killed; their counters stay in the sums."""
+    """Drop the gauges of workers that were killed; their counters are kept."""
     for path in directory.glob("gauge_live*_*.db"):
         pid = int(path.stem.rpartition("_")[2])
         try:

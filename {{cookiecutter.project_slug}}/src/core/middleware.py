@@ -1,4 +1,4 @@
-"""What surrounds every request: pure ASGI, in the order that src/main.py lists."""
+"""The middleware, as pure ASGI classes, in the order of src/main.py."""
 
 import asyncio
 import random
@@ -23,14 +23,14 @@ from src.core.routing import allow, route_path, route_table
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-MAX_DIGITS = 15  # of a Content-Length worth reading
-CLIENT_LEFT = 499  # as nginx logs it: the client hung up before there was an answer
+MAX_DIGITS = 15  # of a Content-Length; more digits are too large in any case
+CLIENT_LEFT = 499  # as in nginx's log: the client disconnected before the response
 
 logger = get_logger()
 
 
 class RequestIDMiddleware:
-    """Gives the request its id: the client's if it is a sane one, else a new one."""
+    """Sets the request's id: the client's if it is valid, else a new one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -57,7 +57,7 @@ class RequestIDMiddleware:
 
 
 class MetricsMiddleware:
-    """Measures each request once, for Prometheus and for the one log line it gets."""
+    """Measures each request, for Prometheus and for its log line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -77,7 +77,7 @@ class MetricsMiddleware:
         metrics.http_requests_in_progress.inc()
         try:
             await self.app(scope, receive, send_and_note)
-        except Exception:  # answered with a 500 outside of all middleware
+        except Exception:  # the 500 is sent outside of all middleware
             status = 500
             raise
         finally:
@@ -101,7 +101,7 @@ def _note(scope: Scope, status: int, duration: float) -> None:
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers that make browsers careful; a route's own policy wins."""
+    """Adds security headers; a route can set its own values for the defaults."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class SecurityHeadersMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is too large: by its declared length, else as it arrives."""
+    """Rejects a body that is too large, by its declared or its actual length."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self.app = app
@@ -154,7 +154,7 @@ class BodyLimitMiddleware:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self.limit:
-                # FastAPI lets nothing but an HTTPException out while it reads a body.
+                # While it reads a body, FastAPI only lets an HTTPException through.
                 error = PayloadTooLargeError(self.limit)
                 detail = {"message": error.message, **error.extensions}
                 raise HTTPException(error.status, detail)
@@ -164,7 +164,7 @@ class BodyLimitMiddleware:
 
 
 class CancellationMiddleware:
-    """Answers a request with a 503 that a stopping server cancels, as time is up."""
+    """Sends a 503 for a request that the server cancels because it is stopping."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -181,16 +181,16 @@ class CancellationMiddleware:
 
         try:
             await self.app(scope, receive, send_and_note)
-        except asyncio.CancelledError:  # uvicorn logs one as if it were a bug
+        except asyncio.CancelledError:  # uvicorn would log it as an error
             logger.warning("request_cancelled", path=scope["path"])
             if answering:
                 raise
-            stopping = UnavailableError("The service stops before the answer is ready")
+            stopping = UnavailableError("The service is shutting down")
             await problem_response(stopping, _id(scope))(scope, receive, send)
 
 
 class PathMiddleware:
-    """Answers both slash forms alike, HEAD like GET, and OPTIONS with what there is."""
+    """Handles paths with and without a trailing slash, HEAD as GET, and OPTIONS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -202,7 +202,7 @@ class PathMiddleware:
         path = table.canonical(route_path(scope))
         scope["path"] = scope.get("root_path", "") + path
         if path.endswith("\n"):
-            scope["path"] += "/"  # a pattern's $ would take the line end for nothing
+            scope["path"] += "/"  # the $ of a pattern would ignore the line end
         if scope["method"] == "HEAD":
             return await self._head(scope, receive, send)
         if scope["method"] == "OPTIONS" and (places := table.at(path)):
@@ -226,17 +226,17 @@ class PathMiddleware:
 
 
 def method_label(scope: Scope) -> str:
-    """Return the method as metrics and logs tell it: one word for all that are none."""
+    """Return the method for metrics and logs; unknown methods are all OTHER."""
     return scope["method"] if scope["method"] in METHODS else "OTHER"
 
 
 def sane_id(scope: Scope) -> bytes:
-    """Return the client's id for its request if it is a sane one, else a new one."""
+    """Return the client's id for its request if it is valid, else a new one."""
     sent = _header(scope, b"x-request-id")
     sane = sent is not None and REQUEST_ID.fullmatch(sent)
     if sane and sent:
         return sent
-    # It guards nothing: no system call for it, as `uuid4` would make.
+    # It need not be secret, so it needs no system call, as `uuid4` makes.
     bits = random.getrandbits(128)  # nosec B311
     return str(uuid.UUID(int=bits, version=4)).encode()
 

@@ -1,4 +1,4 @@
-"""What happens to requests for which there is no room."""
+"""Rejects requests when too many are in progress."""
 
 import asyncio
 from collections import Counter
@@ -19,14 +19,14 @@ logger = get_logger()
 
 
 class OverloadMiddleware:
-    """Refuses at once what would only wait until its client has given up.
+    """Rejects requests at once while `limit` requests are in progress.
 
-    Those that are under way keep their pace, and balancers learn to go elsewhere. A
-    request is under way when its body is here: who sends slowly keeps nobody out.
-    Paths below `spared` are always answered: they tell how things stand.
+    So the requests in progress stay fast, and load balancers can use other instances. A
+    request counts once its body has arrived, so that slow clients do not block others.
+    Paths that start with one of `spared` are never rejected: health checks and metrics.
 
-    It stands outside of all other layers: together they take longer than a refusal may,
-    where several times as many requests come as can be answered.
+    It is outside of all other middleware, which takes longer than a rejection: otherwise
+    an overload would use up the CPU for rejections.
     """
 
     def __init__(
@@ -62,17 +62,17 @@ class OverloadMiddleware:
 
 
 class Refusal:
-    """What those get for whom there is no room: a 503 with an id, and these headers.
+    """The response to a rejected request: a 503 with a request id and these headers.
 
-    Log and metrics are told every second how many they were: to tell each, and to look
-    for its route, would take as long as the refusal.
+    Rejected requests are logged and counted in sum, once a second. To do it for each, and
+    to look for its route, would take as long as the rejection.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        error = UnavailableError("Too many requests are under way")
+        error = UnavailableError("Too many requests are in progress")
         answer = problem_response(error, "")
         self.status = answer.status_code
-        # The id comes last, and needs no escaping.
+        # The request id is the last member, and needs no escaping.
         self.body, self.end = bytes(answer.body[:-2]), bytes(answer.body[-2:])
         own = [pair for pair in answer.raw_headers if pair[0] != b"content-length"]
         self.headers = [*own, *encode_headers(headers)]

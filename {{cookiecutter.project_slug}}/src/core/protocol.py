@@ -1,10 +1,10 @@
-"""HTTP/1.1 by uvicorn's own protocol, with bounds on what a client sends and how slowly.
+"""An HTTP/1.1 protocol that adds limits of size and time to uvicorn's protocol.
 
-uvicorn keeps a header of any length, waits without a limit for the rest of a request and
-for a client that does not read its answer, and loses the body of a request that offers
-another protocol (`Upgrade: h2c`, as Java's client does). The protocol here stands
-between the socket and uvicorn's: it hands on whole, valid heads, and bodies as they come.
-`http_protocol` in src/__main__.py does without it where uvicorn has changed too much.
+uvicorn accepts headers of any length, waits without a limit for the rest of a request and
+for a client that does not read its response, and loses the body of a request that offers
+another protocol (`Upgrade: h2c`, as Java's client does). The protocol here is between the
+socket and uvicorn's protocol: it passes on complete, valid heads, and bodies as they
+arrive. `http_protocol` in src/__main__.py leaves it out if uvicorn has changed too much.
 """
 
 import asyncio
@@ -35,19 +35,19 @@ from src.core.logging import get_logger
 from src.core.routing import UNMATCHED
 from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS
 
-LINGER = 2.0  # seconds in which a client whose request was refused may finish sending
+LINGER = 2.0  # seconds for a client to finish sending a request that was rejected
 
 logger = get_logger()
 
 
 class BoundedHttpProtocol(asyncio.Protocol):
-    """Contains uvicorn's protocol; refuses what is invalid, ambiguous, too long or slow.
+    """Contains uvicorn's protocol; rejects invalid, ambiguous, long or slow requests.
 
-    It waits for a head, until `_body` is set, then for the rest of that body. While
-    uvicorn has paused reading, all bytes wait: it does so for a request behind one that
-    is not answered, and for a body that the application does not read. Once a request
-    was refused, the connection is over: what still arrives is dropped. With a WebSocket,
-    uvicorn puts another protocol in the place of this one.
+    It waits for a head until `_body` is set, then for the rest of that body. While
+    uvicorn has paused reading, all bytes are kept: it pauses for a request that is
+    pipelined behind another, and for a body that the application does not read. After a
+    rejected request the connection ends, and what still arrives is dropped. For a
+    WebSocket, uvicorn replaces this protocol by another one.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class BoundedHttpProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._send_timer = _Timer(self._loop, self._end_waiting)
         self._read_timer = _Timer(self._loop, self._end_unless_it_reads)
-        self._pending = b""  # received, and not handed on yet
-        self._body: Body | None = None  # that has not ended
-        self._progress = 0  # bytes of it since the client was given time
+        self._pending = b""  # received, and not passed on yet
+        self._body: Body | None = None  # of the current request, until it ends
+        self._progress = 0  # bytes of the body since the timer was started
         self._is_paused = False
-        self._is_behind = False  # whether the last request waits for one before it
-        self._is_answered = False  # whether its answer has begun
-        self._http_1_0: Head | None = None  # itself, if its client knows no more
-        self._unwrapped: Body | None = None  # an answer for such a client
+        self._is_behind = False  # whether the last request is pipelined
+        self._is_answered = False  # whether its response has begun
+        self._http_1_0: Head | None = None  # the last request, if it is HTTP/1.0
+        self._unwrapped: Body | None = None  # decodes a response for such a client
         self._unread = 0  # bytes that the client had not read
         self._is_handing_on = False
         self._is_rejected = False  # by uvicorn's parser
@@ -81,7 +81,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
         self.is_hung_up = False  # whether nothing more is sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a first request, for a limited time."""
+        """Start to wait for the first request."""
         self._transport = cast(asyncio.Transport, transport)
         self._inner.connection_made(_Outlet(self, self._transport))
         self._send_timer.start()
@@ -95,7 +95,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
             self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on what is whole and valid; keep the rest."""
+        """Pass on complete heads and parts of bodies; keep the rest."""
         if self._is_over:
             return
         if self._pending:
@@ -112,19 +112,19 @@ class BoundedHttpProtocol(asyncio.Protocol):
         except FramingError as error:
             self._refuse(error.status, error.code, str(error))
         if self._body is not None and not self._send_timer.runs:
-            self._send_timer.start()  # most bodies are here at once, and need none
+            self._send_timer.start()  # not needed if the whole body has arrived
 
     def pause_writing(self) -> None:
-        """Wait for the client to read, for a limited time."""
+        """Start to wait until the client reads."""
         self._inner.pause_writing()
         self._watch_reader()
 
     def resume_writing(self) -> None:
-        """Go on: the client reads."""
+        """Stop waiting: the client has read."""
         self._read_timer.stop()
         self._inner.resume_writing()
 
-    # From the client to uvicorn. Each method returns what is left of the data.
+    # From the client to uvicorn. Each method returns the rest of the data.
 
     def _receive_head(self, data: bytes) -> bytes:
         data = data.lstrip(b"\r\n")  # empty lines may precede a request
@@ -136,7 +136,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
             self._pending = data
             if not self._send_timer.runs:
                 self._send_timer.start()
-                self._inner.data_received(b"\r\n")  # ends its wait for a next request
+                self._inner.data_received(b"\r\n")  # stops its keep-alive timer
             return b""
         head = read_head(data[:end], websockets=self._websockets)
         self._send_timer.stop()
@@ -157,7 +157,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
             self._progress = 0
         if body.ended:
             self._body = None
-            if self._is_answered:  # uvicorn may not wait for a next request any more
+            if self._is_answered:  # uvicorn may have no keep-alive timer any more
                 self._send_timer.start()
         if framed := body.framed(content):
             self._hand_on(framed)
@@ -171,7 +171,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
             raise FramingError("The request is not valid HTTP/1.1")
 
     def _hand_over(self, head: Head, rest: bytes) -> bytes:
-        """Let uvicorn put the WebSocket's protocol in the place of this one."""
+        """Let uvicorn replace this protocol by its WebSocket protocol."""
         self._read_timer.stop()
         self._inner.data_received(head.text)
         protocol = cast(asyncio.Protocol, self._transport.get_protocol())
@@ -182,12 +182,12 @@ class BoundedHttpProtocol(asyncio.Protocol):
         return b""
 
     def pause_reading(self) -> None:
-        """Keep what the client sends, as uvicorn asks to."""
+        """Stop passing on data; uvicorn calls this."""
         self._is_paused = True
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Hand on again what the client sends, as uvicorn asks to."""
+        """Pass on data again; uvicorn calls this."""
         self._is_paused = self._is_behind = False
         if self._pending:
             self._loop.call_soon(self._go_on)
@@ -202,8 +202,8 @@ class BoundedHttpProtocol(asyncio.Protocol):
     # From uvicorn to the client.
 
     def write(self, data: bytes) -> None:
-        """Send a part of an answer."""
-        if self._is_handing_on:  # an application takes longer: uvicorn's parser refuses
+        """Send a part of a response."""
+        if self._is_handing_on:  # not by the application, but an error of the parser
             self._is_rejected = True
             return
         if self.is_hung_up:
@@ -211,15 +211,15 @@ class BoundedHttpProtocol(asyncio.Protocol):
         if self._unwrapped is not None:
             data, _ = self._unwrapped.take(data)
         elif not (self._is_answered or self._is_behind or data[9:10] == b"1"):
-            self._is_answered = True  # by this head, which is no 100 Continue
+            self._is_answered = True  # by this head, which is not a 100 Continue
             if self._http_1_0 is not None:
                 data, self._unwrapped = answer_head_for_http_1_0(data, self._http_1_0)
                 if self._unwrapped is not None:
-                    self._inner.shutdown()  # the end of the answer is the connection's
+                    self._inner.shutdown()  # the response ends with the connection
         self._transport.write(data)
 
     def close(self) -> None:
-        """Close the connection, once the client has read what was sent."""
+        """Close the connection after the client has read the response."""
         if self._is_handing_on or self.is_hung_up:
             return
         if self._is_over or self._body is not None:
@@ -234,7 +234,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
 
     def _end_waiting(self) -> None:
         if self._is_paused:
-            self._send_timer.start()  # it is not the client who takes long
+            self._send_timer.start()  # the client is not the one that is slow
         elif self._body is None and not self._pending:
             self._inner.shutdown()
         else:
@@ -254,7 +254,7 @@ class BoundedHttpProtocol(asyncio.Protocol):
     # The end.
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer instead of the application, and end the connection."""
+        """Send an error instead of the application, and end the connection."""
         request_id = str(uuid.uuid4())
         address = self._transport.get_extra_info("peername")
         logger.info(
@@ -273,14 +273,14 @@ class BoundedHttpProtocol(asyncio.Protocol):
             self._hang_up()
             return
         self._transport.pause_reading()
-        self._inner.shutdown()  # closes at once, or after the answers that are owed
+        self._inner.shutdown()  # closes at once, or after the responses in progress
         self._refusal = b""
 
     def _hang_up(self) -> None:
-        """Send no more, and drop what the client still sends for a while.
+        """Send no more, and drop what the client still sends for LINGER seconds.
 
         Closing at once would reset the connection, and a client that is still sending
-        could lose the answer before it reads it (RFC 9112, 9.6).
+        could lose the response before it reads it (RFC 9112, 9.6).
         """
         self._is_over = self.is_hung_up = True
         self._body = None
@@ -325,7 +325,7 @@ class _Timer:
 
 
 class _Outlet:
-    """The transport that uvicorn's protocol is given; all else is the real one's."""
+    """The transport that uvicorn's protocol gets; it wraps the real transport."""
 
     def __init__(
         self, protocol: BoundedHttpProtocol, transport: asyncio.Transport

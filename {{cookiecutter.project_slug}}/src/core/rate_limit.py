@@ -43,7 +43,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         if isinstance(self.limit_value, str):
-            parse(self.limit_value)  # so that a typing error stops the start
+            parse(self.limit_value)  # so that an invalid limit stops the start
 
     def applies_to(self, request: Request) -> bool:
         """Return whether the limit counts this request."""
@@ -126,11 +126,11 @@ limiter = Limiter()
 
 
 async def enforce_rate_limit(connection: HTTPConnection) -> None:
-    """Answer 429 if the client has reached a limit of the endpoint.
+    """Raise an error (429) if the client has reached a limit of the endpoint.
 
-    The application has it as a dependency. FastAPI refuses some bodies before it calls
+    The application has it as a dependency. FastAPI rejects some bodies before it calls
     dependencies, so the handlers of those errors call it too; a request counts once.
-    WebSockets are not limited, but have the dependency: hence `HTTPConnection`.
+    WebSockets have the dependency as well, hence `HTTPConnection`; they are not limited.
     """
     if not isinstance(connection, Request) or "endpoint" not in connection.scope:
         return

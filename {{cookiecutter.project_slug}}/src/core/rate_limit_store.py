@@ -100,7 +100,7 @@ async def _hit(
 
 
 def _redis_pool(url: str) -> "BlockingConnectionPool":
-    # Imported here: it takes long, and most services run without Redis.
+    # Imported here because it is slow, and most services run without Redis.
     from redis.asyncio import BlockingConnectionPool
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff

@@ -1,4 +1,4 @@
-"""Whether this process should get requests: its database, schema and Redis, checked."""
+"""The readiness check: whether this process should get requests."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from src.core.rate_limit_store import RateLimitStore
 
 MIGRATIONS = Path(__file__).parents[2] / "alembic"
 CACHE_SECONDS = 1.0
-# Requests are served without them: to stop sending these would make an outage of it.
+# Requests are served without these, so they do not make the process unready.
 OPTIONAL = {"redis", "replica"}
 
 Check = Callable[[], Coroutine[Any, Any, None]]
@@ -26,11 +26,11 @@ logger = get_logger()
 
 
 class NotReadyError(Exception):
-    """A check has failed; the message may be shown."""
+    """A check has failed; clients may see the message."""
 
 
 class Readiness:
-    """Answers for this process, at most once a second, however many ask."""
+    """The readiness of this process; the checks run at most once a second."""
 
     def __init__(
         self, settings: Settings, engines: Engines, rate_limits: RateLimitStore
@@ -51,12 +51,12 @@ class Readiness:
         self._abandoned: set[asyncio.Task[None]] = set()
 
     def drain(self) -> None:
-        """Say no from now on: the process is about to stop."""
+        """Report "not ready" from now on: the process is about to stop."""
         self._draining = True
         logger.info("draining")
 
     async def check(self) -> tuple[bool, dict[str, str]]:
-        """Return whether the process is ready, and what each check found."""
+        """Return whether the process is ready, and the result of each check."""
         async with self._lock:
             await self._refresh()
         results = dict(self._results)
@@ -86,7 +86,7 @@ class Readiness:
         return str(error) if isinstance(error, NotReadyError) else "unavailable"
 
     def _abandon(self, task: asyncio.Task[None]) -> None:
-        """End a check without waiting: a hanging connection takes seconds to close."""
+        """Cancel a check without waiting: a hanging connection takes seconds to close."""
         task.cancel()
         self._abandoned.add(task)
         task.add_done_callback(self._forget)
@@ -94,20 +94,20 @@ class Readiness:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._abandoned.discard(task)
         if not task.cancelled():
-            task.exception()  # else asyncio complains that nobody asked
+            task.exception()  # otherwise asyncio logs that it was not retrieved
 
 
 async def check_database(engine: AsyncEngine) -> None:
-    """Raise unless the database answers."""
+    """Raise an error if the database does not respond."""
     async with engine.connect() as connection:
         await connection.execute(text("SELECT 1"))
 
 
 async def check_schema(engine: AsyncEngine) -> None:
-    """Raise when migrations of this code are missing.
+    """Raise NotReadyError if migrations of this code are missing in the database.
 
-    A database that is further than this code is fine: during a rolling update the new
-    release has migrated it, and the old one must go on until its turn comes.
+    A database with newer migrations is accepted: during a rolling update the new release
+    has migrated it, and the old release must still serve requests.
     """
     heads, known = await asyncio.to_thread(_revisions)
     async with engine.connect() as connection:
@@ -121,7 +121,7 @@ async def check_schema(engine: AsyncEngine) -> None:
 @cache
 def _revisions() -> tuple[set[str], set[str]]:
     """Return the newest revisions of this code, and all of them."""
-    from alembic.script import ScriptDirectory  # slow to import, needed once
+    from alembic.script import ScriptDirectory  # slow to import, and needed only once
 
     scripts = ScriptDirectory(str(MIGRATIONS))
     known = {script.revision for script in scripts.walk_revisions()}

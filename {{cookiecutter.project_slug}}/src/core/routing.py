@@ -1,8 +1,7 @@
-"""What the application's routes say about a path: its template and its methods.
+"""Looks up the template and the methods of a path in all routes of the application.
 
-FastAPI keeps included routers as they are, so `scope["route"].path` lacks the prefix
-and a 405 names the methods of one route only. Both are looked up here instead, over
-all routes with their full paths.
+FastAPI does not copy included routers, so `scope["route"].path` has no prefix, and a 405
+has the methods of only one route. Here all routes have their full paths.
 """
 
 import re
@@ -32,7 +31,7 @@ class Place:
 
 
 class RouteTable:
-    """The places of an application."""
+    """The routes of an application, by the first segments of their paths."""
 
     def __init__(self, app: FastAPI) -> None:
         self.size = len(app.routes)
@@ -62,14 +61,14 @@ class RouteTable:
                 found.append(place)
 
     def at(self, path: str) -> list[Place]:
-        """Return the places that a path leads to, whatever the method."""
+        """Return the routes that match a path, with any method."""
         near = self._index.get(first_segments(path), self._elsewhere)
         return [place for place in near if place.pattern.match(path)]
 
     def template(self, scope: Scope) -> str:
-        """Return the full template of the route that answered.
+        """Return the full template of the route that handled the request.
 
-        Where a layer before the routes did, it is that of the route for this path.
+        If a middleware has responded instead, it is the template for the path.
         """
         places = self._by_endpoint.get(scope.get("endpoint"), [])
         if not places:
@@ -80,7 +79,7 @@ class RouteTable:
         return places[0].template if places else UNMATCHED
 
     def canonical(self, path: str) -> str:
-        """Return the path as its route was declared: with a slash at its end or not."""
+        """Return the path with or without a trailing slash, as its route has it."""
         if not path.endswith("/") and not self._slashed:
             return path
         if any(pattern.match(path) for pattern in (*self._mounts, *self._slashed)):
@@ -91,7 +90,7 @@ class RouteTable:
 
 
 def route_table(app: FastAPI) -> RouteTable:
-    """Return the table of an application, made anew when a route was added."""
+    """Return the table of an application; it is rebuilt after a route was added."""
     table: RouteTable | None = getattr(app.state, "route_table", None)
     if table is None or table.size != len(app.routes):
         table = app.state.route_table = RouteTable(app)
@@ -99,18 +98,18 @@ def route_table(app: FastAPI) -> RouteTable:
 
 
 def route_path(scope: Scope) -> str:
-    """Return the path below the prefix under which a proxy shows the service."""
+    """Return the path without the prefix that a proxy has added (root_path)."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
 
 
 def first_segments(path: str) -> Key:
-    """Return what most routes differ in: their paths' first segments."""
+    """Return the first segments of a path, in which most routes differ."""
     return tuple(path.split("/", DEPTH + 1)[1 : DEPTH + 1])
 
 
 def is_fixed(key: Key) -> bool:
-    """Whether the first segments of a template have no parameter."""
+    """Return whether the first segments of a template have no parameter."""
     return not any("{" in segment for segment in key)
 
 

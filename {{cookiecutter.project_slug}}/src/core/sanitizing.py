@@ -1,8 +1,8 @@
 """Removes HTML from text and keeps all other text.
 
-nh3 does the parsing and removing. But what it returns is HTML: `AT&T` becomes `AT&amp;T`,
-and only `if ad` is left of `if a<b and c>d`. So text that is not markup is escaped before,
-and unescaped afterwards where that is safe.
+nh3 parses and removes the markup. But its result is HTML: `AT&T` becomes `AT&amp;T`, and
+of `if a<b and c>d` only `if ad` is left. So text that is not markup is escaped before, and
+unescaped afterwards where that is safe.
 """
 
 import functools
@@ -13,7 +13,7 @@ import nh3
 
 RICH_TEXT_TAGS = frozenset({"p", "br", "strong"})
 
-# Of these, one tag alone is markup.
+# Elements that are markup without a closing tag.
 VOID = frozenset({"br", "hr", "wbr"})
 
 # The element names of HTML, SVG and MathML, obsolete ones included. An element of any
@@ -83,7 +83,7 @@ def sanitize_html(text: str, *, tags: frozenset[str] = frozenset()) -> str:
     - `List<Object>`: `List&lt;Object>`. `<mtext><mglyph>`: `&lt;mtext>&lt;mglyph>`.
     - More than MAX_TAGS tags: all of them become text.
 
-    Cleaning twice changes nothing. The result can be shorter or longer than the text:
+    Sanitising twice changes nothing. The result can be shorter or longer than the text:
     check length limits afterwards.
     """
     for _ in range(MAX_PASSES):

@@ -24,14 +24,14 @@ __all__ = [
 FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Only browsers of another age read it, and no page of ours is open to XSS.
+    # Only old browsers read it.
     "X-XSS-Protection": "1; mode=block",
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-# For answers whose route does not set its own: data, never a page.
+# For responses whose route does not set its own values; they are data, not pages.
 DEFAULT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
@@ -40,10 +40,10 @@ DEFAULT_HEADERS = {
 
 
 class CORSMiddleware(StarletteCORSMiddleware):
-    """Starlette's, but a preflight that it refuses is an OPTIONS like any other.
+    """Starlette's, but it handles a rejected preflight as a normal OPTIONS request.
 
-    Starlette answers it with a text of its own; without CORS headers the browser
-    refuses just as well.
+    Starlette responds with an error text; without CORS headers the browser blocks the
+    request as well.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class CORSMiddleware(StarletteCORSMiddleware):
 
 
 def cors_options(settings: Settings) -> dict[str, Any]:
-    """Return what CORSMiddleware is told: nothing is open that settings do not open."""
+    """Return the arguments of CORSMiddleware: only configured origins are allowed."""
     return {
         "allow_origins": settings.cors_origins,
         "allow_credentials": settings.cors_allow_credentials,

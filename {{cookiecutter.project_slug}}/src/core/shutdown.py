@@ -1,4 +1,4 @@
-"""What happens between SIGTERM and the end: first say so, then stop."""
+"""Delays the shutdown after SIGTERM, so that load balancers can notice it."""
 
 import asyncio
 import signal
@@ -10,11 +10,11 @@ from types import FrameType
 
 @contextmanager
 def draining(start: Callable[[], None], delay: float) -> Iterator[None]:
-    """On SIGTERM call `start`, and hand on to the server's own handler after `delay`.
+    """On SIGTERM, call `start`, and after `delay` seconds the server's own handler.
 
-    Load balancers learn from the readiness check that they should stop sending; until
-    they have, requests are served as before. A second SIGTERM does not wait. This
-    works under every server that handles SIGTERM itself, in each of its workers.
+    The readiness check tells load balancers to stop sending requests; until they do,
+    requests are served as before. A second SIGTERM does not wait. This works with every
+    server that handles SIGTERM itself, in each of its workers.
     """
     stop = signal.getsignal(signal.SIGTERM)
     in_main_thread = threading.current_thread() is threading.main_thread()
@@ -26,8 +26,8 @@ def draining(start: Callable[[], None], delay: float) -> Iterator[None]:
 
     def drain(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, handler)
-        # The signal may have interrupted a write to the log, which `start` would
-        # enter again: whatever becomes of that, the server has to hear of it.
+        # The signal may have interrupted a write to the log. If `start` logs then, it
+        # may raise a RuntimeError; the server's handler must be called all the same.
         with suppress(RuntimeError):
             start()
         if delay:

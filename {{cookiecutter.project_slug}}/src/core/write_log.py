@@ -1,4 +1,4 @@
-"""The log line and the count that each create, update and delete gets."""
+"""Logs and counts each create, update and delete after its commit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ Verb = Literal["created", "updated", "deleted"]
 
 @dataclass(frozen=True)
 class Write:
-    """A row that was written; it counts once its transaction is committed."""
+    """A row that was written; it is logged once its transaction is committed."""
 
     resource: str
     table: str
@@ -26,13 +26,13 @@ class Write:
 
 
 def note_write(session: AsyncSession, write: Write) -> None:
-    """Keep a write in the session until its transaction ends."""
+    """Record a write in the session until its transaction ends."""
     session.info.setdefault("writes", []).append(write)
 
 
 @event.listens_for(Session, "after_commit")
 def announce(session: orm.Session) -> None:
-    """Log and count the writes of a transaction that is committed."""
+    """Log and count the writes of a committed transaction."""
     if session.in_nested_transaction():  # only a savepoint was released
         return
     writes: list[Write] = session.info.pop("writes", [])
@@ -44,6 +44,6 @@ def announce(session: orm.Session) -> None:
 
 @event.listens_for(Session, "after_soft_rollback")
 def forget(session: orm.Session, transaction: orm.SessionTransaction) -> None:
-    """Drop the writes of a transaction that is rolled back."""
+    """Drop the writes of a transaction that was rolled back."""
     if transaction.parent is None:
         session.info.pop("writes", None)

@@ -1,4 +1,4 @@
-"""What every table and every JSON shape shares."""
+"""The base classes of all tables and JSON schemas."""
 
 import datetime as dt
 import uuid
@@ -12,12 +12,12 @@ from sqlalchemy import orm
 from src.core.database import Base
 from src.models.types import check_text
 
-# Ids that sort by time keep an index compact; Python makes them from 3.14 on.
+# UUIDs that sort by time keep an index compact; Python has them from 3.14 on.
 new_id: Callable[[], uuid.UUID] = getattr(uuid, "uuid7", uuid.uuid4)
 
 
 def utc_now() -> dt.datetime:
-    """Return the time now, in UTC."""
+    """Return the current time in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -49,9 +49,9 @@ class Entity(Base):
 
 
 def check(column: str, rule: str, sql: str) -> sa.CheckConstraint:
-    """Return a rule that the database enforces for one column.
+    """Return a CHECK constraint for one column.
 
-    The column's name is kept in `info`, so that the error of a violation can name it.
+    `info` has the column's name, so that the error of a violation can name it.
     """
     text = sql.replace(":", "\\:")
     return sa.CheckConstraint(text, name=f"{column}_{rule}", info={"column": column})
@@ -70,26 +70,26 @@ class Schema(pydantic.BaseModel):
         return check_text(value) if isinstance(value, str) else value
 
 
-# Stands for "not sent": never null, never a value of a field.
+# The default of a key that was not sent; it is never used as a value.
 UNSET: Any = None
 
 
 def _hide_unset(schema: dict[str, Any]) -> None:
-    """Remove the defaults of keys that may be left out: none can be sent."""
+    """Remove the defaults of optional keys from OpenAPI: null cannot be sent."""
     for properties in schema.get("properties", {}).values():
         properties.pop("default", None)
 
 
 class Changes(Schema):
-    """A partial update: only what was sent is changed (`model_fields_set`)."""
+    """A partial update: only the fields that were sent change (`model_fields_set`)."""
 
     model_config = pydantic.ConfigDict(json_schema_extra=_hide_unset)
 
 
 class Resource(pydantic.BaseModel):
-    """A stored row in an answer: types only, so that a new rule hides no old row."""
+    """A row in a response, without constraints: rows older than one stay readable."""
 
-    # Names lead to attributes of a row; JSON keys (aliases) are for the wire.
+    # Values are read from attributes by name; aliases are the keys in JSON.
     model_config = pydantic.ConfigDict(
         strict=True,
         from_attributes=True,

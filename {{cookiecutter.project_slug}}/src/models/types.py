@@ -1,7 +1,7 @@
-"""The types of JSON fields, where Python's own types say too little.
+"""The types of JSON fields for which Python's own types are not strict enough.
 
-FastAPI parses a body before it validates it, so a date, a UUID or a decimal arrives
-here as the string that JSON has for it.
+FastAPI parses a body before it validates it, so a date, a UUID or a decimal is still the
+string of the JSON document here.
 """
 
 import datetime as dt
@@ -24,22 +24,22 @@ DATE = r"\d{4}-\d{2}-\d{2}"
 TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 OFFSET = r"([Zz]|[+-]\d{2}:?\d{2})"
-# PostgreSQL's timestamptz is wider, but a client in any offset must be able to
-# write the instant down: the first and the last year are left out.
+# PostgreSQL's timestamptz has a wider range. But any instant must have a valid year in
+# every offset, so the first and the last year of Python's datetime are left out.
 EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 _DATE = re.compile(DATE, re.ASCII)
 _TIME = re.compile(TIME, re.ASCII)
 _DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
-# What is beyond it, once its zeros are gone, no column holds; no driver takes it either.
+# No column can store a larger exponent, and no driver accepts one.
 MAX_EXPONENT = 1_000
 _EXACT = decimal.Context(
     prec=decimal.MAX_PREC, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX
 )
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _ABSOLUTE_URL = re.compile(r"""(?i:https?)://[^\s/?#<>"\\^`{|}][^\s<>"\\^`{|}]*""")
-# Not HttpUrl, whose length is bounded: a field's own `max_length` is the limit.
+# Not HttpUrl, which limits the length: a field's own `max_length` is the limit.
 _HTTP_URL: pydantic.TypeAdapter[pydantic.AnyUrl] = pydantic.TypeAdapter(
     Annotated[
         pydantic.AnyUrl,
@@ -56,7 +56,7 @@ def _read_date(value: Any) -> Any:
     try:
         return dt.date.fromisoformat(value)
     except ValueError as error:
-        raise PydanticCustomError("date_parsing", "There is no such date") from error
+        raise PydanticCustomError("date_parsing", "The date does not exist") from error
 
 
 def _read_time(value: Any) -> Any:
@@ -64,12 +64,12 @@ def _read_time(value: Any) -> Any:
         return value
     if not _TIME.fullmatch(value):
         raise PydanticCustomError(
-            "time_parsing", "Write a time as 13:30:00, with no offset"
+            "time_parsing", "Write a time as 13:30:00, without an offset"
         )
     try:
         return dt.time.fromisoformat(value)
     except ValueError as error:
-        raise PydanticCustomError("time_parsing", "There is no such time") from error
+        raise PydanticCustomError("time_parsing", "The time does not exist") from error
 
 
 def _read_datetime(value: Any) -> Any:
@@ -84,7 +84,7 @@ def _read_datetime(value: Any) -> Any:
         return dt.datetime.fromisoformat(value.upper())
     except ValueError as error:
         raise PydanticCustomError(
-            "datetime_parsing", "There is no such date and time"
+            "datetime_parsing", "The date and time does not exist"
         ) from error
 
 
@@ -97,15 +97,15 @@ def _to_utc(value: dt.datetime) -> dt.datetime:
         value = LATEST
     if not EARLIEST <= value < LATEST:
         raise PydanticCustomError(
-            "datetime_range", "The datetime must lie between the years 2 and 9998"
+            "datetime_range", "The datetime must be between the years 2 and 9998"
         )
     return value
 
 
 def _check_url(value: str) -> str:
-    """Refuse what is no absolute http(s) URL; what is one stays as it was sent.
+    """Return the value unchanged if it is an absolute http(s) URL.
 
-    Pydantic mends, as browsers do: a space, a line end, a missing slash.
+    Pydantic's own types correct URLs as browsers do: spaces, line ends, slashes.
     """
     if not _ABSOLUTE_URL.fullmatch(value):
         raise PydanticCustomError(
@@ -116,26 +116,26 @@ def _check_url(value: str) -> str:
 
 
 def _check_email(value: str) -> str:
-    """Refuse what is no address.
+    """Return the value if it is an email address.
 
-    Not EmailStr, which looks for its library in each field of each schema anew.
+    EmailStr does the same, but looks for its library again for each field.
     """
     try:
         _, address = pydantic.validate_email(value)
     except PydanticCustomError:
         address = ""
-    # Its message repeats what was sent; "Name <a@b.com>" has a name, and is no address.
+    # Pydantic's message has the value in it. It also accepts "Name <a@b.com>".
     if not address or "<" in value or value != value.strip():
         raise PydanticCustomError(
-            "value_error", "Write an e-mail address, as name@example.com"
+            "value_error", "Write an email address, as name@example.com"
         )
     return address
 
 
 def _check_json(value: Any) -> Any:
-    """Refuse what PostgreSQL's jsonb or a JSON document cannot hold.
+    """Reject null, and values that JSON or PostgreSQL's jsonb cannot store.
 
-    And null itself: a field that may be null says so beside this type.
+    A field that may be null has `| None` next to this type.
     """
     if value is None:
         raise PydanticCustomError("json_null", "The value may not be null")
@@ -144,14 +144,15 @@ def _check_json(value: Any) -> Any:
         depth += 1
         if depth > MAX_JSON_DEPTH:
             raise PydanticCustomError(
-                "json_depth", f"JSON may be nested at most {MAX_JSON_DEPTH} deep"
+                "json_depth",
+                f"JSON may have at most {MAX_JSON_DEPTH} levels of nesting",
             )
         level = _check_json_level(level)
     return value
 
 
 def _check_json_level(items: list[Any]) -> list[Any]:
-    """Judge what is no list and no object; return what those hold."""
+    """Check the values of one level; return those of the next level."""
     below: list[Any] = []
     for item in items:
         if isinstance(item, str):
@@ -163,39 +164,39 @@ def _check_json_level(items: list[Any]) -> list[Any]:
             for key in item:
                 check_text(key)
         elif isinstance(item, float) and not math.isfinite(item):
-            raise PydanticCustomError("finite_number", "JSON knows no NaN or Infinity")
+            raise PydanticCustomError("finite_number", "JSON has no NaN or Infinity")
     return below
 
 
 def check_text(value: str) -> str:
-    """Refuse what PostgreSQL cannot store: NUL, and halves of surrogate pairs."""
+    """Reject characters that PostgreSQL cannot store: NUL and lone surrogates."""
     if "\x00" in value or (not value.isascii() and _SURROGATE.search(value)):
         raise PydanticCustomError(
-            "text_characters", "Text may hold no NUL and no lone surrogate"
+            "text_characters", "Text must not contain NUL or lone surrogates"
         )
     return value
 
 
 def _check_ids(value: list[uuid.UUID]) -> list[uuid.UUID]:
     if len(set(value)) < len(value):
-        raise PydanticCustomError("unique_items", "Name each id once")
+        raise PydanticCustomError("unique_items", "The list has a duplicate id")
     return value
 
 
 def _read_decimal(value: Any) -> Any:
-    """Read a JSON string or number; refuse a number that may have lost digits before.
+    """Read a JSON string or number; reject a number that may have lost digits.
 
-    Fractions of JSON numbers arrive as doubles, which keep 15 digits and not always a
-    16th.
+    JSON numbers with a fraction are parsed as doubles, which keep 15 digits and not
+    always a 16th.
     """
     if value is None or isinstance(value, decimal.Decimal):
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise PydanticKnownError("decimal_type")
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise PydanticKnownError("decimal_parsing")  # Python reads 1_000 and ٥ too
+        raise PydanticKnownError("decimal_parsing")  # Python also accepts 1_000 and ٥
     try:
-        # JSON's 1e3 arrives as 1000.0, whose .0 nobody has sent.
+        # JSON's 1e3 is parsed as 1000.0, but no .0 was sent.
         text = repr(value).removesuffix(".0") if isinstance(value, float) else value
         number = decimal.Decimal(text)
     except (decimal.DecimalException, ValueError) as error:
@@ -206,16 +207,16 @@ def _read_decimal(value: Any) -> Any:
     if len(digits) > sys.float_info.dig:
         raise PydanticCustomError(
             "decimal_number",
-            "A number keeps 15 digits; send one of more digits as a string",
+            "A number has at most 15 digits; send more digits as a string",
         )
     return number
 
 
 class Int64:
-    """An integer that PostgreSQL's bigint can hold; write it behind the field's limits.
+    """An integer within PostgreSQL's bigint; write it after the field's limits.
 
-    Not by `ge` and `le`: FastAPI writes these into OpenAPI as floats, and 2**63 - 1 would
-    read as 2**63.
+    It does not use `ge` and `le`: FastAPI writes these into OpenAPI as floats, and
+    2**63 - 1 would become 2**63.
     """
 
     def __get_pydantic_core_schema__(
@@ -239,17 +240,17 @@ class Int64:
         if value is not None and not BIGINT_MIN <= value <= BIGINT_MAX:
             raise PydanticCustomError(
                 "integer_range",
-                f"The integer must lie between {BIGINT_MIN} and {BIGINT_MAX}",
+                f"The integer must be between {BIGINT_MIN} and {BIGINT_MAX}",
             )
         return value
 
 
 @dataclass(frozen=True)
 class Digits:
-    """A decimal of so many digits, of which `scale` stand after the point.
+    """A decimal with `precision` digits, `scale` of them after the decimal point.
 
-    Its value is the number as the database stores it: 0.5 becomes 0.50. Write it behind
-    the field's limits: `Annotated[Decimal, Field(max_digits=12, …), Digits(12, 2)]`.
+    The value gets the form in which the database stores it: 0.5 becomes 0.50. Write it
+    after the field's limits: `Annotated[Decimal, Field(max_digits=12, …), Digits(12, 2)]`.
     """
 
     precision: int
@@ -265,7 +266,7 @@ class Digits:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Tell OpenAPI how large the number may be, as JSON Schema counts no digits."""
+        """Add bounds to OpenAPI, because JSON Schema has no limits of digits."""
         described = handler(schema)
         most = float(10 ** min(self.precision - self.scale, 308))
         for way in described.get("anyOf", ()):
@@ -287,7 +288,7 @@ class Digits:
         if value is None:
             return None
         number = value.quantize(decimal.Decimal(1).scaleb(-self.scale), context=_EXACT)
-        return number or abs(number)  # there is no -0 in PostgreSQL
+        return number or abs(number)  # PostgreSQL has no -0
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -329,7 +330,7 @@ JSON: TypeAlias = Annotated[
     pydantic.AfterValidator(_check_json),
     pydantic.WithJsonSchema({"not": {"type": "null"}}),
 ]
-# In answers: what is stored is not checked again.
+# In responses, stored values are not checked again.
 StoredInteger: TypeAlias = Annotated[
     int, pydantic.WithJsonSchema({"type": "integer", "format": "int64"})
 ]

@@ -21,16 +21,16 @@ from src.repositories.cursors import Cursor
 from src.repositories.links import Link as Link
 
 EntityT = TypeVar("EntityT", bound=Entity)
-# What a list is narrowed to, such as {"project_id": …}; None leaves a key out.
+# The filter of a list, such as {"project_id": …}; a key with None is ignored.
 Filters = Mapping[str, Any]
 MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class Repository(Generic[EntityT]):
-    """Stores and finds the rows of one entity; knows neither HTTP nor commits."""
+    """Stores and finds the rows of one entity; it uses no HTTP and never commits."""
 
     entity: type[EntityT]
-    # Many-to-many relations by name, and those of others that lead here.
+    # Many-to-many relations by name, and those of other entities to this one.
     links: ClassVar[Mapping[str, Link]] = {}
     memberships: ClassVar[Mapping[str, Link]] = {}
 
@@ -41,9 +41,9 @@ class Repository(Generic[EntityT]):
     def select(cls) -> sa.Select[EntityT]:
         """Return the statement behind get, find, list, count and every change of a row.
 
-        Override it to narrow what this repository sees, or to load relations. It is
-        called once: what differs between requests belongs into parameters, or into
-        `with_loader_criteria` in a `do_orm_execute` listener.
+        Override it to filter the rows of this repository, or to load relations. It is
+        called once, so use parameters, or `with_loader_criteria` in a `do_orm_execute`
+        listener, for what differs between requests.
         """
         return sa.select(cls.entity)
 
@@ -62,13 +62,13 @@ class Repository(Generic[EntityT]):
     ) -> EntityT | None:
         """Return the row with this id, if there is one.
 
-        With `for_update` nobody else can change it before the transaction ends.
+        With `for_update`, the row is locked against changes until the transaction ends.
         """
         statement = self._locked() if for_update else self._by_id()
         return await self.db.scalar(statement, {"id": entity_id})
 
     async def lock(self, entity_id: uuid.UUID) -> EntityT | None:
-        """Return the row with this id, without relations, and lock it until the end."""
+        """Return the row with this id, without relations, and lock it."""
         return await self.db.scalar(self._locked(loaded=False), {"id": entity_id})
 
     async def find(self, where: Filters) -> EntityT | None:
@@ -84,7 +84,7 @@ class Repository(Generic[EntityT]):
         after: Cursor | None = None,
         where: Filters | None = None,
     ) -> Sequence[EntityT]:
-        """Return a page in the order of creation; `after` starts behind a row."""
+        """Return a page in the order of creation; it starts after the row `after`."""
         where = _given(where)
         values: dict[str, Any] = {**where, "_skip": skip, "_limit": limit}
         if after is not None:
@@ -98,7 +98,7 @@ class Repository(Generic[EntityT]):
         return await self.db.scalar(self._count(tuple(where)), where) or 0
 
     async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
-        """Set every field; what was not sent falls back to its default or null."""
+        """Set every field; omitted fields get their default or null."""
         return await self._change(entity_id, data.model_dump())
 
     async def update(self, entity_id: uuid.UUID, data: Changes) -> EntityT | None:
@@ -120,7 +120,7 @@ class Repository(Generic[EntityT]):
         return True
 
     async def link(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
-        """Link two rows of a many-to-many relation; twice is once."""
+        """Link two rows of a many-to-many relation, unless they are linked already."""
         with self._translated():
             await self.links[name].add(self.db, own_id, other_id)
 
@@ -136,7 +136,7 @@ class Repository(Generic[EntityT]):
             return None
         for name, value in (await self._values(changes)).items():
             setattr(entity, name, value)
-        # Also where nothing but links changes; later even if another server's clock is.
+        # Set even if only links change, and always increasing, whatever the clocks say.
         entity.updated_at = max(utc_now(), entity.updated_at + MICROSECOND)
         with self._translated():
             await self.db.flush()
@@ -144,7 +144,7 @@ class Repository(Generic[EntityT]):
         return entity
 
     async def _values(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the attributes to set: for a list of ids, the rows that it names."""
+        """Return the attributes to set: a list of ids is replaced by its rows."""
         for name, link in self.links.items():
             if link.key in values:
                 values[name] = await self._linked_rows(name, values.pop(link.key))
@@ -165,16 +165,16 @@ class Repository(Generic[EntityT]):
 
     @classmethod
     def _target(cls, name: str) -> type[Entity]:
-        """Return the entity on the far side of a many-to-many relation."""
+        """Return the other entity of a many-to-many relation."""
         target: type[Entity] = sa.inspect(cls.entity).relationships[name].mapper.class_
         return target
 
-    # Statements, each built once: that takes longer than to send one.
+    # Statements. Each is built once, because building it takes longer than sending it.
 
     @classmethod
     @cache
     def _loaded(cls) -> sa.Select[EntityT]:
-        """Select rows with the ids that they are linked with."""
+        """Select rows, with the ids of the rows that they are linked to."""
         options = [
             orm.selectinload(getattr(cls.entity, name)).load_only(
                 cls._target(name).id, raiseload=True
@@ -201,7 +201,7 @@ class Repository(Generic[EntityT]):
     @classmethod
     @cache
     def _narrowed(cls, names: tuple[str, ...]) -> sa.Select[EntityT]:
-        """Select the rows with a parameter's value for each of these names."""
+        """Select the rows that match parameters with these names."""
         statement = cls._loaded()
         for name in names:
             if name in cls.memberships:
@@ -237,12 +237,12 @@ class Repository(Generic[EntityT]):
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Raise what the database refuses as the service's own errors."""
+        """Translate errors of the database to the service's errors."""
         try:
             yield
         except IntegrityError as error:
             raise translate(error) from error
-        except StaleDataError as error:  # links that somebody else has just removed
+        except StaleDataError as error:  # another request has just removed these links
             raise ConflictError(self.entity.__resource__, []) from error
 
     def _note(self, verb: Verb, entity_id: uuid.UUID) -> None:

@@ -1,4 +1,4 @@
-"""The cursor of keyset paging: where a page ended, in a form that travels in a URL."""
+"""The cursor of keyset pagination: the last row of a page, encoded for a URL."""
 
 import base64
 import datetime as dt
@@ -13,16 +13,16 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # 24 bytes, so base64 needs no padding.
 _FORMAT = struct.Struct(">q16s")
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{32}$"
-# Microseconds from EPOCH to the first and the last instant that a row could have.
+# Microseconds from EPOCH to the first and the last time that a row can have.
 FIRST, LAST = -62_000_000_000_000_000, 253_000_000_000_000_000
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the order of creation.
+    """A position in the order of creation.
 
-    Paging by a place costs the same at any depth, while `skip` reads all that it
-    skips; and rows that come or go meanwhile shift nothing.
+    Pages after a cursor take the same time at any depth, while `skip` reads all rows
+    that it skips. Rows that are added or deleted meanwhile do not shift the pages.
     """
 
     created_at: dt.datetime
@@ -34,7 +34,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Read any text of CURSOR_PATTERN: each is a place, if only before all rows."""
+        """Decode a text that matches CURSOR_PATTERN; every such text is valid."""
         microseconds, identity = _FORMAT.unpack(base64.urlsafe_b64decode(text))
         since = dt.timedelta(microseconds=min(max(microseconds, FIRST), LAST))
         return cls(EPOCH + since, uuid.UUID(bytes=identity))

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 class Link:
     """One side of a many-to-many relation.
 
-    `own` is the column with this side's id, `other` that with the far side's; `key`
-    names the list of ids in requests and answers, on the side that has one.
+    `own` is the column with this side's id, `other` that with the other side's; `key` is
+    the name of the list of ids in requests and responses, on the side that has one.
     """
 
     table: sa.Table
@@ -22,14 +22,14 @@ class Link:
     key: str | None = None
 
     def members(self, other_id: sa.ColumnElement[uuid.UUID]) -> sa.Select[uuid.UUID]:
-        """Select this side's ids that are linked with a row of the far side."""
+        """Select this side's ids that are linked to a row of the other side."""
         columns = self.table.c
         return sa.select(columns[self.own]).where(columns[self.other] == other_id)
 
     async def add(
         self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
     ) -> None:
-        """Link two rows; a link that exists already stays."""
+        """Link two rows, unless they are linked already."""
         row = {self.own: own_id, self.other: other_id}
         await db.execute(insert(self.table).values(row).on_conflict_do_nothing())
 

@@ -1,4 +1,4 @@
-"""The generic service: the rules that hold for every entity."""
+"""The generic service: the rules of every entity."""
 
 import uuid
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ SchemaT = TypeVar("SchemaT", bound=Schema)
 
 @dataclass(frozen=True)
 class Paging:
-    """Which part of a list is asked for; `total` says whether to count it all."""
+    """Which part of a list is requested; `total` says whether to count all rows."""
 
     skip: int = 0
     limit: int = 20
@@ -32,10 +32,10 @@ class Paging:
 
 
 class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
-    """Cleans what comes in, decides, and answers with schemas, never with rows."""
+    """Sanitises input, applies rules, and returns schemas instead of entities."""
 
     resource: type[ResourceT]
-    # Fields in which no markup survives, and fields that may keep a little.
+    # Fields from which all markup is removed, and fields that keep RICH_TEXT_TAGS.
     plain_text: ClassVar[frozenset[str]] = frozenset()
     rich_text: ClassVar[frozenset[str]] = frozenset()
 
@@ -58,7 +58,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     async def _list(
         self, paging: Paging, where: Filters | None = None
     ) -> Page[ResourceT]:
-        # One row more than asked for tells whether there is a next page.
+        # One more row than requested shows whether there is a next page.
         rows = await self.repository.list(
             paging.skip, paging.limit + 1, after=paging.after, where=where
         )
@@ -104,9 +104,9 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         return self.resource.model_validate(entity)
 
     def _clean(self, data: SchemaT) -> SchemaT:
-        """Sanitise the text that was sent, and judge again what that changed.
+        """Sanitise the text that was sent, and validate it again if it has changed.
 
-        A title of nothing but tags is empty once it is clean, and too short then.
+        For example, a title of tags alone is empty afterwards, and may be too short.
         """
         cleaned = dict(self._sanitized(data))
         if not cleaned:
@@ -121,7 +121,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             raise invalid(found) from error
 
     def _sanitized(self, data: Schema) -> Mapping[str, Any]:
-        """The text fields that cleaning changes, with their clean values."""
+        """Return the text fields that sanitising changes, with their new values."""
         changed = {}
         for name in data.model_fields_set & (self.plain_text | self.rich_text):
             text = getattr(data, name)

@@ -1,7 +1,7 @@
-"""Swagger UI at /docs and ReDoc at /redoc: with no network and no inline script.
+"""Swagger UI at /docs and ReDoc at /redoc, without a CDN and inline scripts.
 
-The files come from the package fastapi-standalone-docs, which carries releases of
-both; the pages are ours, as FastAPI's need inline scripts and a CDN.
+The scripts come from the package fastapi-standalone-docs. FastAPI's own pages load them
+from a CDN and need inline scripts, so the pages are defined here.
 """
 
 import secrets
@@ -47,8 +47,8 @@ addEventListener("DOMContentLoaded", () => {
 });
 """
 
-# ReDoc brings its styles in elements that it makes; the policy wants each to prove by
-# the page's nonce that it is no stranger's.
+# ReDoc creates style elements. The content security policy allows only those with the
+# page's nonce.
 START_REDOC = """\
 const { nonce } = document.currentScript;
 const create = document.createElement.bind(document);
@@ -98,7 +98,7 @@ async def show_redoc(request: Request) -> HTMLResponse:
 
 @router.get("/openapi.json")
 def get_openapi(request: Request) -> Response:
-    """Return the document behind both; made in a thread, as it may take seconds."""
+    """Return the OpenAPI document; in a thread, because it can take seconds."""
     document = orjson.dumps(request.app.openapi())
     return Response(document, media_type="application/json")
 
@@ -106,7 +106,7 @@ def get_openapi(request: Request) -> Response:
 @router.get("/docs/{name}")
 @router.get("/redoc/{name}")
 async def get_file(request: Request) -> Response:
-    """Return what the pages load."""
+    """Return a script, style sheet or image of the pages."""
     path = route_path(request.scope)
     headers = {"Cache-Control": "public, max-age=3600"}
     if path in FILES:

@@ -1,4 +1,4 @@
-"""Is the process alive, and should it get requests."""
+"""Liveness and readiness checks."""
 
 from typing import Literal
 
@@ -26,9 +26,9 @@ class ReadinessStatus(BaseModel):
 
 @router.get("/health")
 async def get_health(request: Request) -> HealthStatus:
-    """Answer while the process runs; what it depends on is not asked.
+    """Return 200 while the process runs; the database is not checked.
 
-    A database that is away for a moment must not get the process killed.
+    A short outage of the database must not cause a restart of the process.
     """
     return HealthStatus(service=request.app.state.settings.app_name)
 
@@ -37,7 +37,7 @@ async def get_health(request: Request) -> HealthStatus:
 async def get_readiness(request: Request, response: Response) -> ReadinessStatus:
     """Check the database, its schema, and Redis where it is configured.
 
-    Redis is shown and does not count: requests are served without it.
+    The result for Redis does not change the status: requests are served without it.
     """
     readiness: Readiness = request.app.state.readiness
     ready, checks = await readiness.check()

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes."""
+"""The metrics for Prometheus."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/metrics", tags=["metrics"])
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def get_metrics(request: Request) -> Response:
-    """Expose the metrics; in a thread, as many series take a while to print."""
+    """Return the metrics; in a thread, because many series take long to render."""
     metrics.sample_pools(request.app.state.engines.items())
     page, content_type = metrics.render()
     return Response(page, media_type=content_type)

@@ -1,4 +1,4 @@
-"""Reads a page of the documentation, and does what it says."""
+"""Finds the code blocks of a page of the documentation, and executes them."""
 
 import fcntl
 import json
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.project import HOST, clean_environment, free_port, wait_until_healthy
+from tests.harness.project import HOST, clean_environment, free_port, wait_until_healthy
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEV = re.compile(r"^make dev(?: +# .*)?\n", re.MULTILINE)
 NAMED_FILE = re.compile(r"`([\w/.]+\.\w+)`")
 MINUTE = 60.0
-# Whoever reads a page has told git who they are; a machine that runs tests has not.
+# git needs an author; a reader has configured one, but a test machine has not.
 KNOWN_TO_GIT = {
     f"GIT_{role}_{key}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -44,16 +44,16 @@ def blocks(page: str) -> Iterator[Block]:
 
 @dataclass
 class Reader:
-    """A person who follows a page to the letter.
+    """Executes all code blocks of a page.
 
-    sh is typed; json is put into entities.json, whole or as a field of its last entity;
-    diff is applied; python is the file that the prose before it names.
+    `sh` is run; `json` is written to entities.json, or added as a field of its last
+    entity; `diff` is applied; `python` is the file that the text before it names.
     """
 
     folder: Path
     port: int = field(default_factory=free_port)
     service: subprocess.Popen[str] | None = None
-    terminal: int = -1  # what the service was started at
+    terminal: int = -1  # the terminal of the service
     said: list[str] = field(default_factory=list)
 
     def follow(self, page: str) -> None:
@@ -87,7 +87,7 @@ class Reader:
             self._run(after[0])
 
     def _run(self, commands: str, text: str = "") -> None:
-        """Run them in bash, which says where it ended."""
+        """Run them in bash, and keep its last working directory."""
         script = f"set -eo pipefail\n{commands}\npwd >&3\n"
         read, write = os.pipe()
         done = subprocess.run(
@@ -106,7 +106,7 @@ class Reader:
             self.folder = Path(ended.read().strip() or self.folder)
         self.said.append(done.stdout)
         if done.returncode:
-            raise AssertionError(f"{commands}\nended with an error:\n{done.stdout}")
+            raise AssertionError(f"{commands}\nfailed:\n{done.stdout}")
 
     def _serve(self) -> None:
         self._stop()
@@ -128,7 +128,7 @@ class Reader:
         wait_until_healthy(self.service, f"http://{HOST}:{self.port}", log)
 
     def _stop(self) -> None:
-        """Type Ctrl-C: it reaches everything that was started at the terminal."""
+        """Send Ctrl-C, which reaches all processes of the terminal."""
         if self.service is not None:
             os.write(self.terminal, b"\x03")
             self.service.wait(MINUTE)

@@ -1,4 +1,4 @@
-"""A container engine for the tests: the machine's own, or one that we start and end."""
+"""A container engine for the tests: the machine's own, or one that the tests start."""
 
 import contextlib
 import json
@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import debian
-from tools.project import MINUTE, clean_environment, end
+from tests.harness import debian_packages
+from tests.harness.project import MINUTE, clean_environment, end
 
 PATIENCE = 30.0
 PACKAGES = ("docker.io", "mmdebstrap")
 GIVEN = "CONTAINER_ENGINE"
 COMPOSE = Path(sys.executable).with_name("docker-compose")
-# No bridge of its own and no firewall rules: nothing outside of the folder changes.
+# Without a bridge and firewall rules, so that nothing outside of its folder changes.
 OPTIONS = (
     "--iptables=false",
     "--ip6tables=false",
@@ -29,15 +29,15 @@ PLACES = {"--data-root": "data", "--exec-root": "exec", "--pidfile": "docker.pid
 
 
 class CommandFailed(Exception):
-    """A command ended with something else than 0; the message has its output."""
+    """A command has failed; the message has its output."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where `docker` and `docker compose` work."""
+    """An engine for `docker` and `docker compose`."""
 
-    settings: Mapping[str, str]  # what finds it, on top of the usual environment
-    ours: bool  # then it has neither a registry nor a network for builds
+    settings: Mapping[str, str]  # variables to reach it, added to the environment
+    ours: bool  # started by the tests: without a registry and a network for builds
 
     @property
     def environment(self) -> dict[str, str]:
@@ -57,7 +57,7 @@ class Engine:
         minutes: float = 10,
         data: bytes = b"",
     ) -> str:
-        """Run a command that finds the engine, and return its output."""
+        """Run a command that uses the engine, and return its output."""
         done = subprocess.run(
             command,
             cwd=folder,
@@ -75,16 +75,18 @@ class Engine:
 
 
 def given() -> Engine:
-    """The engine that `python -m tools.containers` has found or started."""
+    """Return the engine that `python -m tools.containers` has found or started."""
     text = os.environ.get(GIVEN)
     if text is None:
-        raise debian.Missing("no engine is given: make test-containers finds one")
+        raise debian_packages.Missing(
+            "no engine is given: make test-containers finds one"
+        )
     return Engine(**json.loads(text))
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Engine]:
-    """The machine's engine if there is one, else our own for as long as this lasts."""
+    """Yield the machine's engine, or start one until the end of the block."""
     plugin = folder / "config" / "cli-plugins" / "docker-compose"
     plugin.parent.mkdir(parents=True)
     plugin.symlink_to(COMPOSE)
@@ -94,11 +96,11 @@ def running(folder: Path) -> Iterator[Engine]:
         yield machines
         return
     if not (shutil.which("dockerd") and shutil.which("mmdebstrap")):
-        debian.install(*PACKAGES, why="a container engine")
+        debian_packages.install(*PACKAGES, why="a container engine")
     settings.update(
         DOCKER_BUILDKIT="0",
         DOCKER_HOST=f"unix://{folder}/docker.sock",
-        # Debian's client, which builds without a plugin, before any other.
+        # Debian's client first: it can build without a plugin.
         PATH=f"/usr/bin{os.pathsep}{os.environ['PATH']}",
     )
     ours = Engine(settings, ours=True)
@@ -122,7 +124,9 @@ def _daemon(folder: Path, engine: Engine) -> Iterator[None]:
     try:
         if not _comes_up(daemon, engine):
             last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise debian.Missing(f"dockerd does not start on this machine:\n{last}")
+            raise debian_packages.Missing(
+                f"dockerd does not start on this machine:\n{last}"
+            )
         yield
     finally:
         end(daemon)
@@ -149,7 +153,7 @@ def _answers(engine: Engine) -> bool:
 
 
 def _remove_all(engine: Engine) -> None:
-    """A daemon that ends leaves its containers running, and its bridges up."""
+    """Remove containers and networks: a daemon that stops does not remove them."""
     left = engine.docker("ps", "--all", "--quiet").split()
     if left:
         engine.docker("rm", "--force", "--volumes", *left)

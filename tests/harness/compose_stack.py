@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.engine import Engine
-from tools.packs import Pack
-from tools.project import HOST, PATIENCE, ROOT, Ended, free_port
+from tests.harness.container_engine import Engine
+from tests.harness.example_projects import ExampleProject
+from tests.harness.project import HOST, PATIENCE, ROOT, Ended, free_port
 
 MAIN = "docker/docker-compose.yml"
 SCALED = "docker/docker-compose.scale.yml"
 TEST = "docker/docker-compose.test.yml"
 PORTS = ("APP_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
-NOT_TO_BE_HAD = ("grafana",)  # no package carries its server
+NOT_TO_BE_HAD = ("grafana",)  # no package contains its server
 DOCKER = ROOT / "{{cookiecutter.project_slug}}" / "docker"
-# Our own engine has no network for builds but the machine's, and lacks an image.
+# Our own engine can only build with the machine's network, and has no image of Grafana.
 ADAPTED = {
     "app": "services: {app: {build: {network: host}}, grafana: !reset null}\n",
     "test": "services: {test: {build: {network: host}}}\n",
@@ -28,7 +28,7 @@ ADAPTED = {
 
 
 def published_images() -> set[str]:
-    """What the template's Dockerfile and Compose files take from registries."""
+    """Return the images that the Dockerfile and Compose files take from registries."""
     files = [DOCKER / "Dockerfile", *DOCKER.glob("docker-compose*.yml")]
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     named = re.findall(r"^(?:FROM| +image:) ([a-z/]+:[\w.-]+)", text, re.MULTILINE)
@@ -37,10 +37,10 @@ def published_images() -> set[str]:
 
 @dataclass(frozen=True)
 class Stack:
-    """Some Compose files of one project, and the ports that it uses here."""
+    """Some Compose files of a project, with free ports."""
 
     engine: Engine
-    pack: Pack
+    example: ExampleProject
     files: tuple[str, ...]
     settings: dict[str, str]
 
@@ -50,7 +50,7 @@ class Stack:
 
     @property
     def services(self) -> list[str]:
-        """Those that can run here."""
+        """The names of the services."""
         return self.compose("config", "--services").split()
 
     @property
@@ -69,7 +69,10 @@ class Stack:
     def shell(self, *command: str, minutes: float = 10) -> str:
         """Run a command in the project's folder."""
         return self.engine.run(
-            *command, folder=self.pack.path, environment=self.settings, minutes=minutes
+            *command,
+            folder=self.example.path,
+            environment=self.settings,
+            minutes=minutes,
         )
 
     def up(self, *services: str) -> None:
@@ -97,7 +100,7 @@ class Stack:
         return found[0]
 
     def wait_for(self, container: str, health: str) -> None:
-        """Wait until Docker itself says that the container is (un)healthy."""
+        """Wait until Docker reports this health status of the container."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             state = self.inspect(container)["State"]
@@ -107,7 +110,7 @@ class Stack:
         raise Ended(f"not {health}: {json.dumps(state, indent=1)}")
 
     def get(self, path: str) -> tuple[int, str]:
-        """The status and the body of an answer."""
+        """Return the status and the body of a response."""
         try:
             with urllib.request.urlopen(self.url + path, timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -116,12 +119,14 @@ class Stack:
                 return error.code, error.read().decode()
 
 
-def of(engine: Engine, pack: Pack, files: Iterable[str], service: str = "app") -> Stack:
-    """The stack of these files, on free ports."""
+def of(
+    engine: Engine, example: ExampleProject, files: Iterable[str], service: str = "app"
+) -> Stack:
+    """Return the stack of these files, on free ports."""
     names = [*files]
     if engine.ours:
-        override: Path = pack.path.with_name(f"builds-{service}.yml")
+        override: Path = example.path.with_name(f"builds-{service}.yml")
         override.write_text(ADAPTED[service], encoding="utf-8")
         names.append(str(override))
     settings = {name: str(free_port()) for name in PORTS}
-    return Stack(engine, pack, tuple(names), settings)
+    return Stack(engine, example, tuple(names), settings)

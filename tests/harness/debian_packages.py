@@ -1,4 +1,4 @@
-"""Programs of Debian's packages: found, installed where that is asked, or missed."""
+"""Finds programs, and installs their Debian packages if INSTALL_ENGINE=1."""
 
 import contextlib
 import fcntl
@@ -15,11 +15,11 @@ LOCK = Path(tempfile.gettempdir()) / "devmatrix-apt.lock"
 
 
 class Missing(Exception):
-    """A program is not here, and is not to be installed; the message says why."""
+    """A program is missing and cannot be installed; the message says why."""
 
 
 def need(program: str, package: str = "") -> str:
-    """The program's path; INSTALL_ENGINE=1 allows to install its package."""
+    """Return the program's path; install its package if INSTALL_ENGINE=1."""
     path = shutil.which(program)
     if path is None:
         install(package or program, why=program)
@@ -30,11 +30,11 @@ def need(program: str, package: str = "") -> str:
 
 
 def install(*packages: str, why: str) -> None:
-    """Install packages with apt-get, which takes root and a Debian."""
+    """Install packages with apt-get, as root on Debian."""
     if os.environ.get(ASKED) != "1":
         raise Missing(f"{why} is not installed; {ASKED}=1 installs it, as root")
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise Missing(f"{why} is not installed, and only root can do so, on Debian")
+        raise Missing(f"{why} is not installed; only root on Debian can install it")
     with _alone():
         _update()
         _apt("install", "--no-install-recommends", *packages)
@@ -42,7 +42,7 @@ def install(*packages: str, why: str) -> None:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Several workers may miss something; apt gives up where another one is at it."""
+    """Hold a lock: several workers may need packages, and apt does not wait."""
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -54,7 +54,7 @@ def _update() -> None:
 
 
 def _apt(*words: str) -> None:
-    patience = "DPkg::Lock::Timeout=120"  # somebody else's apt
+    patience = "DPkg::Lock::Timeout=120"  # wait for another apt
     command = ["apt-get", "--yes", "--quiet", "--option", patience, *words]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(

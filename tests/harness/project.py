@@ -1,4 +1,4 @@
-"""Generates a project and works with it, as a person would."""
+"""A generated project: how to generate it, run commands in it, and serve it."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
-PORTS = range(20_000, 30_000)  # below those that systems make connections from
-LAST = 2_000  # characters of a log that tell why something ended
+PORTS = range(20_000, 30_000)  # below the ports of outgoing connections
+LAST = 2_000  # characters of a log that are shown in an error
 PATIENCE = 90.0  # seconds for a busy machine; an idle one needs two or three
 MINUTE = 60.0
-# What is set for our own tools would change how a project's behave.
+# Prefixes of variables of our own tools, which would affect the project's tools.
 FOREIGN = (
     *("ARGS", "COV_", "DATABASE_URL", "MAKE", "MFLAGS", "PYTEST", "PYTHON"),
     "VIRTUAL_ENV",
@@ -30,16 +30,16 @@ FOREIGN = (
 
 
 class Ended(Exception):
-    """A process is gone, or does not answer in time."""
+    """A process has ended, or does not respond in time."""
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of somebody who has just opened a terminal."""
+    """Return the environment without the variables of our own tools."""
     return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
 
 
 def cookiecutter(output: Path, *answers: str) -> list[str]:
-    """The command that generates a project of this template."""
+    """Return the command that generates a project from this template."""
     options = ["--no-input", "--output-dir", str(output)]
     return [sys.executable, "-m", "cookiecutter", str(ROOT), *options, *answers]
 
@@ -64,7 +64,7 @@ class Project:
         environment: Mapping[str, str] | None = None,
         minutes: float = 10,
     ) -> str:
-        """Run a command in the project and return its output; a failure shows it."""
+        """Run a command in the project and return its output; raise if it fails."""
         done = subprocess.run(
             command,
             cwd=self.path,
@@ -81,7 +81,7 @@ class Project:
         return done.stdout
 
     def with_entities(self, spec: Path, path: Path) -> "Project":
-        """Make another project, of these entities and with this one's environment."""
+        """Create another project with these entities and this project's environment."""
         project = Project(path)
         ignored = shutil.ignore_patterns(".venv", ".git", "versions")
         shutil.copytree(self.path, path, ignore=ignored)
@@ -94,7 +94,7 @@ class Project:
     def start(
         self, *module: str, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a module in a session of its own; what it says goes into the log."""
+        """Start a module in a new session; its output goes to the log."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [self.python, "-m", *module],
@@ -121,9 +121,9 @@ class Project:
 
 
 def free_port() -> int:
-    """Find a port that stays free until somebody listens there.
+    """Find a port that stays free until a process listens on it.
 
-    One that the system gives out for the asking is also given to the next connection.
+    A port of the system's own choice could be used by the next outgoing connection.
     """
     while not is_free(port := secrets.choice(PORTS)):
         pass
@@ -143,18 +143,18 @@ def is_free(port: int) -> bool:
 def wait_until_healthy(
     process: subprocess.Popen[Any], url: str, log: Path | None = None
 ) -> None:
-    """Wait for the first answer; without one, raise what it said last in its log."""
+    """Wait for the first response; if there is none, raise Ended with the log's end."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Ended(f"it ended by itself with {process.returncode}{_last_of(log)}")
+            raise Ended(f"the process exited with {process.returncode}{_last_of(log)}")
         with (
             contextlib.suppress(OSError),
             urllib.request.urlopen(f"{url}/health/health", timeout=5),
         ):
             return
         time.sleep(0.02)
-    raise Ended(f"{url} does not answer{_last_of(log)}")
+    raise Ended(f"{url} does not respond{_last_of(log)}")
 
 
 def _last_of(log: Path | None) -> str:
@@ -162,7 +162,7 @@ def _last_of(log: Path | None) -> str:
 
 
 def end(process: subprocess.Popen[Any]) -> int:
-    """End it as a supervisor would; return its status."""
+    """Stop the process with SIGTERM; return its exit status."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:
@@ -170,4 +170,4 @@ def end(process: subprocess.Popen[Any]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise Ended("it does not end on SIGTERM") from None
+        raise Ended("the process does not stop on SIGTERM") from None

@@ -1,6 +1,6 @@
 """Runs the `run:` steps of a generated GitHub Actions job on this machine.
 
-What `uses:` names is not executed; the caller provides what those actions would.
+Actions (`uses:`) are not executed; the caller provides their results.
 """
 
 import re
@@ -11,15 +11,15 @@ from typing import Any
 
 import yaml
 
-from tools.project import MINUTE, clean_environment
+from tests.harness.project import MINUTE, clean_environment
 
 
 class StepFailed(Exception):
-    """A step ended with something else than 0; the message has its output."""
+    """A step has failed; the message has its output."""
 
 
 def job(project: Path, name: str) -> dict[str, Any]:
-    """A job of the project's one workflow."""
+    """Return a job of the project's workflow."""
     text = (project / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.safe_load(text)["jobs"][name]
     return found
@@ -40,7 +40,7 @@ def run_steps(
         for old, new in replacements.items():
             result = result.replace(old, new)
         if "${{" in result:
-            raise StepFailed(f"an expression that nothing here replaces: {result}")
+            raise StepFailed(f"an expression without a replacement: {result}")
         return result
 
     given = {key: adapt(value) for key, value in described.get("env", {}).items()}
@@ -54,7 +54,7 @@ def run_steps(
 
 
 def _run(script: str, folder: Path, environment: Mapping[str, str]) -> None:
-    """As GitHub's runner does it: bash, which stops at the first failure."""
+    """Run a script as GitHub's runner does: with bash, until the first failure."""
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""A value for a JSON schema, as OpenAPI describes a request's body."""
+"""Generates values for JSON schemas of OpenAPI documents."""
 
 import base64
 import datetime as dt
@@ -9,8 +9,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from random import Random
 from typing import Any
 
-# The parser behind re: its own tree says what a pattern can match. It is private, and
-# the same from Python 3.11 to 3.14; the tests would notice another one.
+# The parser of re, whose tree says what a pattern can match. It is private, but the same
+# in Python 3.11 to 3.14; the tests fail if it changes.
 from re import _constants as codes  # type: ignore[attr-defined] # isort: skip
 from re import _parser as parser  # type: ignore[attr-defined] # isort: skip
 
@@ -29,11 +29,11 @@ MAX_SCALE = 400
 
 
 class NoSample(ValueError):
-    """No value was found; the message names the schema."""
+    """No value was found; the message has the schema."""
 
 
 class Sampler:
-    """Makes values for the schemas of one OpenAPI document."""
+    """Generates values for the schemas of one OpenAPI document."""
 
     def __init__(self, document: Schema, random: Random) -> None:
         self.document = document
@@ -59,7 +59,7 @@ class Sampler:
             schema = branches[0]
 
     def value(self, schema: Schema) -> Any:
-        """Return a value that the schema accepts, another one each time if it can."""
+        """Return a valid value, if possible a different one each time."""
         schema = self.resolve(schema)
         if "const" in schema:
             return schema["const"]
@@ -85,10 +85,10 @@ class Sampler:
         return {name: self.value(found) for name, found in properties.items()}
 
     def _decimal(self, schema: Schema) -> str:
-        """A number or its text: the text's pattern says how many digits there are."""
+        """Return a decimal as a string; the pattern of the string limits its digits."""
         kinds = {self.resolve(branch).get("type"): branch for branch in schema["anyOf"]}
         if set(kinds) - {"null"} != {"number", "string"}:
-            raise NoSample(f"a choice that is no decimal: {schema}")
+            raise NoSample(f"anyOf is not a decimal: {schema}")
         pattern = kinds["string"].get("pattern", "")
         numbers = self._numbers(kinds["number"], range(MAX_SCALE))
         for number in numbers:
@@ -106,7 +106,7 @@ class Sampler:
     def _numbers(
         self, schema: Schema, scales: range | tuple[int, ...]
     ) -> Iterator[Decimal]:
-        """Yield numbers within the bounds, on ever finer steps."""
+        """Yield numbers within the bounds, with more and more decimal places."""
         low, high = (
             self._bound(schema, "minimum", "exclusiveMinimum"),
             self._bound(schema, "maximum", "exclusiveMaximum"),
@@ -129,7 +129,7 @@ class Sampler:
         ]
         if not bounds:
             return None, False
-        # With both, the narrower one counts, and of two equal ones the exclusive.
+        # With both bounds, the narrower one applies; if equal, the exclusive one.
         sign = 1 if inclusive == "minimum" else -1
         return max(bounds, key=lambda bound: (sign * bound[0], bound[1]))
 
@@ -157,7 +157,7 @@ class Sampler:
         return text.ljust(least, "x")[:most].strip().ljust(least, "x")
 
     def _matching(self, schema: Schema) -> str:
-        """A text in which the pattern is found: random walks of its parse tree."""
+        """Return a text that matches the pattern, by random walks of its parse tree."""
         pattern = re.compile(schema["pattern"])
         least, most = schema.get("minLength", 0), schema.get("maxLength", 255)
         tree = parser.parse(schema["pattern"])
@@ -166,7 +166,7 @@ class Sampler:
             for candidate in (text, text.ljust(least, "x"), text.rjust(least, "x")):
                 if least <= len(candidate) <= most and pattern.search(candidate):
                     return candidate
-        raise NoSample(f"no text fits {schema}")
+        raise NoSample(f"no text matches {schema}")
 
     def _walk(self, tree: Any, extra: int) -> Iterator[str]:
         for code, argument in tree:
@@ -182,7 +182,7 @@ class Sampler:
             elif code is codes.BRANCH:
                 yield from self._walk(self.random.choice(argument[1]), extra)
             elif code is not codes.AT:
-                raise NoSample(f"a pattern with {code}")
+                raise NoSample(f"a pattern with {code} is not supported")
 
     def _character(self, code: Any, argument: Any) -> str:
         if code is codes.LITERAL:
@@ -206,7 +206,7 @@ def _uri(number: int, most: int) -> str:
 def _steps(
     low: tuple[Decimal | None, bool], high: tuple[Decimal | None, bool], step: Decimal
 ) -> tuple[int, int]:
-    """The first and the last multiple of the step within the bounds."""
+    """Return the first and the last multiple of the step within the bounds."""
     (least, above), (most, below) = low, high
     if least is None:
         least = Decimal(0) if most is None or most > 0 else most - 1000 * step

@@ -1,4 +1,4 @@
-"""A PostgreSQL that tests may stop, kill, freeze and fill: its own folder and port."""
+"""A PostgreSQL that tests can stop, kill, freeze and fill, with its own port and data."""
 
 import contextlib
 import os
@@ -9,19 +9,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.binaries import choose, identity
-from tools.project import HOST, PATIENCE, Ended, free_port
+from tests.harness.project import HOST, PATIENCE, Ended, free_port
 
 ADMIN = "app"
-SERVICE = "service"  # no superuser, as in production: it gets no reserved connections
+SERVICE = "service"  # not a superuser, so it cannot use reserved connections
 
 
 class Server:
-    """One cluster; its data and its port stay what they are from start to start."""
+    """One PostgreSQL cluster, which keeps its data and port when it is restarted."""
 
     def __init__(
         self, folder: Path, *settings: str, primary: "Server | None" = None
     ) -> None:
-        """Make the data folder: an empty one, or that of a standby of `primary`."""
+        """Create the data folder: a new one, or that of a standby of `primary`."""
         self.port = free_port()
         self._identity = identity()
         self._data = folder / "data"
@@ -39,11 +39,11 @@ class Server:
             self._spawn("pg_basebackup", *options).wait(PATIENCE)
 
     def url(self, database: str) -> str:
-        """Where a service finds one of the databases."""
+        """Return the URL of a database for a service."""
         return f"postgresql+asyncpg://{SERVICE}@{HOST}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it and return once it answers; recovery after a crash included."""
+        """Start the server and wait until it responds."""
         settings = [word for pair in self._settings for word in ("-c", pair)]
         self._process = self._spawn(
             "postgres", "-h", HOST, "-p", str(self.port), "-k", "", *settings
@@ -57,14 +57,14 @@ class Server:
         raise Ended(f"PostgreSQL does not start: {self.log.read_text()[-2000:]}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one."""
+        """Stop the server: SIGINT is a fast shutdown, SIGQUIT an immediate one."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(PATIENCE)
             self._process = None
 
     def kill(self) -> None:
-        """End every process of it at once, as a machine that loses its power."""
+        """Kill all processes of the server at once, as at a loss of power."""
         for pid in self._pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -72,7 +72,7 @@ class Server:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it accept connections and answer nothing at all."""
+        """Stop all processes: connections are accepted, but get no response."""
         pids = self._pids()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -85,15 +85,15 @@ class Server:
                     os.kill(pid, signal.SIGCONT)
 
     def create(self, database: str, template: str = "template1") -> str:
-        """Make a database that belongs to the service's role; return its URL."""
-        with contextlib.suppress(Ended):  # there from the first time on
+        """Create a database that the service's role owns; return its URL."""
+        with contextlib.suppress(Ended):  # the role may exist already
             self.ask(f"CREATE ROLE {SERVICE} LOGIN", "postgres")
         options = f"OWNER {SERVICE} TEMPLATE {template}"
         self.ask(f"CREATE DATABASE {database} {options}", "postgres")
         return self.url(database)
 
     def ask(self, sql: str, database: str, user: str = ADMIN) -> str:
-        """Run a statement; return its rows, a line each."""
+        """Run a statement; return its rows, one per line."""
         done = subprocess.run(
             [*self._psql(database, user), "-c", sql], capture_output=True, text=True
         )
@@ -103,7 +103,7 @@ class Server:
 
     @contextlib.contextmanager
     def session(self, sql: str, database: str, user: str = ADMIN) -> Iterator[None]:
-        """Run statements and stay connected, with whatever they hold."""
+        """Run statements, and keep the connection and its locks during the block."""
         with subprocess.Popen(
             [*self._psql(database, user), "-c", sql, "-c", "\\echo done", "-f", "-"],
             stdin=subprocess.PIPE,
@@ -120,16 +120,16 @@ class Server:
                 process.communicate("")
 
     def connections(self, database: str, state: str = "%") -> int:
-        """How many connections the service's role has, those that wait for it too."""
+        """Return the number of connections of the service's role."""
         counted = (
-            "SELECT count(*) FROM pg_stat_activity "  # noqa: S608 - words of our own
+            "SELECT count(*) FROM pg_stat_activity "  # noqa: S608 - constants only
             f"WHERE usename = '{SERVICE}' AND datname = '{database}' "
             f"AND coalesce(state, '') LIKE '{state}'"
         )
         return int(self.ask(counted, "postgres"))
 
     def terminate(self, database: str) -> int:
-        """Cut every connection of the service's role; return how many there were."""
+        """Terminate the connections of the service's role; return their number."""
         cut = (
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "  # noqa: S608
             f"WHERE usename = '{SERVICE}' AND datname = '{database}'"
@@ -137,7 +137,7 @@ class Server:
         return int(self.ask(cut, "postgres"))
 
     def make_folder(self, path: Path) -> Path:
-        """Make a folder that the server may write to."""
+        """Create a folder to which the server can write."""
         path.mkdir(parents=True, exist_ok=True)
         self._own(path)
         return path
@@ -153,7 +153,7 @@ class Server:
         ]
 
     def _pids(self) -> Sequence[int]:
-        """The server's processes, the one that starts the others first."""
+        """Return the pids of the server's processes, the parent first."""
         if self._process is None:
             return []
         parent = self._process.pid
@@ -170,7 +170,7 @@ class Server:
             os.chown(folder, self._identity["user"], self._identity["group"])
 
     def _spawn(self, program: str, *options: str) -> subprocess.Popen[bytes]:
-        # Its user may be kept out of the folders above; a descriptor leads there.
+        # A descriptor, because the server's user may not be able to read parent folders.
         folder = os.open(self._data.parent, os.O_RDONLY)
         try:
             with self.log.open("ab") as log:

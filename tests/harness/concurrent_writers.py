@@ -1,13 +1,10 @@
-"""Clients that write under load and remember what they were told, and a probe.
+"""Clients that write concurrently, and a ledger of the states that each row may have.
 
-Each row belongs to one writer, who knows what it may look like: one state after an
-answer, two after a request whose fate is unknown, such as one that got a 503 or none.
+Each row belongs to one writer. It has one possible state after a successful response, and
+two if the outcome of a request is unknown, for example after a 503 or no response.
 """
 
 import contextlib
-import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,11 +14,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tools.project import ROOT
-from tools.replica import Answer, Client
+from tests.harness.http_client import Answer, Client
 
 PATH = "/api/v1/tasks"
-GONE = None  # the state of a row that is not there
+GONE = None  # the state of a row that does not exist
 PAUSE = 0.02
 States = set[str | None]
 Choose = Callable[[], int]
@@ -29,9 +25,9 @@ Choose = Callable[[], int]
 
 @dataclass
 class Ledger:
-    """What was asked for, what was answered, and what must therefore be stored."""
+    """The requests, their responses, and what must therefore be stored."""
 
-    # Titles, each used for one request only, and the descriptions a row may have now.
+    # By title, which is unique for each create, the possible descriptions of the row.
     rows: dict[str, States] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
@@ -49,19 +45,19 @@ class Ledger:
         return max(answer.seconds for answer in self.answers)
 
     def differences(self, stored: Mapping[str, list[str]]) -> list[str]:
-        """Where the table is not what was promised; `stored` is by title."""
+        """Return where the table differs from the ledger; `stored` is by title."""
         found = []
         for title, states in self.rows.items():
             rows: list[str | None] = [*stored.get(title, [])] or [GONE]
             if len(rows) > 1:
-                found.append(f"{title} is there {len(rows)} times")
+                found.append(f"{title} is stored {len(rows)} times")
             elif rows[0] not in states:
                 found.append(f"{title} is {rows[0]!r} and should be one of {states}")
         return found
 
 
 class Writer(threading.Thread):
-    """One client: it creates, changes and deletes rows of its own until told to stop."""
+    """A client that creates, updates and deletes its own rows until it is stopped."""
 
     def __init__(self, ledger: Ledger, choose: Choose, stop: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -125,7 +121,7 @@ class Writer(threading.Thread):
 
 @contextlib.contextmanager
 def writing(choose: Choose, writers: int = 6) -> Iterator[Ledger]:
-    """Write through whichever port `choose` names, until the end of the block."""
+    """Write to the port that `choose` returns, until the end of the block."""
     ledger, stop = Ledger(), threading.Event()
     threads = [Writer(ledger, choose, stop) for _ in range(writers)]
     for thread in threads:
@@ -136,47 +132,3 @@ def writing(choose: Choose, writers: int = 6) -> Iterator[Ledger]:
         stop.set()
         for thread in threads:
             thread.join()
-
-
-@dataclass(frozen=True)
-class Beat:
-    """One answer of the process that is watched; of one beside it, the slower of two."""
-
-    status: int
-    seconds: float
-    idle_seconds: float
-
-
-@dataclass
-class Probe:
-    """What a supervisor saw of the process that it watches (see tools/probe.py)."""
-
-    beats: list[Beat] = field(default_factory=list)
-
-    @property
-    def failures(self) -> list[Beat]:
-        return [beat for beat in self.beats if beat.status != 200]
-
-    def judged(self, calm: float) -> list[float]:
-        """The seconds of each answer, but for moments when the machine was late."""
-        return [beat.seconds for beat in self.beats if beat.idle_seconds < calm]
-
-
-@contextlib.contextmanager
-def probing(port: int, path: str = "/health/health") -> Iterator[Probe]:
-    """Ask for the process's health all the time, until the end of the block."""
-    probe = Probe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.probe", str(port), path],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    # Once the first line is here, it watches.
-    first = process.stdout.readline() if process.stdout else ""
-    try:
-        yield probe
-    finally:
-        said, _ = process.communicate()
-        probe.beats += [Beat(*json.loads(line)) for line in (first + said).splitlines()]

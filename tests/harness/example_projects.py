@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import poetry
-from tools.project import MINUTE, Ended, Project, clean_environment, cookiecutter
+from tests.harness import poetry
+from tests.harness.project import (
+    MINUTE,
+    Ended,
+    Project,
+    clean_environment,
+    cookiecutter,
+)
 
 MANAGERS = ("uv", "poetry")
 
 
 @dataclass(frozen=True)
-class Pack:
-    """A project, and what finds its package manager."""
+class ExampleProject:
+    """A project, and the environment in which its package manager is found."""
 
     project: Project
     manager: str
@@ -28,8 +34,8 @@ class Pack:
         return self.project.run(*command, environment=self.environment, minutes=minutes)
 
 
-def make(folder: Path, manager: str) -> Pack:
-    """Generate a project with every step done; `<manager>_shop` is its name."""
+def generate(folder: Path, manager: str) -> ExampleProject:
+    """Generate a complete project with the name `<manager>_shop`."""
     environment = _environment(folder / "tools", manager)
     name = f"{manager}_shop"
     done = subprocess.run(
@@ -49,11 +55,11 @@ def make(folder: Path, manager: str) -> Pack:
     )
     if done.returncode or f"{name} is ready" not in done.stdout:
         raise Ended(f"{name} is not complete:\n{done.stdout}")
-    return Pack(Project(folder / name), manager, environment)
+    return ExampleProject(Project(folder / name), manager, environment)
 
 
 def _environment(folder: Path, manager: str) -> dict[str, str]:
-    """A Python with pip first, as on a machine of CI; our own uv behind it."""
+    """Return an environment with a Python and pip, as in CI, and then our own uv."""
     programs = poetry.make_environment(folder)
     settings = poetry.install(programs / "python") if manager == "poetry" else {}
     path = os.pathsep.join([str(programs), poetry.OURS, os.environ["PATH"]])

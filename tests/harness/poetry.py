@@ -1,15 +1,15 @@
-"""A Poetry of our own, in the version that generated images are built with."""
+"""Installs the version of Poetry with which generated images are built."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-from tools.project import ROOT, clean_environment
+from tests.harness.project import ROOT, clean_environment
 
 DOCKERFILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "Dockerfile"
-# It reads the simple index, as pip does. Mirrors often have nothing else, and what
-# Poetry locks over it names no mirror.
+# It uses the simple index, as pip does: many mirrors have only that. The lock file does
+# not name the mirror.
 PLUGIN = "poetry-plugin-pypi-mirror==0.6.5"
 OURS = str(Path(sys.executable).parent)
 UV = f"{OURS}/uv"
@@ -17,28 +17,28 @@ PLUGIN_SETTING = "POETRY_PYPI_MIRROR_URL"
 
 
 def version() -> str:
-    """The Poetry that docker/Dockerfile installs, as pip is told it."""
+    """Return the requirement of Poetry in docker/Dockerfile, for pip."""
     found = re.search(r"poetry==[0-9.]+", DOCKERFILE.read_text(encoding="utf-8"))
     if found is None:
-        raise ValueError(f"{DOCKERFILE} pins no Poetry")
+        raise ValueError(f"{DOCKERFILE} has no version of Poetry")
     return found[0]
 
 
 def index() -> str:
-    """The index that pip uses on this machine."""
+    """Return the index that pip uses on this machine."""
     ask = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     python = getattr(sys, "_base_executable", sys.executable)
     return _run(python, "-c", ask).strip()
 
 
 def install(python: Path) -> dict[str, str]:
-    """Install it for this interpreter; return the settings that it needs."""
+    """Install Poetry for this interpreter; return its environment variables."""
     _run(UV, "pip", "install", "--python", str(python), version(), PLUGIN)
     return {PLUGIN_SETTING: index()}
 
 
 def make_environment(folder: Path) -> Path:
-    """Make an environment with pip, as a machine of CI has it; return its programs."""
+    """Create an environment with pip, as in CI; return the folder of its programs."""
     _run(UV, "venv", "--quiet", "--seed", str(folder))
     return folder / "bin"
 

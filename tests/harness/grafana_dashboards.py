@@ -1,4 +1,4 @@
-"""Grafana's dashboards without Grafana: their queries, asked of a real Prometheus."""
+"""Runs the queries of Grafana's dashboards on a real Prometheus, without Grafana."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# What Grafana makes of its own variables, for a dashboard that shows five minutes.
+# Values of Grafana's own variables, for a dashboard that shows five minutes.
 TIMES = {"__rate_interval": "10s", "__interval": "1s", "__range": "5m"}
 TIMEOUT = 10
 
 
 class QueryError(Exception):
-    """Prometheus refuses a query; the message is its own."""
+    """Prometheus has rejected a query; the message is from Prometheus."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Prometheus:
     url: str
 
     def get(self, path: str, **parameters: str) -> Any:
-        """Ask the API, and return what it calls data."""
+        """Send a request to the API, and return the `data` of its response."""
         asked = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(asked, timeout=TIMEOUT) as answer:
@@ -36,14 +36,14 @@ class Prometheus:
                 raise QueryError(json.load(error).get("error", str(error))) from None
 
     def points(self, query: str, start: float, end: float) -> int:
-        """How many numbers a panel with this query would draw."""
+        """Return how many points a panel with this query would show."""
         window = {"start": str(start), "end": str(end), "step": "1"}
         result = self.get("query_range", query=query, **window)["result"]
         return sum(value != "NaN" for line in result for _, value in line["values"])
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every panel, those inside of rows too; a row itself shows nothing."""
+    """Yield every panel, including those in rows, but not the rows."""
     for panel in dashboard["panels"]:
         if panel["type"] != "row":
             yield panel
@@ -51,7 +51,7 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def load(folder: Path) -> dict[str, dict[str, Any]]:
-    """The dashboards of a folder, by their file's name."""
+    """Return the dashboards of a folder, by file name."""
     return {
         path.name: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("*.json"))
@@ -61,7 +61,7 @@ def load(folder: Path) -> dict[str, dict[str, Any]]:
 def queries(
     dashboard: Mapping[str, Any], prometheus: Prometheus
 ) -> Iterator[tuple[str, str]]:
-    """Each panel's title and query, once for each value that the panel repeats for."""
+    """Yield the title and query of each panel, for each value of a repeated panel."""
     variables: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for variable in dashboard["templating"]["list"]:
@@ -79,7 +79,7 @@ def queries(
 
 
 def resolve(text: str, variables: Mapping[str, str]) -> str:
-    """Put the values in, for `$name` and `${name}`."""
+    """Replace `$name` and `${name}` by their values."""
     known = {**TIMES, **variables}
     return re.sub(
         r"\$(?:\{(\w+)\}|(\w+))",
@@ -94,7 +94,7 @@ def _values(
     query = resolve(variable["query"]["query"], chosen)
     asked = re.fullmatch(r"label_values\((.+), *(\w+)\)", query)
     if asked is None:
-        raise QueryError(f"{variable['name']}: {query} is no label_values(…, label)")
+        raise QueryError(f"{variable['name']}: {query} is not label_values(…, label)")
     found = prometheus.get(f"label/{asked[2]}/values", **{"match[]": asked[1]})
     kept = re.compile(str(variable.get("regex", "")).strip("/") or "(.*)")
     values = [match[1] for value in found if (match := kept.fullmatch(value))]
