@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.suite.copying import add_core_tests
 from tools.project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -32,10 +33,11 @@ def test_its_own_tests_pass_without_any_of_them(
         assert text.count(line) == 1
         text = text.replace(line, "")
     main.write_text(text)
+    environment = {**SETTINGS, **add_core_tests(project)}
     output = project.run(
         project.python,
         *("-m", "pytest", "--no-cov", "-n", "2", "-q"),
-        environment=SETTINGS,
+        environment=environment,
         minutes=15,
     )
     assert re.search(r"\d+ passed", output)

@@ -6,10 +6,10 @@ import pytest
 from starlette.middleware import Middleware
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
+from tests.core.probe import LAYERS, UUID, client_of, count_of, http
 
 import src.core.overload
 from src.core.overload import OverloadMiddleware, Refusal
-from tests.unit.probe import LAYERS, UUID, client_of, count_of, http
 
 
 async def refuse(_: Scope, __: Receive, send: Send) -> None:

@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-
 from tests.support import Case, Link, read
 from tests.tables import BY_NAME, each_case, each_link
 

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from src.core.database import Session, transaction
 from tests.answers import problem, says, stored
 from tests.support import VERBS, Case, Link, Reference
 from tests.tables import BY_NAME, each_case, each_link, each_reference
+
+from src.core.database import Session, transaction
 
 
 @contextmanager

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-
-from src.models.base import Entity, Schema
-from src.repositories.base import Repository
 from tests.answers import JSON, places, same, says, stored
 from tests.support import Body, Case
 from tests.tables import each_case
+
+from src.models.base import Entity, Schema
+from src.repositories.base import Repository
 
 SQL = "Robert'); DROP TABLE x;--"
 TAUTOLOGY = "' OR '1'='1"

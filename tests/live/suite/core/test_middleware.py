@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from starlette.middleware import Middleware
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
+from tests.core.probe import LAYERS, UUID, application, client_of, count_of, http
 
 from src.core.middleware import (
     BodyLimitMiddleware,
@@ -23,7 +24,6 @@ from src.core.middleware import (
 )
 from src.core.overload import OverloadMiddleware
 from src.core.security import CORSMiddleware
-from tests.unit.probe import LAYERS, UUID, application, client_of, count_of, http
 
 
 async def test_a_request_without_an_id_gets_one_everywhere() -> None:
