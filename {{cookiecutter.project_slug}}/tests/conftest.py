@@ -242,3 +242,5 @@ def _needed_verbs(request: pytest.FixtureRequest) -> None:
         missing = set(marker.args) - case.verbs
         if missing:
             pytest.skip(f"{case.plural} have no {' and no '.join(sorted(missing))}")
+        if "create" in marker.args and case.cannot_be_created:
+            pytest.skip(case.cannot_be_created)

@@ -82,7 +82,7 @@ async def test_a_dependency_that_fails_afterwards_undoes_every_write(
     stored = await rows(case)
     async with client_of(failing_app, raise_app_exceptions=False) as client:
         for verb in sorted(requests.keys() & case.verbs):
-            if verb == "create" and case.capacity < 2:
+            if verb == "create" and (case.capacity < 2 or case.cannot_be_created):
                 continue  # a second row would be a duplicate
             method, target, sent = requests[verb]
             response = await client.request(method, target, json=sent)

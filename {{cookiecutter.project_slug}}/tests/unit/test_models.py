@@ -74,6 +74,11 @@ def test_create_falls_back_to_defaults_and_null(case: Case) -> None:
             assert values[field.name] == expected
 
 
+@each_case
+def test_create_has_what_the_table_requires(case: Case) -> None:
+    assert not case.cannot_be_created
+
+
 @each_created_key
 def test_create_requires_what_is_required(case: Case, field: Field) -> None:
     body = whole(case)
