@@ -1,4 +1,4 @@
-"""What the tests share: how rows are made, and what is known of each entity."""
+"""What the tests share: factories of rows, and a description of each entity."""
 
 import datetime as dt
 import decimal
@@ -36,7 +36,7 @@ _made: Counter[type] = Counter()
 
 
 def start_over() -> None:
-    """Count rows from 1 again: every test makes the same ones, in any order of runs."""
+    """Restart the count of rows, so that the rows of a test do not depend on others."""
     _made.clear()
 
 
@@ -46,9 +46,9 @@ def pick(n: int, *choices: Any) -> Any:
 
 
 class Factory(Generic[EntityT]):
-    """Makes rows of one entity, each with values of its own.
+    """Makes rows of one entity, each with different values.
 
-    What is given by keyword, under the attribute's name, replaces a made value.
+    Keyword arguments replace the values of attributes.
     """
 
     entity: type[EntityT]
@@ -165,8 +165,8 @@ def routes() -> frozenset[tuple[str, str]]:
 class Field:
     """One key of an entity's JSON.
 
-    `accepted`, `refused` and `malformed` lie at the edges of its limits; only the API
-    refuses what is malformed, the database the rest as well.
+    `accepted`, `refused` and `malformed` are values at its limits. The database refuses
+    those of `refused` as well, and only the API those of `malformed`.
     """
 
     name: str
@@ -178,18 +178,18 @@ class Field:
     malformed: Sequence[Any] = ()
     default: Any = None
 
-    def taken(self) -> list[Any]:
+    def accepted_values(self) -> list[Any]:
         """Return values that the API accepts."""
         null = [None] if self.nullable else []
         return [*values.ACCEPTED.get(self.type, ()), *self.accepted, *null]
 
-    def not_taken(self) -> list[Any]:
+    def refused_values(self) -> list[Any]:
         """Return values that the API refuses."""
         # To a schema, null is a JSON value like any other.
         null = [] if self.nullable else [None]
         return [*values.REFUSED[self.type], *self.refused, *self.malformed, *null]
 
-    def not_storable(self) -> list[Any]:
+    def unstorable_values(self) -> list[Any]:
         """Return values that the database refuses, as Python has them."""
         exact = self.type == "decimal"
         refused = [decimal.Decimal(v) if exact else v for v in self.refused]
@@ -230,7 +230,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Case:
-    """One entity with all that the tests need of it.
+    """One entity, and what the tests need to know of it.
 
     At most `capacity` rows differ in what must be unique. What a person has taken out
     of routes and schemas is not tested: `verbs` and the keys are looked up there.

@@ -14,7 +14,7 @@ from src.api.dependencies import SessionDep
 from src.api.routes import ROUTERS
 from src.core.database import get_db, transaction
 from src.main import create_app
-from tests.answers import problem, says
+from tests.answers import json_of, problem
 from tests.conftest import client_of
 from tests.support import Body, Case, Link
 from tests.tables import BY_NAME, each_case, each_link
@@ -53,7 +53,7 @@ def failing_app(running_app: FastAPI) -> FastAPI:
 
 
 async def rows(case: Case) -> int:
-    """Return how many rows a transaction of its own sees."""
+    """Return the number of committed rows."""
     async with transaction() as db:
         return await case.repository(db).count()
 
@@ -101,7 +101,7 @@ async def test_a_dependency_that_fails_afterwards_undoes_a_link(
     async with client_of(failing_app, raise_app_exceptions=False) as client:
         response = await client.put(f"/fail{url}/{other.id}")
         problem(response, 500, "internal_server_error")
-        assert says(await client.get(url), 200)["items"] == []
+        assert json_of(await client.get(url), 200)["items"] == []
 
 
 @each_case
@@ -117,6 +117,6 @@ async def test_get_db_can_be_overridden(
     }
     row = case.factory.create(**parents)
     db_session.add(row)
-    says(await client.get(f"{case.url}/{row.id}"), 200)
+    json_of(await client.get(f"{case.url}/{row.id}"), 200)
     await db_session.rollback()
     problem(await client.get(f"{case.url}/{row.id}"), 404, "resource_not_found")

@@ -236,7 +236,7 @@ def test_a_file_that_is_not_utf8_ends_the_start_with_a_line() -> None:
     assert line.startswith("settings: .env: cannot be read: ")
 
 
-def test_every_setting_of_ones_own_follows_the_same_rules(
+def test_additional_settings_follow_the_same_rules(
     environment: pytest.MonkeyPatch,
 ) -> None:
     class Own(Settings):

@@ -12,7 +12,7 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI, Request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
-from tests.answers import problem, says
+from tests.answers import json_of, problem
 from tests.support import START, Body, Case, read
 from tests.tables import each_case
 
@@ -127,7 +127,7 @@ async def test_a_background_task_sees_what_its_request_has_stored(
 
     stored = await rows(case)
     async with asked_for(probe, create, look) as client:
-        says(await client.post("/probe"), 200)
+        json_of(await client.post("/probe"), 200)
     assert seen == [stored + 1]
 
 
@@ -187,9 +187,9 @@ async def test_a_get_has_a_transaction_only_if_it_is_set(
     async with asked_for(probe, work) as client:
         with capture_logs() as lines:
             answer = await client.get("/probe")
-        says(await client.get("/probe/writing"), 200)
+        json_of(await client.get("/probe/writing"), 200)
     if settings.read_transactions:
-        says(answer, 200)
+        json_of(answer, 200)
     else:
         problem(answer, 500, "internal_server_error")
         (line,) = [line for line in lines if line["event"] == "unhandled_exception"]
@@ -202,6 +202,6 @@ async def test_a_get_can_write_where_it_says_so(
 ) -> None:
     row = await case.factory.store(db_session)
     async with asked_for(probe, partial(update_by_core, case)) as client:
-        says(await client.get("/probe/writing"), 200)
+        json_of(await client.get("/probe/writing"), 200)
     await db_session.refresh(row)
     assert row.updated_at == START
