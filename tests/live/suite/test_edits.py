@@ -8,7 +8,7 @@ import pytest
 
 from tools.project import Project
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ecommerce_api")]
+pytestmark = pytest.mark.live
 
 OWN_FILES = Path(__file__).parent / "own"
 OWN_TESTS = ("tests/unit/test_product.py", "tests/integration/test_shop.py")
@@ -194,6 +194,7 @@ def fails(project: Project, *command: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.xdist_group("ecommerce_api")
 def test_the_suite_passes_after_edits_of_every_kind(shop: Project) -> None:
     add_settings(shop)
     append(shop, ".env.example", "# Key\nPAYMENT_KEY=a\n# Secret\nWEBHOOK_SECRET=b\n")
@@ -220,6 +221,7 @@ def test_the_suite_passes_after_edits_of_every_kind(shop: Project) -> None:
     assert own == {path: (shop.path / path).read_text() for path in own}
 
 
+@pytest.mark.xdist_group("simple_task_api")
 def test_a_query_without_a_test_fails_and_names_its_file(
     copied: Callable[[str], Project],
 ) -> None:
@@ -233,6 +235,7 @@ def test_a_query_without_a_test_fails_and_names_its_file(
     tasks.run("make", "test", "ARGS=tests/unit/test_config.py")
 
 
+@pytest.mark.xdist_group("ecommerce_api")
 def test_what_turns_red_says_what_to_do(shop: Project) -> None:
     take_a_field_out_of_creates(shop)
     arguments = "ARGS=-n 2 -q -k product"

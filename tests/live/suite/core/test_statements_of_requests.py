@@ -9,6 +9,8 @@ from tests.answers import json_of
 from tests.support import Body, Case
 from tests.tables import BY_NAME, each_case
 
+from src.core.config import Settings
+
 LINKED = 3
 
 
@@ -17,8 +19,12 @@ async def test_each_request_sends_what_it_needs(
     case: Case,
     client: httpx2.AsyncClient,
     db_session: AsyncSession,
+    settings: Settings,
     statements: list[str],
 ) -> None:
+    def reading(words: str) -> str:
+        return f"BEGIN {words} ROLLBACK" if settings.read_transactions else words
+
     async def sent(method: str, url: str, status: int, body: Body | None = None) -> str:
         statements.clear()
         json_of(await client.request(method, url, json=body), status)
@@ -32,9 +38,9 @@ async def test_each_request_sends_what_it_needs(
     # A list of ids is one statement, for any number of rows and of ids.
     ids = " SELECT" * len(keys)
     reads = f"SELECT{ids}"
-    assert await sent("GET", one, 200) == reads
-    assert await sent("GET", case.url, 200) == f"{reads} SELECT"
-    assert await sent("GET", f"{case.url}?total=false", 200) == reads
+    assert await sent("GET", one, 200) == reading(reads)
+    assert await sent("GET", case.url, 200) == reading(f"{reads} SELECT")
+    assert await sent("GET", f"{case.url}?total=false", 200) == reading(reads)
     for method in ("PUT", "PATCH"):
         linking = " INSERT" * len(keys) if method == "PUT" else ""
         expected = f"BEGIN {reads}{ids} UPDATE{linking} COMMIT"
