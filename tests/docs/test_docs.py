@@ -388,7 +388,7 @@ def test_every_proof_that_a_project_leaves_to_the_template_is_here() -> None:
     rows = (ROOT / "tests" / ROWS).read_text().partition("REQUESTS: list[Row] = [")[2]
     for path, test in named:
         source = (ROOT / "tests" / path).read_text()
-        assert re.search(rf"^def {test}\(", source, re.MULTILINE), test
+        assert re.search(rf"^(async )?def {test}\(", source, re.MULTILINE), test
         # What nobody runs proves nothing.
         assert test.startswith("test_") or (path == ROWS and f"    {test},\n" in rows)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.project import Project
+from tests.live.suite.copying import add_core_tests
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -32,10 +33,11 @@ def test_project_tests_pass_without_speed_pieces(
         assert text.count(line) == 1
         text = text.replace(line, "")
     main.write_text(text)
+    environment = {**SETTINGS, **add_core_tests(project)}
     output = project.run(
         project.python,
         *("-m", "pytest", "--no-cov", "-n", "2", "-q"),
-        environment=SETTINGS,
+        environment=environment,
         minutes=15,
     )
     assert re.search(r"\d+ passed", output)

@@ -6,7 +6,6 @@ Everything is real here: the environment, PostgreSQL, HTTP.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +20,8 @@ pytestmark = pytest.mark.live
 
 START = 3 * 2.5  # seconds to the first answer of /health/health, on a busy machine
 TESTING = 120  # seconds of the processor: other tests run beside this one
-COVERAGE = 95
+# Of all of src/. The rest is covered by the tests in tests/live/suite/core.
+COVERAGE = {"ecommerce_api": 90, "simple_task_api": 85}
 PYLINT = 9.5
 HERE = Path(__file__).parent
 
@@ -48,21 +48,7 @@ def test_project_tests_pass_with_coverage(project: Project) -> None:
     )
     total = re.search(r"^TOTAL .*?(\d+)%", output, re.MULTILINE)
     assert total, output
-    assert int(total[1]) >= COVERAGE, output
-
-
-def test_requests_send_only_the_needed_statements(project: Project) -> None:
-    guests = []
-    for name in ("statements", "statement_counts"):
-        guests.append(project.path / "tests" / "integration" / f"test_each_{name}.py")
-        shutil.copy(HERE / f"{name}.py", guests[-1])
-    try:
-        paths = map(str, guests)
-        output = project.run(project.python, "-m", "pytest", "--no-cov", *paths)
-    finally:
-        for guest in guests:
-            guest.unlink()
-    assert re.search(r"\d+ passed", output)
+    assert int(total[1]) >= COVERAGE[project.path.name], output
 
 
 SHOP, TASKS = (
@@ -74,15 +60,6 @@ SHOP, TASKS = (
 @pytest.mark.parametrize("project", [TASKS], indirect=True)
 def test_project_tests_pass_in_parallel(project: Project) -> None:
     output = project.run("make", "test", "ARGS=tests -n 2 -q")
-    assert re.search(r"\d+ passed", output)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("project", [TASKS], indirect=True)
-def test_sanitizer_properties_hold_for_random_texts(project: Project) -> None:
-    """Four properties, checked with an HTML5 parser."""
-    arguments = "ARGS=tests/unit/test_security.py"
-    output = project.run("make", "test", arguments, environment={"EXAMPLES": "10000"})
     assert re.search(r"\d+ passed", output)
 
 

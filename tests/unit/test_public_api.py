@@ -19,6 +19,7 @@ DECISIONS = ROOT / "docs" / "decisions"
 FOLDERS = [
     ROOT / "hooks",
     *(TREE / name for name in ("alembic", "scripts", "src", "tests")),
+    ROOT / "tests" / "live" / "suite" / "core",
 ]
 OURS = {"hooks", "scaffold", "scripts", "src", "tests", "tools"}
 
@@ -30,7 +31,7 @@ _LEANED_ON = {
             "uvicorn.protocols.http.auto.AutoHTTPProtocol",
             "uvicorn.server.ServerState",
         ],
-        "tests/unit/test_protocol.py": ["uvicorn.server.ServerState"],
+        "tests/live/suite/core/test_protocol.py": ["uvicorn.server.ServerState"],
     },
     "0026-endpoint-plans.md": {
         "src/api/fastapi_internals.py": [
@@ -40,7 +41,7 @@ _LEANED_ON = {
             "fastapi.routing.get_request_handler",
             "fastapi.routing.request_response",
         ],
-        "tests/unit/test_endpoint_plans.py": [
+        "tests/live/suite/core/test_endpoint_plans.py": [
             "fastapi.dependencies",
             "fastapi.dependencies.models",
             "fastapi.dependencies.models.Dependant",

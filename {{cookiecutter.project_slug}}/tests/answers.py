@@ -1,4 +1,4 @@
-"""Reading the API's answers: what they say, and that errors have the one shape."""
+"""Reads the answers of the API, and checks that every error has the same shape."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.support import Body, Case, keys
 JSON = {"Content-Type": "application/json"}
 
 
-def says(response: httpx2.Response, status: int) -> Any:
+def json_of(response: httpx2.Response, status: int) -> Any:
     """Return the JSON of an answer that has the expected status."""
     assert response.status_code == status, response.text
     if status == 204:
@@ -22,7 +22,7 @@ def says(response: httpx2.Response, status: int) -> Any:
 
 def problem(response: httpx2.Response, status: int, error: str) -> Body:
     """Return the body of an error, which has one shape wherever it was raised."""
-    body: Body = says(response, status)
+    body: Body = json_of(response, status)
     assert response.headers["content-type"] == PROBLEM_JSON
     assert body["status"] == status
     assert body["error"] == error, body
@@ -32,7 +32,7 @@ def problem(response: httpx2.Response, status: int, error: str) -> Body:
     return body
 
 
-def places(response: httpx2.Response) -> set[str]:
+def invalid_fields(response: httpx2.Response) -> set[str]:
     """Return the fields that a 422 names."""
     errors = problem(response, 422, "validation_error")["errors"]
     assert all(error["message"] and error["type"] for error in errors)
@@ -55,11 +55,11 @@ async def stored(case: Case, db: AsyncSession, **changes: Any) -> str:
 
 async def walk(client: httpx2.AsyncClient, url: str) -> list[str]:
     """Return the ids of a list, read page by page."""
-    page = says(await client.get(url, params={"limit": 1}), 200)
+    page = json_of(await client.get(url, params={"limit": 1}), 200)
     total, found = page["total"], page["items"]
     while page["next"]:
         query = {"limit": 1, "after": page["next"], "total": "false"}
-        page = says(await client.get(url, params=query), 200)
+        page = json_of(await client.get(url, params=query), 200)
         found += page["items"]
     assert total == len(found)
     return [item["id"] for item in found]

@@ -2,7 +2,8 @@
 
 TEST_DATABASE_URL names a server where the tests may create databases; without it an
 embedded one is started when the first test needs it. Any other setting of the service
-under test is changed by a variable such as TEST_READ_TRANSACTIONS=true.
+under test is changed by a variable such as TEST_READ_TRANSACTIONS=true. A setting that
+has no default gets its value from .env.example.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Any
 import alembic.command
 import asyncpg
 import httpx2
+import pydantic
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config
@@ -27,12 +29,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from src.core.config import Settings, get_settings
 from src.core.database import Base, async_session_maker, bind_sessions
-from src.core.engines import Connection, Engines
+from src.core.engines import Engines
 from src.main import create_app
 from tests import support
 
 ROOT = Path(__file__).parents[1]
 SERVER = "TEST_DATABASE_URL"
+NO_DATABASE = "postgresql+asyncpg://app@localhost/app"  # is not connected to
+# Settings whose value in .env.example is not for tests.
+SET_BY_TESTS = {"database_url", "database_read_url", "docs_enabled", "redis_url"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,20 +49,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def replace_settings() -> None:
-    """Keep only the settings without a default, with their values of .env.example."""
+    """Replace the developer's settings by the defaults.
+
+    Settings without a default, and those that may be required in production because
+    their default is None, get their value from .env.example.
+    """
     Settings.model_config["env_file"] = None
     example = dotenv_values(ROOT / ".env.example")
     for name, field in Settings.model_fields.items():
         variable = name.upper()
         os.environ.pop(variable, None)
-        if field.is_required() and variable != "DATABASE_URL":
-            value = example.get(variable)
-            if not value:
-                raise pytest.UsageError(
-                    f"settings: {variable} has no default and no value in "
-                    ".env.example, which the tests use"
-                )
+        value = example.get(variable)
+        needed = field.is_required() or field.default is None
+        if value and needed and name not in SET_BY_TESTS:
             os.environ[variable] = value
+    try:
+        Settings(database_url=NO_DATABASE, environment="production")
+    except pydantic.ValidationError as error:
+        problems = error.errors(include_input=False)
+        lines = [
+            f"  {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems
+        ]
+        message = "the tests use .env.example, so give these settings a value there:"
+        raise pytest.UsageError("\n".join([message, *lines])) from None
     os.environ["ENVIRONMENT"] = "test"
 
 
@@ -214,45 +228,6 @@ def client_of(app: FastAPI, **options: Any) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, base_url="http://test")
 
 
-@pytest.fixture
-def statements(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What is sent to the database: the SQL in its order, with BEGIN and COMMIT."""
-    engines: Engines = app.state.engines
-    sent: list[str] = []
-    execute = Connection.execute
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        sent.append(statement)
-
-    async def note_and_execute(
-        connection: Connection, query: str, *arguments: Any, **options: Any
-    ) -> str:
-        """Note what SQLAlchemy's events do not show: BEGIN, COMMIT and ROLLBACK."""
-        sent.append(query)
-        return await execute(connection, query, *arguments, **options)
-
-    monkeypatch.setattr(Connection, "execute", note_and_execute)
-    for _, engine in engines.items():
-        sa.event.listen(engine.sync_engine, "after_cursor_execute", note)
-    yield sent
-    for _, engine in engines.items():
-        sa.event.remove(engine.sync_engine, "after_cursor_execute", note)
-
-
-@pytest.fixture
-def untraced(cov: Any) -> Iterator[None]:
-    """Measure no coverage, where that would take longer than the test itself.
-
-    pytest-cov's own marker fails where coverage is off.
-    """
-    if cov is None:
-        yield
-        return
-    cov.stop()
-    yield
-    cov.start()
-
-
 @pytest.fixture(autouse=True)
 def _same_rows() -> None:
     support.start_over()
@@ -267,3 +242,5 @@ def _needed_verbs(request: pytest.FixtureRequest) -> None:
         missing = set(marker.args) - case.verbs
         if missing:
             pytest.skip(f"{case.plural} have no {' and no '.join(sorted(missing))}")
+        if "create" in marker.args and case.cannot_be_created:
+            pytest.skip(case.cannot_be_created)

@@ -1,4 +1,4 @@
-"""A repository without a database; it passes the contract tests of the real one."""
+"""A repository in memory, which passes the tests of the real one."""
 
 import datetime as dt
 import uuid

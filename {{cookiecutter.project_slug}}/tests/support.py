@@ -1,4 +1,4 @@
-"""What the tests share: how rows are made, and what is known of each entity."""
+"""What the tests share: factories of rows, and a description of each entity."""
 
 import datetime as dt
 import decimal
@@ -36,7 +36,7 @@ _made: Counter[type] = Counter()
 
 
 def start_over() -> None:
-    """Count rows from 1 again: every test makes the same ones, in any order of runs."""
+    """Restart the count of rows, so that the rows of a test do not depend on others."""
     _made.clear()
 
 
@@ -46,13 +46,15 @@ def pick(n: int, *choices: Any) -> Any:
 
 
 class Factory(Generic[EntityT]):
-    """Makes rows of one entity, each with values of its own.
+    """Makes rows of one entity, each with different values.
 
-    What is given by keyword, under the attribute's name, replaces a made value.
+    Keyword arguments replace the values of attributes.
     """
 
     entity: type[EntityT]
     schema: type[Schema]
+    # Required attributes that the service sets, because creates do not have them.
+    set_by_service: frozenset[str] = frozenset()
 
     @classmethod
     def values(cls, n: int) -> Body:
@@ -63,6 +65,14 @@ class Factory(Generic[EntityT]):
     def parents(cls) -> "Parents":
         """Return the factories of the rows that a row needs, by attribute."""
         return {}
+
+    @classmethod
+    def accepts(cls, key: str, value: Any) -> bool:
+        """Return whether the service accepts a valid value in an update.
+
+        Override it if a rule of your own refuses some; tests do not send them then.
+        """
+        return True
 
     @classmethod
     def create(cls, **changes: Any) -> EntityT:
@@ -155,8 +165,8 @@ def routes() -> frozenset[tuple[str, str]]:
 class Field:
     """One key of an entity's JSON.
 
-    `accepted`, `refused` and `malformed` lie at the edges of its limits; only the API
-    refuses what is malformed, the database the rest as well.
+    `accepted`, `refused` and `malformed` are values at its limits. The database refuses
+    those of `refused` as well, and only the API those of `malformed`.
     """
 
     name: str
@@ -168,18 +178,18 @@ class Field:
     malformed: Sequence[Any] = ()
     default: Any = None
 
-    def taken(self) -> list[Any]:
+    def accepted_values(self) -> list[Any]:
         """Return values that the API accepts."""
         null = [None] if self.nullable else []
         return [*values.ACCEPTED.get(self.type, ()), *self.accepted, *null]
 
-    def not_taken(self) -> list[Any]:
+    def refused_values(self) -> list[Any]:
         """Return values that the API refuses."""
         # To a schema, null is a JSON value like any other.
         null = [] if self.nullable else [None]
         return [*values.REFUSED[self.type], *self.refused, *self.malformed, *null]
 
-    def not_storable(self) -> list[Any]:
+    def unstorable_values(self) -> list[Any]:
         """Return values that the database refuses, as Python has them."""
         exact = self.type == "decimal"
         refused = [decimal.Decimal(v) if exact else v for v in self.refused]
@@ -220,7 +230,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Case:
-    """One entity with all that the tests need of it.
+    """One entity, and what the tests need to know of it.
 
     At most `capacity` rows differ in what must be unique. What a person has taken out
     of routes and schemas is not tested: `verbs` and the keys are looked up there.
@@ -277,6 +287,33 @@ class Case:
                 return keys(schema)[key]
         raise KeyError(key)
 
+    @cached_property
+    def not_in_creates(self) -> Sequence[str]:
+        """The required columns that neither a create nor a default fills in."""
+        columns = sa.inspect(self.factory.entity).columns
+        return [
+            name
+            for field in self.fields
+            if field.required and field not in self.created
+            for name, column in columns.items()
+            if column.name == field.name
+            and column.default is None
+            and column.server_default is None
+        ]
+
+    @cached_property
+    def cannot_be_created(self) -> str:
+        """Why no create of this entity can succeed; empty if one can."""
+        missing = sorted({*self.not_in_creates} - self.factory.set_by_service)
+        if not missing:
+            return ""
+        names, factory = ", ".join(missing), self.factory.__name__
+        return (
+            f"{self.create.__name__} lacks {names}, which the table requires. If the "
+            f"service sets it, add it to `set_by_service` of {factory} in "
+            f"tests/factories.py; else give it a default in entities.json"
+        )
+
     def filled_in(self) -> Body:
         """Return values of the fields that a create leaves to the database."""
         row = self.factory.create()
@@ -295,11 +332,13 @@ class Case:
 
     def value(self, key: str, value: Any) -> Any:
         """Return what a schema makes of a key's JSON value."""
-        schema: type[Schema] = self.update
-        rest: Body = {}
-        if key not in keys(schema):
-            schema, rest = self.create, self.factory.payload()
-        return getattr(read(schema, {**rest, key: value}), keys(schema)[key])
+        if key in keys(self.update):
+            data = read(self.update, {key: value})
+        elif key in keys(self.create):
+            data = read(self.create, {**self.factory.payload(), key: value})
+        else:
+            return value
+        return getattr(data, self.attribute(key))
 
     def answer(self, entity: Entity | None) -> Body:
         """Return the JSON that shows a row."""

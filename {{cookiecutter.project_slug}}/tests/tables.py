@@ -1,4 +1,4 @@
-"""The cases as parameters: a test is written once, and runs for each case it is for."""
+"""Parameters of tests: a test is written once, and runs for each entity it applies to."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -47,7 +47,7 @@ def _keys(case: Case) -> list[Field]:
 
 
 def _first_of_type(case: Case) -> Iterator[Field]:
-    """Yield one key of each type: what is the type's is tested once."""
+    """Yield one key of each type, for tests that do not depend on the field."""
     seen: set[str] = set()
     for field in case.changed:
         if field.type not in seen and field in case.fields:
@@ -62,7 +62,7 @@ def _references(case: Case) -> Iterator[Reference]:
 
 
 def _reverses(case: Case) -> Iterator[Reference]:
-    """Yield the references whose other side has a list, or its only row."""
+    """Yield the references whose other side has a route for the rows that refer to it."""
     for item in case.references:
         path = f"{BY_NAME[item.target].url}/{{}}/{item.reverse}"
         if item.reverse and ("GET", path) in routes():
@@ -85,7 +85,7 @@ def _own_links(case: Case) -> Iterator[Link]:
 
 
 def _unique(case: Case) -> Iterator[tuple[str, ...]]:
-    """Yield the keys of which two rows and the parents among them can be told apart."""
+    """Yield the unique keys in which two rows, and their parents, can differ."""
     sent = {key.name for key in case.created} & {key.name for key in case.changed}
     for names in case.unique:
         parents = [item for item in case.references if item.name in names]
@@ -123,5 +123,5 @@ each_reverse = _each("reference", _reverses)
 each_link = _each("link", _links)
 each_own_link = _each("link", _own_links)
 each_unique = _each("names", _unique)
-each_accepted_value = _each_value(Field.taken)
-each_refused_value = _each_value(Field.not_taken)
+each_accepted_value = _each_value(Field.accepted_values)
+each_refused_value = _each_value(Field.refused_values)

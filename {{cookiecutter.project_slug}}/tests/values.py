@@ -1,4 +1,4 @@
-"""What each type takes and refuses in JSON, whatever a field's own limits are."""
+"""JSON values that each type accepts and refuses, whatever the limits of a field."""
 
 import decimal
 import math

@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
+from dotenv import dotenv_values
 
 from scaffold.migrations import catalog
 from scaffold.migrations.catalog import Catalog
@@ -101,6 +102,10 @@ class Writer:
         return outcome
 
     def _on(self, url: str) -> None:
+        # Settings without a default have a value in .env.example.
+        for name, value in dotenv_values(".env.example").items():
+            if value:
+                os.environ.setdefault(name, value)
         os.environ["DATABASE_URL"] = url
         get_settings.cache_clear()
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core import metrics
 from src.core.errors import MAX_PROBLEMS
-from tests.answers import JSON, places, problem, same, says, stored
+from tests.answers import JSON, invalid_fields, json_of, problem, same, stored
 from tests.support import VERBS, Body, Case, as_json
 from tests.tables import BY_NAME, each_case, each_unique
 
@@ -25,7 +25,7 @@ NOT_JSON: tuple[dict[str, str], ...] = (
 
 
 def filled(case: Case, body: Body) -> Body:
-    """Return the body, and for what it leaves out what the API fills in."""
+    """Return the body with the defaults that the API fills in."""
     return {**{field.name: field.default for field in case.created}, **body}
 
 
@@ -61,7 +61,7 @@ async def test_create_stores_what_is_sent(
 ) -> None:
     body = await case.factory.request(db_session)
     response = await client.post(case.url, json=body)
-    created = says(response, 201)
+    created = json_of(response, 201)
     assert same(case, created, body)
     assert response.headers["location"] == f"{case.url}/{created['id']}"
     row = await case.repository(db_session).get(uuid.UUID(created["id"]))
@@ -74,7 +74,7 @@ async def test_create_fills_in_defaults_and_null(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     body = required(case, await case.factory.request(db_session))
-    created = says(await client.post(case.url, json=body), 201)
+    created = json_of(await client.post(case.url, json=body), 201)
     expected = filled(case, body)
     given = {key: value for key, value in expected.items() if value is not None}
     assert same(case, created, given)
@@ -87,7 +87,7 @@ async def test_create_names_each_missing_key(
     case: Case, client: httpx2.AsyncClient
 ) -> None:
     needed = {f"/{field.name}" for field in case.created if field.required}
-    found = places(await client.post(case.url, json={"no_such_key": 1}))
+    found = invalid_fields(await client.post(case.url, json={"no_such_key": 1}))
     assert found <= {"/no_such_key"} | needed
     assert len(found) == min(1 + len(needed), MAX_PROBLEMS)
 
@@ -109,7 +109,7 @@ async def test_body_must_be_a_json_object(
 ) -> None:
     for content in BROKEN:
         response = await client.post(case.url, content=content, headers=JSON)
-        assert places(response) == {""}, content
+        assert invalid_fields(response) == {""}, content
 
 
 # Read
@@ -121,7 +121,7 @@ async def test_get_shows_the_row(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     row = await case.factory.store(db_session)
-    answer = says(await client.get(f"{case.url}/{row.id}"), 200)
+    answer = json_of(await client.get(f"{case.url}/{row.id}"), 200)
     assert answer == case.answer(row)
 
 
@@ -141,7 +141,7 @@ async def test_unknown_id_is_not_found(
 async def test_id_must_be_a_uuid(case: Case, client: httpx2.AsyncClient) -> None:
     for method, sent in by_id(case, case.factory.payload()):
         response = await client.request(method, f"{case.url}/17", json=sent)
-        assert places(response) == {f"/{case.name}_id"}
+        assert invalid_fields(response) == {f"/{case.name}_id"}
 
 
 # Update, replace and delete
@@ -154,13 +154,13 @@ async def test_patch_changes_only_what_is_sent(
 ) -> None:
     url = await stored(case, db_session)
     body = case.changes(await case.factory.request(db_session))
-    before = says(await client.get(url), 200)
+    before = json_of(await client.get(url), 200)
     for key, value in body.items():
-        answer = says(await client.patch(url, json={key: value}), 200)
+        answer = json_of(await client.patch(url, json={key: value}), 200)
         assert same(case, answer, {key: value})
         untouched = before.keys() - {key, "updated_at"}
         assert {k: answer[k] for k in untouched} == {k: before[k] for k in untouched}
-        assert says(await client.get(url), 200) == answer
+        assert json_of(await client.get(url), 200) == answer
         before = answer
 
 
@@ -170,8 +170,8 @@ async def test_patch_with_nothing_changes_nothing(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     url = await stored(case, db_session)
-    before = says(await client.get(url), 200)
-    assert says(await client.patch(url, json={}), 200) == before
+    before = json_of(await client.get(url), 200)
+    assert json_of(await client.patch(url, json={}), 200) == before
 
 
 @each_case
@@ -180,16 +180,16 @@ async def test_put_resets_omitted_fields_to_defaults(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     url = await stored(case, db_session)
-    before = says(await client.get(url), 200)
+    before = json_of(await client.get(url), 200)
     body = required(case, await case.factory.request(db_session))
-    answer = says(await client.put(url, json=body), 200)
+    answer = json_of(await client.put(url, json=body), 200)
     expected = {key: as_json(value) for key, value in filled(case, body).items()}
     given = {key: value for key, value in expected.items() if value is not None}
     assert same(case, answer, given)
     assert all(answer[key] is None for key in answer.keys() & expected - given.keys())
     assert (answer["id"], answer["created_at"]) == (before["id"], before["created_at"])
     assert answer["updated_at"] > before["updated_at"]
-    assert says(await client.get(url), 200) == answer
+    assert json_of(await client.get(url), 200) == answer
 
 
 @each_case
@@ -198,7 +198,7 @@ async def test_delete_removes_the_row_once(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     url = await stored(case, db_session)
-    says(await client.delete(url), 204)
+    json_of(await client.delete(url), 204)
     problem(await client.delete(url), 404, "resource_not_found")
     assert await case.repository(db_session).count() == 0
 
@@ -228,7 +228,7 @@ async def test_duplicate_of_a_unique_value_is_a_conflict(
         assert found["resource"] == case.name
         assert set(found["fields"]) == set(names)
     if "update" in case.verbs:  # a row may keep its own values
-        says(await client.patch(f"{case.url}/{first['id']}", json=taken), 200)
+        json_of(await client.patch(f"{case.url}/{first['id']}", json=taken), 200)
 
 
 def offered(case: Case) -> set[tuple[str, str]]:
@@ -245,11 +245,11 @@ async def test_paths_with_and_without_a_slash_are_the_same(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     body = await case.factory.request(db_session)
-    created = says(await client.post(f"{case.url}/", json=body), 201)
+    created = json_of(await client.post(f"{case.url}/", json=body), 201)
     url = f"{case.url}/{created['id']}"
-    assert says(await client.get(f"{url}/"), 200) == created
-    assert says(await client.get(f"{case.url}/"), 200)["items"] == [created]
-    says(await client.delete(f"{url}/"), 204)
+    assert json_of(await client.get(f"{url}/"), 200) == created
+    assert json_of(await client.get(f"{case.url}/"), 200)["items"] == [created]
+    json_of(await client.delete(f"{url}/"), 204)
 
 
 @each_case
@@ -297,17 +297,17 @@ async def test_create_read_update_replace_and_delete(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     body = await case.factory.request(db_session)
-    created = says(await client.post(case.url, json=body), 201)
+    created = json_of(await client.post(case.url, json=body), 201)
     url = f"{case.url}/{created['id']}"
-    assert says(await client.get(url), 200) == created
-    assert says(await client.get(case.url), 200)["items"] == [created]
+    assert json_of(await client.get(url), 200) == created
+    assert json_of(await client.get(case.url), 200)["items"] == [created]
     new = case.changes(case.factory.payload())
     new |= {r.name: created[r.name] for r in case.references if r.name in new}
-    patched = says(await client.patch(url, json=new), 200)
+    patched = json_of(await client.patch(url, json=new), 200)
     assert same(case, patched, new)
-    replaced = says(await client.put(url, json=body), 200)
+    replaced = json_of(await client.put(url, json=body), 200)
     assert same(case, replaced, body)
     assert replaced["created_at"] == created["created_at"]
-    says(await client.delete(url), 204)
+    json_of(await client.delete(url), 204)
     problem(await client.get(url), 404, "resource_not_found")
-    assert says(await client.get(case.url), 200)["items"] == []
+    assert json_of(await client.get(case.url), 200)["items"] == []

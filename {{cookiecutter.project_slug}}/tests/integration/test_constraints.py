@@ -77,14 +77,14 @@ async def test_the_database_fills_in_the_defaults(
 
 
 @each_field
-async def test_values_beyond_the_edge_are_refused(
+async def test_values_beyond_the_limits_are_refused(
     case: Case,
     field: Field,
     connection: AsyncConnection,
     db_session: AsyncSession,
 ) -> None:
     values = await row(case, db_session)
-    for value in field.not_storable():
+    for value in field.unstorable_values():
         changed = {**values, case.attribute(field.name): value}
         with pytest.raises(DBAPIError):
             await insert(connection, case.factory.entity, changed)

@@ -1,10 +1,10 @@
-"""Lists over HTTP: their pages, their order, and what they cost."""
+"""Lists over HTTP: their pages, their order, and invalid queries."""
 
 import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tests.answers import places, says
+from tests.answers import invalid_fields, json_of
 from tests.support import START, Case
 from tests.tables import each_case
 
@@ -15,7 +15,7 @@ SOME = 5
 @pytest.mark.needs("list")
 async def test_list_is_empty_at_first(case: Case, client: httpx2.AsyncClient) -> None:
     page = {"items": [], "total": 0, "skip": 0, "limit": 20, "next": None}
-    assert says(await client.get(case.url), 200) == page
+    assert json_of(await client.get(case.url), 200) == page
 
 
 @each_case
@@ -28,7 +28,7 @@ async def test_list_by_skip_and_limit(
     found: list[str] = []
     for skip in range(0, SOME, 2):
         query = {"skip": skip, "limit": 2}
-        page = says(await client.get(case.url, params=query), 200)
+        page = json_of(await client.get(case.url, params=query), 200)
         assert (page["skip"], page["limit"], page["total"]) == (skip, 2, len(ids))
         assert (page["next"] is None) == (skip + 2 >= len(ids))
         found += [item["id"] for item in page["items"]]
@@ -43,12 +43,12 @@ async def test_list_by_cursor(
     # Rows of one moment are in the order of their ids.
     for _ in range(case.rows(SOME)):
         await case.factory.store(db_session, created_at=START)
-    page = says(await client.get(case.url, params={"limit": 2}), 200)
-    whole = says(await client.get(case.url), 200)["items"]
+    page = json_of(await client.get(case.url, params={"limit": 2}), 200)
+    whole = json_of(await client.get(case.url), 200)["items"]
     found = page["items"]
     while page["next"] is not None:
         query = {"limit": 2, "after": page["next"], "total": "false"}
-        page = says(await client.get(case.url, params=query), 200)
+        page = json_of(await client.get(case.url, params=query), 200)
         assert (page["total"], page["skip"]) == (None, 0)
         found += page["items"]
     assert found == whole
@@ -68,4 +68,4 @@ async def test_list_refuses_other_queries(
     }.items():
         for value in values:
             response = await client.get(case.url, params={name: value})
-            assert places(response) == {f"/{name}"}, value
+            assert invalid_fields(response) == {f"/{name}"}, value

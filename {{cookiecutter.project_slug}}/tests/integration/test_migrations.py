@@ -15,7 +15,7 @@ from tests.conftest import fresh_database, migrations, server_url
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the test's own, empty."""
+    """An empty database for one test."""
     with fresh_database(server_url(request.config)) as url:
         yield url
 
@@ -54,7 +54,7 @@ def test_upgrade_downgrade_and_upgrade_again(database: str, config: Config) -> N
 
 
 def test_the_migrations_have_one_head(config: Config) -> None:
-    """Two heads come of two branches: `alembic merge heads` joins them."""
+    """Two merged branches may leave two heads: `alembic merge heads` joins them."""
     script = alembic.script.ScriptDirectory.from_config(config)
     assert len(script.get_heads()) == 1
 

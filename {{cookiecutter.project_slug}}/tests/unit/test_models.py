@@ -1,4 +1,4 @@
-"""Schemas: what they accept, what they refuse, and what they make of it."""
+"""Schemas: what they accept and refuse, and the values that result."""
 
 import uuid
 from typing import Any
@@ -28,7 +28,7 @@ def problems(schema: type[Schema], body: Any) -> list[tuple[str, str]]:
 
 
 def whole(case: Case) -> dict[str, Any]:
-    """Return a body with every key of a create, optional references among them."""
+    """Return a body with every key of a create, including optional references."""
     related = {
         field.name: [str(uuid.uuid4())] if field.type == "ids" else str(uuid.uuid4())
         for field in case.created
@@ -38,7 +38,7 @@ def whole(case: Case) -> dict[str, Any]:
 
 
 def schemas(case: Case, key: str) -> list[tuple[type[Schema], dict[str, Any]]]:
-    """Return the schemas that have a key, with a body that lacks nothing else."""
+    """Return the schemas that have a key, with a body that has all other required keys."""
     both: list[tuple[type[Schema], dict[str, Any]]] = [
         (case.create, case.factory.payload()),
         (case.update, {}),
@@ -74,8 +74,13 @@ def test_create_falls_back_to_defaults_and_null(case: Case) -> None:
             assert values[field.name] == expected
 
 
+@each_case
+def test_create_has_what_the_table_requires(case: Case) -> None:
+    assert not case.cannot_be_created
+
+
 @each_created_key
-def test_create_requires_what_is_required(case: Case, field: Field) -> None:
+def test_create_requires_the_required_keys(case: Case, field: Field) -> None:
     body = whole(case)
     del body[field.name]
     if field.required:
@@ -128,7 +133,7 @@ def test_update_requires_nothing(case: Case) -> None:
 @each_changed_key
 def test_update_knows_what_was_sent(case: Case, field: Field) -> None:
     body = whole(case)
-    value = body[field.name] if field.name in body else field.taken()[0]
+    value = body[field.name] if field.name in body else field.accepted_values()[0]
     changes = read(case.update, {field.name: value})
     assert changes.model_fields_set == {case.attribute(field.name)}
     dumped = changes.model_dump(by_alias=True, exclude_unset=True)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from src.models.base import Entity, Schema
 from src.repositories.base import Repository
-from tests.answers import JSON, places, same, says, stored
+from tests.answers import JSON, invalid_fields, json_of, same, stored
 from tests.support import Body, Case
 from tests.tables import each_case
 
@@ -76,10 +76,10 @@ async def keeps(client: httpx2.AsyncClient, url: str, name: str, value: Any) -> 
     """Whether a value is accepted, and then read back as it was; else it is refused."""
     response = await client.patch(url, json={name: value})
     if response.status_code == 422:  # it is too long, or against a pattern
-        assert places(response) == {f"/{name}"}
+        assert invalid_fields(response) == {f"/{name}"}
         return False
-    assert says(response, 200)[name] == value
-    assert says(await client.get(url), 200)[name] == value
+    assert json_of(response, 200)[name] == value
+    assert json_of(await client.get(url), 200)[name] == value
     return True
 
 
@@ -97,11 +97,11 @@ async def test_sql_in_a_request_is_text(
             await keeps(client, url, field.name, BY_TYPE[field.type])
     for text in (SQL, TAUTOLOGY):
         one = await client.get(f"{case.url}/{quote(text)}")
-        assert places(one) == {f"/{case.name}_id"}
+        assert invalid_fields(one) == {f"/{case.name}_id"}
         for name in PAGING:
             some = await client.get(case.url, params={name: text})
-            assert places(some) == {f"/{name}"}
-    assert says(await client.get(case.url), 200)["total"] == 1
+            assert invalid_fields(some) == {f"/{name}"}
+    assert json_of(await client.get(case.url), 200)["total"] == 1
     assert statements
     assert made_of_input(statements) == []
 
@@ -135,7 +135,7 @@ async def test_a_url_in_a_value_is_never_fetched(
         for field in case.changed:
             if field.type in ("url", "string", "text", "json"):
                 await keeps(client, url, field.name, address)
-        says(await client.get(case.url), 200)
+        json_of(await client.get(case.url), 200)
         with pytest.raises(BlockingIOError):  # nobody has connected
             server.accept()
 
@@ -152,11 +152,11 @@ async def test_the_last_of_repeated_keys_counts(
         key, good = json.dumps(name), json.dumps(value)
         bad = json.dumps(WRONG.get(types[name], True))
         content = f"{{{key}: {bad}, {key}: {good}}}".encode()
-        answer = says(await client.patch(url, content=content, headers=JSON), 200)
+        answer = json_of(await client.patch(url, content=content, headers=JSON), 200)
         assert same(case, answer, {name: value})
         content = f"{{{key}: {good}, {key}: {bad}}}".encode()
         refused = await client.patch(url, content=content, headers=JSON)
-        assert places(refused) == {f"/{name}"}
+        assert invalid_fields(refused) == {f"/{name}"}
 
 
 @each_case
@@ -165,15 +165,15 @@ async def test_unknown_parameters_have_no_effect(
     case: Case, app: FastAPI, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     url = await stored(case, db_session)
-    row = says(await client.get(url), 200)
-    page = says(await client.get(case.url), 200)
+    row = json_of(await client.get(url), 200)
+    page = json_of(await client.get(case.url), 200)
     operation = app.openapi()["paths"][case.url]["get"]
     declared = {parameter["name"] for parameter in operation["parameters"]}
     query = dict.fromkeys({"where", "order", "fields", *row} - declared, "x")
-    assert says(await client.get(case.url, params=query), 200) == page
-    assert says(await client.get(url, params=query), 200) == row
-    assert says(await client.patch(url, json={}, params=query), 200) == row
+    assert json_of(await client.get(case.url, params=query), 200) == page
+    assert json_of(await client.get(url, params=query), 200) == row
+    assert json_of(await client.patch(url, json={}, params=query), 200) == row
     # Of a repeated one the last counts, as of a key.
-    twice = says(await client.get(f"{case.url}?limit=0&limit=1"), 200)
+    twice = json_of(await client.get(f"{case.url}?limit=0&limit=1"), 200)
     assert twice["limit"] == 1
-    assert places(await client.get(f"{case.url}?limit=1&limit=0")) == {"/limit"}
+    assert invalid_fields(await client.get(f"{case.url}?limit=1&limit=0")) == {"/limit"}

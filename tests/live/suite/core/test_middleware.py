@@ -23,7 +23,7 @@ from src.core.middleware import (
 )
 from src.core.overload import OverloadMiddleware
 from src.core.security import CORSMiddleware
-from tests.unit.probe import LAYERS, UUID, application, client_of, count_of, http
+from tests.core.probe import LAYERS, UUID, application, client_of, count_of, http
 
 
 async def test_a_request_without_an_id_gets_one_everywhere() -> None:

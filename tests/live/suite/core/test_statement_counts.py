@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.config import Settings
-from tests.answers import says, stored
+from tests.answers import json_of, stored
 from tests.support import Case, Link, Reference
 from tests.tables import BY_NAME, each_case, each_link, each_reverse
 
@@ -46,7 +46,7 @@ async def test_get_is_one_select_and_one_for_each_list_of_ids(
 ) -> None:
     url = await stored(case, db_session)
     statements.clear()
-    says(await client.get(url), 200)
+    json_of(await client.get(url), 200)
     assert words(statements) == reading(selects(case), around)
 
 
@@ -63,7 +63,7 @@ async def test_list_is_as_many_statements_for_any_number_of_rows(
         await case.factory.store(db_session)
         for total in ("true", "false"):
             statements.clear()
-            says(await client.get(case.url, params={"total": total}), 200)
+            json_of(await client.get(case.url, params={"total": total}), 200)
             counted = 1 if total == "true" else 0
             assert words(statements) == reading(selects(case) + counted, around)
 
@@ -78,7 +78,7 @@ async def test_create_is_one_insert_in_one_transaction(
 ) -> None:
     body = await case.factory.request(db_session)
     statements.clear()
-    says(await client.post(case.url, json=body), 201)
+    json_of(await client.post(case.url, json=body), 201)
     assert words(statements) == ["BEGIN", "INSERT", "COMMIT"]
 
 
@@ -93,7 +93,7 @@ async def test_update_is_one_update_of_a_locked_row(
     url = await stored(case, db_session)
     body = case.changes(await case.factory.request(db_session))
     statements.clear()
-    says(await client.patch(url, json=body), 200)
+    json_of(await client.patch(url, json=body), 200)
     changing = ["UPDATE"] if body else []
     reads = ["SELECT"] * selects(case)
     assert words(statements) == ["BEGIN", *reads, *changing, "COMMIT"]
@@ -110,7 +110,7 @@ async def test_delete_is_one_delete_of_a_locked_row(
 ) -> None:
     url = await stored(case, db_session)
     statements.clear()
-    says(await client.delete(url), 204)
+    json_of(await client.delete(url), 204)
     assert words(statements) == ["BEGIN", "SELECT", "DELETE", "COMMIT"]
 
 
@@ -129,7 +129,7 @@ async def test_rows_of_a_parent_are_as_many_statements_for_any_number(
     for _ in range(1 if reference.single else max(case.rows(SOME) - 2, 1)):
         await case.factory.store(db_session, **given)
     statements.clear()
-    says(await client.get(f"{target.url}/{parent.id}/{reference.reverse}"), 200)
+    json_of(await client.get(f"{target.url}/{parent.id}/{reference.reverse}"), 200)
     checked = 0 if reference.single else selects(target) + 1  # and the count
     assert words(statements) == reading(checked + selects(case), around)
 
@@ -147,7 +147,7 @@ async def test_linked_rows_are_as_many_statements_for_any_number(
     url = f"{await stored(case, db_session)}/{link.path}"
     for _ in range(min(SOME, target.capacity - 1) or 1):
         other = await target.factory.store(db_session)
-        says(await client.put(f"{url}/{other.id}"), 204)
+        json_of(await client.put(f"{url}/{other.id}"), 204)
     statements.clear()
-    says(await client.get(url), 200)
+    json_of(await client.get(url), 200)
     assert words(statements) == reading(selects(case) + selects(target) + 1, around)

@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 
 from src.core.routing import route_table
 from src.core.security import CORSMiddleware
-from tests.unit.probe import LAYERS, application, client_of, echo
+from tests.core.probe import LAYERS, application, client_of, echo
 
 
 async def test_paths_with_and_without_a_slash_are_the_same() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.database import Session, transaction
-from tests.answers import problem, says, stored
+from tests.answers import json_of, problem, stored
 from tests.support import VERBS, Case, Link, Reference
 from tests.tables import BY_NAME, each_case, each_link, each_reference
 
@@ -126,7 +126,7 @@ async def test_with_loader_criteria_narrows_every_verb(
             response = await client.request(VERBS[verb][0], url, json=sent.get(verb))
             problem(response, 404, "resource_not_found")
         if "list" in case.verbs:
-            page = says(await client.get(case.url), 200)
+            page = json_of(await client.get(case.url), 200)
             assert (page["items"], page["total"]) == ([], 0)
 
 
@@ -137,7 +137,7 @@ async def test_with_loader_criteria_narrows_linked_rows(
     target = BY_NAME[link.target]
     other = await target.factory.store(db_session)
     url = f"{await stored(case, db_session)}/{link.path}"
-    says(await client.put(f"{url}/{other.id}"), 204)
+    json_of(await client.put(f"{url}/{other.id}"), 204)
 
     def hide(state: orm.ORMExecuteState) -> None:
         if state.is_select:
@@ -146,7 +146,7 @@ async def test_with_loader_criteria_narrows_linked_rows(
             state.statement = state.statement.options(other_rows)
 
     with listening("do_orm_execute", hide):
-        page = says(await client.get(url), 200)
+        page = json_of(await client.get(url), 200)
         assert (page["items"], page["total"]) == ([], 0)
 
 

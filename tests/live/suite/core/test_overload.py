@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 import src.core.overload
 from src.core.overload import OverloadMiddleware, Refusal
-from tests.unit.probe import LAYERS, UUID, client_of, count_of, http
+from tests.core.probe import LAYERS, UUID, client_of, count_of, http
 
 
 async def refuse(_: Scope, __: Receive, send: Send) -> None:

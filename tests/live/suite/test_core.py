@@ -1,0 +1,34 @@
+"""Tests of what only the template changes: they run within a project, as its own do.
+
+A project does not have them, because its team does not change what they test. `core/`
+becomes a folder of the project's tests.
+"""
+
+import re
+
+import pytest
+
+from tests.harness.project import Project
+from tests.live.suite.copying import add_core_tests
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ecommerce_api")]
+
+COVERAGE = 94  # per cent of src/, without the project's own tests
+
+
+def test_the_core_of_a_service(shop: Project) -> None:
+    environment = add_core_tests(shop)
+    options = ("-q", f"--cov-fail-under={COVERAGE}")
+    output = shop.run(
+        shop.python, "-m", "pytest", *options, "tests/core", environment=environment
+    )
+    assert re.search(r"=+ \d+ passed in|^\d+ passed in", output, re.MULTILINE), output
+
+
+@pytest.mark.slow
+def test_sanitizer_holds_for_thousands_of_random_texts(shop: Project) -> None:
+    """Four properties, checked with an HTML5 parser."""
+    environment = {**add_core_tests(shop), "EXAMPLES": "10000"}
+    arguments = "ARGS=tests/core/test_security.py"
+    output = shop.run("make", "test", arguments, environment=environment)
+    assert " passed" in output
