@@ -72,6 +72,8 @@ def test_every_option_makes_whole_files(
     found = files(result.project_path)
     for path, content in found.items():
         assert not re.search(r"__pycache__|\.pyc$|_cache/", path)
+        if path == ".devmatrix/generator.pyz":
+            continue  # holds the skeleton as the template has it
         assert b"{{ cookiecutter" not in content, path
         assert b"{{cookiecutter" not in content, path
         assert b"\r" not in content or Path(path).suffix not in TEXT, path
@@ -89,7 +91,7 @@ def test_every_option_makes_whole_files(
     if options.get("mode") == "legacy":
         assert set(found) - {"poetry.toml"} == LEGACY
     else:
-        assert {"scaffold/cli.py", "src/models/entities.py"} <= set(found)
+        assert {".devmatrix/generator.pyz", "src/models/entities.py"} <= set(found)
         written = json.loads(found["entities.json"])["$schema"]
         assert json.loads(found[written.removeprefix("./")])["title"] == "entities.json"
 
@@ -181,7 +183,7 @@ def test_a_file_of_ones_own_relative_to_the_shell(
 
     missing = generate(template, *arguments, "entities_file=no.json", "project_slug=b")
     assert missing.returncode == 1
-    assert missing.stdout.startswith("entities_file: there is no file ")
+    assert missing.stdout.startswith("entities_file: no such file: ")
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 

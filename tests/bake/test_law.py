@@ -32,9 +32,9 @@ def stem(path: Path) -> str:
     return path.stem
 
 
-def scaffold(project: Path, command: str) -> subprocess.CompletedProcess[str]:
+def generator(project: Path, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-B", "-m", "scaffold", command],
+        [sys.executable, "-B", ".devmatrix/generator.pyz", command],
         cwd=project,
         capture_output=True,
         text=True,
@@ -42,11 +42,11 @@ def scaffold(project: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Everything but .env: git ignores it, and its secrets are fresh in each bake."""
+    """Everything but .env, whose secrets differ, and the list of runs."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".env"
+        if path.is_file() and path.name not in (".env", "runs")
     }
 
 
@@ -145,11 +145,11 @@ def test_an_entity_may_come_later_or_go(
     whole, part = bake("whole", document), bake("part", without(document, *names))
     before = files(part)
     (part / "entities.json").write_bytes((whole / "entities.json").read_bytes())
-    grown = scaffold(part, "apply")
+    grown = generator(part, "apply")
     assert grown.returncode == 0, grown.stderr
     assert files(part) == files(whole)
     (part / "entities.json").write_bytes(before["entities.json"])
-    assert scaffold(part, "apply").returncode == 0
+    assert generator(part, "apply").returncode == 0
     assert files(part) == before
 
 
@@ -160,8 +160,8 @@ def test_a_second_run_changes_nothing(bake: Callable[..., Path]) -> None:
     project = bake("shop", json.loads(SHOP.read_text()))
     before = files(project)
     written = {path: (project / path).stat().st_mtime_ns for path in before}
-    assert scaffold(project, "plan").returncode == 0
-    assert scaffold(project, "apply").returncode == 0
+    assert generator(project, "plan").returncode == 0
+    assert generator(project, "apply").returncode == 0
     assert files(project) == before
     for path in before:
         if not path.startswith(".devmatrix/"):
@@ -170,10 +170,10 @@ def test_a_second_run_changes_nothing(bake: Callable[..., Path]) -> None:
 
 def test_an_edit_is_merged(bake: Callable[..., Path]) -> None:
     project, service = edited(bake, "class ReviewService", "MOST_STARS = 5\n\n\n")
-    plan = scaffold(project, "plan")
+    plan = generator(project, "plan")
     assert plan.returncode == 2
     assert "merged  src/services/review.py" in plan.stdout
-    done = scaffold(project, "apply")
+    done = generator(project, "apply")
     assert done.returncode == 0, done.stdout + done.stderr
     text = service.read_text()
     assert "MOST_STARS = 5" in text
@@ -183,14 +183,14 @@ def test_an_edit_is_merged(bake: Callable[..., Path]) -> None:
 def test_two_changes_of_one_line_are_a_conflict(bake: Callable[..., Path]) -> None:
     project, service = edited(bake, "frozenset(", "set() | ")
     mine = service.read_text()
-    done = scaffold(project, "apply")
+    done = generator(project, "apply")
     assert done.returncode == 1
     assert "conflict  src/services/review.py" in done.stdout
     text = service.read_text()
     assert "<<<<<<<" in text
     assert all(line in text for line in mine.splitlines())
     before = files(project)
-    again = scaffold(project, "apply")
+    again = generator(project, "apply")
     assert again.returncode == 1
     assert "a conflict is still open" in again.stderr
     assert files(project) == before
@@ -213,7 +213,7 @@ def test_a_bad_file_changes_nothing(bake: Callable[..., Path]) -> None:
     (project / "entities.json").write_text('{"entities": [{"name": "task"}]}')
     before = files(project)
     for command in ("check", "plan", "apply"):
-        done = scaffold(project, command)
+        done = generator(project, command)
         assert done.returncode == 1
         assert done.stderr.startswith("entities.json:1:")
         assert "Traceback" not in done.stderr
@@ -223,7 +223,7 @@ def test_a_bad_file_changes_nothing(bake: Callable[..., Path]) -> None:
 def test_a_plan_may_be_read_in_part(bake: Callable[..., Path]) -> None:
     project = bake("shop", json.loads(SHOP.read_text()))
     (project / "entities.json").write_text('{"entities": [{"name": "Other"}]}')
-    command = [sys.executable, "-B", "-m", "scaffold", "plan"]
+    command = [sys.executable, "-B", ".devmatrix/generator.pyz", "plan"]
     with subprocess.Popen(
         command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as planning:
@@ -256,9 +256,9 @@ def rendered(
 TOO_LONG = "names_of_63_bytes"
 LONG_LINES = f"--per-file-ignores={TOO_LONG}/*:E501"
 RUFF = ["--config", f"{TREE}/pyproject.toml", "--no-cache"]
-SOURCES = 'known-first-party = ["scripts", "scaffold", "src", "tests"]'
+SOURCES = 'known-first-party = ["scripts", "src", "tests"]'
 FIRST_PARTY = ["--config", f"lint.isort.{SOURCES}"]
-ISORT = ["--profile=black", "-psrc", "-ptests", "-pscaffold", "-pscripts"]
+ISORT = ["--profile=black", "-psrc", "-ptests", "-pscripts"]
 
 
 @pytest.mark.parametrize(

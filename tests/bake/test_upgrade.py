@@ -51,7 +51,7 @@ def project(tmp_path: Path, newer: Path, generate: Generate) -> Path:
 
 def upgrade(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-B", "-m", "scaffold.project.upgrade", *arguments],
+        [sys.executable, "-B", ".devmatrix/generator.pyz", "upgrade", *arguments],
         cwd=project,
         capture_output=True,
         text=True,
@@ -72,7 +72,7 @@ def test_a_conflict_stops_an_upgrade_until_it_is_resolved(
     done = upgrade(project, "--from", "../newer")
     assert done.returncode == 1
     assert " conflict  Makefile\n" in done.stdout
-    assert "`make install entities` does the rest" in done.stderr
+    assert "`make install entities`" in done.stderr
     assert (project / "docs" / "news.md").exists()
     text = (project / "Makefile").read_text()
     assert MINE in text

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -16,11 +17,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from scaffold.migrations import catalog
-from scaffold.migrations.revision import Wish, Writer
-from scaffold.migrations.scratch_databases import scratch
-from scaffold.spec.loading import load
-from src.core.config import get_settings
+sys.path[:0] = [str(Path.cwd()), str(Path(".devmatrix/generator.pyz").resolve())]
+
+from scaffold.migrations import catalog  # noqa: E402 - in the generator
+from scaffold.migrations.revision import Wish, Writer  # noqa: E402
+from scaffold.migrations.scratch_databases import scratch  # noqa: E402
+from scaffold.spec.loading import load  # noqa: E402
+from src.core.config import get_settings  # noqa: E402
 
 TABLES = """
 SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'
@@ -97,7 +100,7 @@ def main() -> None:
         states["again"] = asyncio.run(read(url))
         # CHECKs too: Alembic compares none of them.
         wish = Wish(load(Path("entities.json")))
-        outcome = Writer(databases, wish).run(write=False)
+        outcome = Writer(Path(), databases, wish).run(write=False)
         assert not outcome.changes, outcome.changes
     print(json.dumps(states))
 

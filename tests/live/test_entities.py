@@ -295,7 +295,7 @@ def check_rows(before: Rows, after: Rows) -> None:
 
 
 def test_edited_project_passes_the_check(edited: Project) -> None:
-    edited.run(edited.python, "-m", "scaffold", "check")
+    edited.run(edited.python, ".devmatrix/generator.pyz", "check")
     check_edits(edited)
 
 
@@ -304,7 +304,9 @@ def test_changed_spec_keeps_manual_edits(edited: Project, before: Rows) -> None:
     grow(document)
     (edited.path / "entities.json").write_text(json.dumps(document, indent=2))
     plan = subprocess.run(
-        [edited.python, "-m", "scaffold", "plan"], cwd=edited.path, capture_output=True
+        [edited.python, ".devmatrix/generator.pyz", "plan"],
+        cwd=edited.path,
+        capture_output=True,
     )
     assert plan.returncode == 2
     said = edited.run("make", "entities")
@@ -316,7 +318,7 @@ def test_changed_spec_keeps_manual_edits(edited: Project, before: Rows) -> None:
     edited.run("make", "migrate")
     check_rows(before, rows(edited, "show"))
     assert "none was written" in edited.run("make", "entities")
-    edited.run(edited.python, "-m", "scaffold", "plan")
+    edited.run(edited.python, ".devmatrix/generator.pyz", "plan")
     commit(edited.path, "Grown")
 
 
@@ -382,17 +384,17 @@ def test_upgrade_keeps_manual_edits(
 
 @pytest.mark.slow
 def test_check_names_what_differs(edited: Project) -> None:
-    check = [edited.python, "-m", "scaffold", "check"]
+    check = [edited.python, ".devmatrix/generator.pyz", "check"]
     said = edited.run(*check)
     assert [line.split()[0] for line in said.splitlines()] == [
-        *("entities.json", "code", "migrations", "openapi.json")
+        *("entities.json", "generator", "code", "migrations", "openapi.json")
     ]
     document = json.loads((edited.path / "entities.json").read_text())
     document["entities"][0]["fields"].append({"name": "extra", "type": "date"})
     (edited.path / "entities.json").write_text(json.dumps(document))
     found = disagreements(edited)
-    assert "differs, `make entities` mends it: src/models/entities.py" in found["code"]
-    edited.run(edited.python, "-m", "scaffold", "apply")
+    assert "differs, `make entities` fixes it: src/models/entities.py" in found["code"]
+    edited.run(edited.python, ".devmatrix/generator.pyz", "apply")
     found = disagreements(edited)
     assert "add categories.extra" in found["migrations"]
     assert found["openapi.json"] == "outdated: make openapi"
@@ -402,7 +404,7 @@ def test_check_names_what_differs(edited: Project) -> None:
 
 def disagreements(project: Project) -> dict[str, str]:
     done = subprocess.run(
-        [project.python, "-m", "scaffold", "check"],
+        [project.python, ".devmatrix/generator.pyz", "check"],
         cwd=project.path,
         env=clean_environment(),
         capture_output=True,
@@ -445,7 +447,7 @@ def test_random_edits_leave_a_working_service(
     document = random_document(random)
     (tmp_path / "entities.json").write_text(json.dumps(document))
     project = bake(f"random_{seed}", f"entities_file={tmp_path / 'entities.json'}")
-    paths = json.loads(project.run(project.python, "-c", GENERATED))
+    paths, _ = json.loads(project.run(project.python, "-c", GENERATED))
     person = Person(project.path, random, ways=Person.HARMLESS)
     person.work(paths, edits=10)
     project.run(project.python, "-m", "ruff", "format", "src", "tests")
@@ -471,19 +473,21 @@ def test_random_edits_leave_a_working_service(
 # What a run says where a person has to decide: of a conflict, of a migration.
 NEEDS_HELP = ("the new rendering changed the same lines", "No migration was written;")
 GENERATED = """
-import json, pathlib
-base = pathlib.Path(".devmatrix/base")
-found = (path for path in base.rglob("*.py"))
-print(json.dumps([path.relative_to(base).as_posix() for path in sorted(found)]))
+import json, pathlib, sys
+root = pathlib.Path()
+sys.path.insert(0, str(pathlib.Path(".devmatrix/generator.pyz").resolve()))
+from scaffold.project import skeleton, state
+from scaffold.project.answers import read_answers
+parts = state.last(root).files(), skeleton.render(read_answers(root))
+print(json.dumps([[path for path in part if path.endswith(".py")] for part in parts]))
 """
 
 
 def remove_kept(project: Project) -> None:
     """What is no longer generated, and was edited: its owner decides, here to go."""
+    generated, fixed = json.loads(project.run(project.python, "-c", GENERATED))
     for layer in ("repositories", "services", "api/routes"):
         for path in (project.path / "src" / layer).glob("*.py"):
             name = path.relative_to(project.path).as_posix()
-            base = project.path / ".devmatrix" / "base" / name
-            fixed = project.path / ".devmatrix" / "skeleton" / name
-            if not base.exists() and not fixed.exists():
+            if name not in generated and name not in fixed:
                 path.unlink()

@@ -559,8 +559,8 @@ def library(
     for migration in (library.path / "alembic" / "versions").glob("*.py"):
         migration.unlink()
     (library.path / "entities.json").write_text(json.dumps(LIBRARY, indent=2))
-    library.run(library.python, "-m", "scaffold", "apply")
-    initial = ["-m", "scaffold.migrations.command", "initial schema"]
+    library.run(library.python, ".devmatrix/generator.pyz", "apply")
+    initial = [".devmatrix/generator.pyz", "migrate", "initial schema"]
     library.run(library.python, *initial, environment=server)
     library.run("git", "add", "--all")
     identity = ["-c", "user.name=Me", "-c", "user.email=me@example.com"]
@@ -575,7 +575,7 @@ def change(library: Project, changes: Callable[[Spec], object]) -> None:
     spec = copy.deepcopy(LIBRARY)
     changes(spec)
     (library.path / "entities.json").write_text(json.dumps(spec, indent=2))
-    library.run(library.python, "-m", "scaffold", "apply")
+    library.run(library.python, ".devmatrix/generator.pyz", "apply")
 
 
 def marked(kind: Kind) -> Any:
@@ -587,7 +587,7 @@ def marked(kind: Kind) -> Any:
 @pytest.mark.parametrize("kind", [marked(kind) for kind in KINDS])
 def test_rows_survive(library: Project, server: dict[str, str], kind: Kind) -> None:
     change(library, kind.change)
-    migration = [library.python, "-m", "scaffold.migrations.command", *kind.arguments]
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate", *kind.arguments]
     said = library.run(*migration, environment=server)
     assert kind.says in said
     script = HERE / "cycle_filled.py"
@@ -650,7 +650,7 @@ def test_what_cannot_be_done_says_what_to_do(
     said = refused(library, server).splitlines()
     for name, (_, message) in REFUSED.items():
         assert any(line.startswith(message) for line in said), name
-    assert said[-1].startswith("No migration was written; mend entities.json")
+    assert said[-1].startswith("No migration was written; fix entities.json")
     judged = refused(library, server, "--check")
     assert judged.startswith("none is possible, fix entities.json: ")
     assert sorted((library.path / "alembic" / "versions").iterdir()) == before
@@ -688,13 +688,15 @@ def test_a_migration_stops_before_it_loses_anything(
 ) -> None:
     changes, message = STOPS[name]
     change(library, changes)
-    library.run(library.python, "-m", "scaffold.migrations.command", environment=server)
+    library.run(
+        library.python, ".devmatrix/generator.pyz", "migrate", environment=server
+    )
     arguments = [str(HERE / "cycle_filled.py"), str(HERE / "library.sql"), "--stops"]
     assert message in library.run(library.python, *arguments, environment=server)
 
 
 def refused(library: Project, server: dict[str, str], *options: str) -> str:
-    command = [library.python, "-m", "scaffold.migrations.command", *options]
+    command = [library.python, ".devmatrix/generator.pyz", "migrate", *options]
     with pytest.raises(AssertionError) as failed:
         library.run(*command, environment=server)
     return str(failed.value).partition(":\n")[2]
@@ -720,7 +722,7 @@ def own_migration(library: Project, message: str, step: str = "pass") -> Path:
 def change_again(library: Project, spec: Spec) -> None:
     """On top of what was changed and migrated before."""
     (library.path / "entities.json").write_text(json.dumps(spec, indent=2))
-    library.run(library.python, "-m", "scaffold", "apply")
+    library.run(library.python, ".devmatrix/generator.pyz", "apply")
 
 
 def cycle(library: Project, server: dict[str, str], *arguments: str) -> str:
@@ -735,7 +737,7 @@ REQUIRED = all_of(remove("Book.pages"), remove("Book.title"), remove("Book.autho
 def test_what_was_left_out_comes_back_with_its_values(
     library: Project, server: dict[str, str], tmp_path: Path
 ) -> None:
-    migration = [library.python, "-m", "scaffold.migrations.command"]
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     change(library, REQUIRED)
     assert "Left out" in library.run(*migration, environment=server)
     change_again(library, LIBRARY)
@@ -762,7 +764,7 @@ def test_what_was_left_out_comes_back_with_its_values(
 def test_what_was_left_out_may_be_dropped_later(
     library: Project, server: dict[str, str]
 ) -> None:
-    migration = [library.python, "-m", "scaffold.migrations.command"]
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     change(library, all_of(REQUIRED, remove_entity("Review")))
     assert "Left out" in library.run(*migration, environment=server)
     assert "none was written" in library.run(*migration, environment=server)
@@ -782,7 +784,7 @@ def test_what_was_left_out_may_be_dropped_later(
 def test_the_key_of_a_rename_may_go_later(
     library: Project, server: dict[str, str]
 ) -> None:
-    migration = [library.python, "-m", "scaffold.migrations.command"]
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     change(
         library,
         all_of(
@@ -825,7 +827,7 @@ def test_what_a_team_has_made_itself_is_left_alone(
     """Names like ours, and --allow-drop, make no difference."""
     names = [library.python, "-c", OUR_NAMES]
     assert library.run(*names, environment={"PYTHONPATH": "."}) == ""
-    migration = [library.python, "-m", "scaffold.migrations.command"]
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     for arguments, changes, others in (
         ([], rename_entity("Book", "Volume"), "volumes"),
         (["--allow-drop"], add_field("Genre", "extra", "date"), "books"),
@@ -852,7 +854,9 @@ def test_what_a_team_has_made_itself_is_left_alone(
 
 # Which names the models have and the spec does not, or the reverse.
 OUR_NAMES = """
+import sys
 from pathlib import Path
+sys.path.insert(0, str(Path(".devmatrix/generator.pyz").resolve()))
 from scaffold.spec.loading import load
 from scaffold.migrations.owned_names import find_ours
 from src.core.database import Base
@@ -873,7 +877,7 @@ def test_a_migration_that_was_deleted_is_written_anew(
     texts = []
     for _ in range(2):
         said = library.run(
-            library.python, "-m", "scaffold.migrations.command", environment=server
+            library.python, ".devmatrix/generator.pyz", "migrate", environment=server
         )
         path = library.path / said.split()[1].rstrip(";")
         texts.append(path.read_text().partition("def upgrade")[2])
@@ -894,7 +898,9 @@ def test_two_branches_migrations_have_to_be_joined(
     join = re.search("join them: (.*)", said)
     assert join
     library.run("sh", "-c", join[1])
-    library.run(library.python, "-m", "scaffold.migrations.command", environment=server)
+    library.run(
+        library.python, ".devmatrix/generator.pyz", "migrate", environment=server
+    )
 
 
 def test_a_migration_that_fails_is_named(
@@ -926,4 +932,4 @@ def test_a_server_that_is_not_there_is_named(
     assert "unset it for an embedded PostgreSQL" in said
     assert "Traceback" not in said
     assert "secret" not in said
-    assert "wrote" in library.run(library.python, "-m", "scaffold.migrations.command")
+    assert "wrote" in library.run(library.python, ".devmatrix/generator.pyz", "migrate")

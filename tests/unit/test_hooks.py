@@ -124,8 +124,7 @@ def test_a_file_that_is_nowhere_names_every_place(
     with pytest.raises(judge.AnswerError) as caught:
         source(monkeypatch, Path("/one"), entities_file="x.json", _output_dir="/two")
     assert (
-        str(caught.value)
-        == "entities_file: there is no file /one/x.json or /two/x.json"
+        str(caught.value) == "entities_file: no such file: /one/x.json or /two/x.json"
     )
 
 
@@ -160,7 +159,7 @@ def test_without_git_nobody_can_tell(
     git(existing, "init")
     monkeypatch.setenv("PATH", "/nowhere")
     (problem,) = problems(existing)
-    assert "git has to say" in problem
+    assert "git cannot tell" in problem
 
 
 def test_a_project_does_not_change_its_mode(existing: Path) -> None:
@@ -291,7 +290,7 @@ def test_the_first_open_step_ends_it(
 
 
 def test_an_unknown_step(capsys: pytest.CaptureFixture[str]) -> None:
-    assert setup.main(["nothing"]) == 1
+    assert setup.main(Path(), ["nothing"]) == 1
     assert "unknown step 'nothing'; there are settings, env" in capsys.readouterr().err
 
 
@@ -331,7 +330,7 @@ def test_git_knows_who_commits_also_within_another_repository(
     root = tmp_path / "project"
     author = commit_as(monkeypatch, root, **known, commit_gpgsign="true")
     assert author == "Known <known@example.com> HEAD -> main"
-    assert setup.commit(root) == "is there"
+    assert setup.commit(root) == "exists"
 
 
 # The environment

@@ -19,8 +19,8 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_each_part_of_a_run_gets_its_arguments() -> None:
     shown = make("entities", "ARGS=--allow-dirty --allow-drop").stdout
-    assert "scaffold apply --allow-dirty\n" in shown
-    assert "scaffold.migrations.command --allow-drop " in shown
+    assert "generator.pyz apply --allow-dirty\n" in shown
+    assert "generator.pyz migrate --allow-drop " in shown
 
 
 def test_a_mistyped_argument_is_refused() -> None:
@@ -29,13 +29,13 @@ def test_a_mistyped_argument_is_refused() -> None:
         assert done.returncode == 2
         wrong = words.split()[-1]
         assert f"ARGS: {wrong} is neither --allow-dirty nor --allow-drop" in done.stderr
-        assert "scaffold" not in done.stdout
+        assert "generator" not in done.stdout
 
 
 def test_an_upgrade_keeps_its_arguments_to_itself() -> None:
     """But for the one that the generated code has need of as well."""
     done = make("upgrade", "ARGS=--to v1 --allow-dirty")
     assert done.returncode == 0, done.stderr
-    assert "scaffold.project.upgrade --to v1 --allow-dirty\n" in done.stdout
-    assert "scaffold apply --allow-dirty\n" in done.stdout
-    assert "scaffold apply \n" in make("upgrade", "ARGS=--to v1").stdout
+    assert "generator.pyz upgrade --to v1 --allow-dirty\n" in done.stdout
+    assert "generator.pyz apply --allow-dirty\n" in done.stdout
+    assert "generator.pyz apply \n" in make("upgrade", "ARGS=--to v1").stdout

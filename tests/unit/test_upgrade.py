@@ -1,15 +1,14 @@
-"""Upgrades: where a template came from, what it wrote, and what changes hands."""
+"""Tests of upgrades: the template's address, the skeleton, and the merge."""
 
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
-from jinja2 import Environment
 
 from scaffold.merging import merge
 from scaffold.processes import Unfinished
-from scaffold.project import skeleton, upgrade
+from scaffold.project import entities, generator, skeleton, upgrade
 from scaffold.project.template_source import origin, without_secrets
 
 
@@ -67,90 +66,86 @@ def test_secrets_stay_out() -> None:
     assert without_secrets("git@host:a/b.git") == "git@host:a/b.git"
 
 
-# What it wrote
+# What it writes
+
+ANSWERS = {
+    "project_name": "A shop",
+    "project_slug": "shop",
+    "description": "Sells things.",
+    "author_name": "Me",
+    "author_email": "me@example.com",
+    "package_manager": "uv",
+    "license": "MIT",
+}
 
 
-def test_what_is_a_persons_or_a_machines_is_no_skeleton(tmp_path: Path) -> None:
-    ours = ["Makefile", "docker/.env.example", "alembic/versions/.gitkeep", "src/a.py"]
-    others = [".env", "docker/.env", "entities.json", "uv.lock", ".git/config"]
-    others += ["alembic/versions/1.py", ".venv/a", "src/__pycache__/a.pyc"]
-    others += [".ruff_cache/a", ".devmatrix/answers.json", "requirements/dev.txt"]
-    for path in ours + others:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text("")
-    assert sorted(skeleton.listed(tmp_path)) == sorted(ours)
-    skeleton.record(tmp_path, None)
-    kept = tmp_path / skeleton.SKELETON
-    assert sorted(skeleton.listed(kept)) == sorted(ours)
+@pytest.mark.parametrize(
+    "answer",
+    ["plain", "it's", 'a "b"', "{{ 1 + 1 }}", "{% x %}", "{# c #}", "é{\\n"],
+)
+def test_answers_are_data_for_the_skeleton(answer: str) -> None:
+    files = skeleton.render({**ANSWERS, "project_name": answer})
+    escaped = answer.replace("\\", "\\\\").replace('"', '\\"')
+    assert f'APP_NAME="{escaped}"' in files[".env.example"].decode()
 
 
-def test_over_an_existing_project_only_the_templates_files_count(
-    tmp_path: Path,
-) -> None:
-    tree, root = tmp_path / "tree", tmp_path / "root"
-    write(tree, one="{{ 1 }}", gone="")
-    write(root, one="1", mine="mine")
-    for known in (tree, None):  # without the template, the last record tells
-        skeleton.record(root, known)
-        assert list(skeleton.listed(root / skeleton.SKELETON)) == ["one.txt"]
+def test_skeleton_leaves_out_files_of_the_team() -> None:
+    files = skeleton.render(ANSWERS)
+    assert {"Makefile", "docker/.env.example", "src/main.py"} <= set(files)
+    assert not {"LICENSE", "entities.json", "poetry.toml", "openapi.json"} & set(files)
+    poetry = skeleton.render({**ANSWERS, "package_manager": "poetry"})
+    assert "poetry.toml" in poetry
+    assert not any(path.startswith(("licences/", "requirements/")) for path in files)
+
+
+def test_questions_that_were_not_asked_have_their_defaults() -> None:
+    questions = {
+        "name": "x",
+        "color": ["red", "blue"],
+        "greeting": "Hello {{ cookiecutter.name }}",
+        "_private": "no",
+        "__line": "{{ cookiecutter.color }} {{ cookiecutter.greeting }}",
+    }
+    found = skeleton.complete({"name": "Ada"}, questions)
+    assert found == {
+        "name": "Ada",
+        "color": "red",
+        "greeting": "Hello Ada",
+        "__line": "red Hello Ada",
+    }
 
 
 # What comes in
 
 
-@pytest.mark.parametrize(
-    "answer",
-    ["plain", "", "it's", 'a "b"', "{{ 1 + 1 }}", "{% x %}", "{# c #}", "é{\\n"],
-)
-def test_an_answer_reaches_cookiecutter_as_it_is(answer: str) -> None:
-    jinja = Environment()  # noqa: S701 - as Cookiecutter makes it
-    assert jinja.from_string(upgrade._quoted(answer)).render() == answer
-
-
-def test_files_may_change_hands(tmp_path: Path) -> None:
-    """Between what a template writes once and what is generated from the entities."""
-    root, fresh = tmp_path / "root", tmp_path / "fresh"
-    write(root, written="1", generated="1 mine", same="1", gone="1", edited="1 mine")
-    write(root / skeleton.SKELETON, written="1", same="1", gone="1", edited="1")
-    write(root / merge.BASE, generated="1")
-    write(fresh / skeleton.SKELETON, generated="1", same="2", new="2")
-    write(fresh / merge.BASE, written="2")
-    plan, handed = upgrade.make_plan(root, fresh, tmp_path / "base")
-    outcomes = {change.path: change.outcome for change in plan.changes}
-    assert outcomes == {
-        "generated.txt": "unchanged",
-        "new.txt": "created",
-        "same.txt": "updated",
-        "edited.txt": "kept",
-        "gone.txt": "deleted",
-    }
-    merge.carry_out(plan)
-    upgrade.hand_over(root, handed)
-    assert sorted(p.name for p in (root / merge.BASE).iterdir()) == ["written.txt"]
-    kept = sorted(p.name for p in (root / skeleton.SKELETON).iterdir())
-    assert kept == ["generated.txt", "new.txt", "same.txt"]
-    assert (root / "generated.txt").read_text() == "1 mine"
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    """A project as the hook leaves it, without the files that it copied."""
     folder = tmp_path / "project"
-    answers = {"template": str(tmp_path / "nowhere"), "project_slug": "p"}
-    (folder / ".devmatrix").mkdir(parents=True)
-    (folder / ".devmatrix" / "answers.json").write_text(json.dumps(answers))
+    folder.mkdir()
+    (folder / "entities.json").write_text('{"entities": [{"name": "Task"}]}')
+    answers = {**ANSWERS, "template": str(tmp_path / "nowhere")}
+    assert entities.generate(folder, answers, generator.archive()) == 0
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "One")
     return folder
 
 
+def run(project: Path, *words: str) -> int:
+    return upgrade.main(project, words)
+
+
 def test_a_template_that_is_gone_is_named(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert upgrade.main(["--root", str(project)]) == 1
+    assert run(project) == 1
     said = capsys.readouterr().err
     assert "nowhere" in said
-    assert "somewhere else now, name its repository: make upgrade ARGS='--from" in said
+    assert (
+        "If the template has moved, name its repository: make upgrade ARGS='--from"
+        in said
+    )
     assert said.endswith("Nothing was written.\n")
 
 
@@ -158,46 +153,69 @@ def test_a_dirty_tree_is_refused(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "mine.txt").write_text("")
-    assert upgrade.main(["--root", str(project)]) == 1
-    assert "not committed" in capsys.readouterr().err
+    assert run(project) == 1
+    assert "uncommitted changes" in capsys.readouterr().err
 
 
 def test_an_edit_that_git_ignores_is_refused(
     project: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write(project, edited="1\n2\n3 mine\n")
-    write(project / skeleton.SKELETON, edited="1\n2\n3\n")
-    (project / ".gitignore").write_text("edited.txt\n!.devmatrix/**\n")
+    """Git could not undo the upgrade in such a file."""
+    (project / ".gitignore").write_text("edited.txt\n")
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "Two")
-    fresh = tmp_path / "fresh"
-    write(fresh / skeleton.SKELETON, edited="0\n2\n3\n")
-    (fresh / ".devmatrix" / "answers.json").write_text('{"template_version": "2"}')
-    monkeypatch.setattr(upgrade, "fetch", lambda *_: "0" * 40)
-    monkeypatch.setattr(upgrade, "render", lambda *_: fresh)
-    assert upgrade.main(["--root", str(project)]) == 1
+    write(project, edited="1\n2\n3 mine\n")
+    plan = merge.make_plan(
+        project, {"edited.txt": b"1\n2\n3\n"}, {"edited.txt": "0\n2\n3\n"}
+    )
+    version = {"_version": "2", **dict.fromkeys(ANSWERS, "")}
+
+    def fetch(_source: str, _to: str, clone: Path) -> str:
+        clone.mkdir()
+        (clone / generator.QUESTIONS).write_text(json.dumps(version))
+        return "0" * 40
+
+    monkeypatch.setattr(upgrade, "fetch", fetch)
+    monkeypatch.setattr(upgrade, "pack", lambda _: b"newer")
+    monkeypatch.setattr(upgrade, "make_plan", lambda *_: plan)
+    assert run(project) == 1
     said = capsys.readouterr().err
     assert "add --allow-dirty: edited.txt\nNothing was written." in said
     assert (project / "edited.txt").read_text() == "1\n2\n3 mine\n"
-    assert upgrade.main(["--root", str(project), "--allow-dirty"]) == 0
+    assert run(project, "--allow-dirty") == 0
     assert (project / "edited.txt").read_text() == "0\n2\n3 mine\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("color=red", "no such question; there are author_email, author_name"),
+        ("license=GPL", "choose one of MIT, Apache-2.0, Proprietary"),
+    ],
+)
+def test_another_answer_has_to_fit_its_question(change: str, told: str) -> None:
+    questions = json.loads((generator.HOME.parent / generator.QUESTIONS).read_text())
+    answers = dict(sorted(ANSWERS.items()))
+    with pytest.raises(Unfinished, match=told):
+        upgrade.changed_answers(answers, [change], questions)
+    changed = upgrade.changed_answers(answers, ["license=Proprietary"], questions)
+    assert changed["license"] == "Proprietary"
 
 
 def test_a_project_that_knows_no_template_asks_for_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / ".devmatrix" / "answers.json").write_text("{}")
-    assert upgrade.main(["--root", str(project)]) == 1
+    assert run(project) == 1
     assert "name its repository: make upgrade ARGS" in capsys.readouterr().err
 
 
 def test_an_archive_has_no_next_version(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert upgrade.main(["--root", str(project), "--from", "../t.zip"]) == 1
+    assert run(project, "--from", "../t.zip") == 1
     said = capsys.readouterr().err
     assert "came as ../t.zip; name its repository: make upgrade" in said
 

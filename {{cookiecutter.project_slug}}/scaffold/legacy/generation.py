@@ -11,7 +11,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scaffold.project.answers import ANSWERS, as_json
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal, wrap
 from scaffold.rendering.entity_view import EntityView
@@ -154,6 +153,4 @@ def generate(root: Path, answers: Mapping[str, str]) -> int:
             remove(path)
     for name, text in files.items():
         (root / name).write_text(text, encoding="utf-8", newline="\n")
-    (root / ANSWERS).parent.mkdir(exist_ok=True)
-    (root / ANSWERS).write_bytes(as_json(answers))
     return 0

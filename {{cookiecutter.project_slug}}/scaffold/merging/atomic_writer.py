@@ -116,7 +116,7 @@ def _stage(root: Path, folder: Path, writes: Sequence[Write]) -> list[Path | Non
                 shutil.copy2(root / path, folder / backup)
             journal.append({"path": path, "backup": backup, "new": _digest(new)})
     draft = folder / "draft"
-    draft.write_text(json.dumps(journal), encoding="utf-8")
+    draft.write_bytes(json.dumps(journal).encode())
     draft.replace(folder / JOURNAL)  # from here on there is something to undo
     return staged
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from scaffold.merging.python_source import attributes
 from scaffold.rendering.app import entity_paths, generate_modular_app
+from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Spec
 
 
@@ -81,6 +82,20 @@ def find_former(old: Spec, entity: Entity) -> Entity | None:
     """What an entity was when the spec was the old one."""
     by_name = {former.name: former for former in old.entities}
     return by_name.get(entity.renamed_from or entity.name, by_name.get(entity.name))
+
+
+def under_former_names(spec: Spec) -> Spec:
+    """Return a spec with the names of entities that `renamed_from` tells."""
+    former = {
+        entity.name: replace(
+            entity,
+            name=entity.renamed_from,
+            plural=naming.plural(naming.snake(entity.renamed_from)),
+        )
+        for entity in spec.entities
+        if entity.renamed_from
+    }
+    return _under_new_names(spec, former)
 
 
 def _under_new_names(old: Spec, renamed: Mapping[str, Entity]) -> Spec:

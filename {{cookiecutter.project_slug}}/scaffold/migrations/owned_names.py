@@ -17,6 +17,13 @@ class Ours:
     columns: frozenset[tuple[str, str]]
     items: frozenset[str]
 
+    def __or__(self, other: "Ours") -> "Ours":
+        return Ours(
+            self.tables | other.tables,
+            self.columns | other.columns,
+            self.items | other.items,
+        )
+
 
 def find_ours(spec: Spec, renames: Iterable[Rename] = ()) -> Ours:
     """Return what a spec has, under the names that it has after the renames."""

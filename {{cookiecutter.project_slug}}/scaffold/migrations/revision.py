@@ -17,6 +17,7 @@ from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 from dotenv import dotenv_values
 
+from scaffold.merging.entity_renames import under_former_names
 from scaffold.migrations import catalog
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
@@ -128,10 +129,13 @@ class Writer:
 
     @cached_property
     def old(self) -> Spec:
-        """The entities that the migrations so far were made for."""
+        """The entities that the migrations so far were made for.
+
+        Without a record of them, they had the names that `renamed_from` tells.
+        """
         if self.migrated.exists():
             return parse(from_record(self.migrated.read_bytes()))
-        return self.wish.new
+        return under_former_names(self.wish.new)
 
     @cached_property
     def _models(self) -> Catalog:
@@ -165,7 +169,7 @@ class Writer:
         script: ops.MigrationScript,
     ) -> None:
         labels, allow_drop = _labels(self.wish.new), self.wish.allow_drop
-        ours = find_ours(self.old, outcome.renames)
+        ours = find_ours(self.old, outcome.renames) | find_ours(self.wish.new)
         arranger = Arranger(Base.metadata, labels, ours, allow_drop=allow_drop)
         up, down = script.upgrade_ops, script.downgrade_ops
         if up is None or down is None:

@@ -106,10 +106,3 @@ def entities_source(answers: Mapping[str, str], tree: Path) -> Path:
             return Path(path)
     tried = " or ".join(dict.fromkeys(map(os.path.abspath, paths)))
     raise AnswerError(f"entities_file: no such file: {tried}")
-
-
-def read_entities(root: Path) -> list[dict[str, Any]]:
-    """Return the entities of a valid entities.json, as they are written."""
-    text = (root / "entities.json").read_text(encoding="utf-8-sig")
-    entities: list[dict[str, Any]] = json.loads(text)["entities"]
-    return entities

@@ -30,7 +30,7 @@ from scaffold.cli import main
 sys.exit(main())
 '''
 # What a hook of the template uses, and no project.
-_HOOKS_ONLY = ("scaffold/examples/", "scaffold/legacy/")
+_HOOKS_ONLY = ("scaffold/examples/", "scaffold/legacy/", "scaffold/new_project.py")
 _FOREIGN_FOLDERS = {
     ".data",
     ".devmatrix",

@@ -85,11 +85,11 @@ def upgrade(
     digest = generator.sha256(packed)
     questions = json.loads((clone / generator.QUESTIONS).read_text("utf-8"))
     chosen = changed_answers(answers, options.set, questions)
+    plan = make_plan(root, packed, answers, chosen)
     is_current = digest == answers.get("generator_sha256") == generator.own_sha256()
-    if is_current and chosen == answers:
+    if is_current and chosen == answers and not plan.written:
         print(f"the project is at {commit[:12]}, which is what the template has")
         return 0
-    plan = make_plan(root, packed, answers, chosen)
     if not options.allow_dirty and (
         ignored := uncommitted(root, plan.edited(), plan.base, dict)
     ):

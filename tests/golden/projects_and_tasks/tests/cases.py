@@ -1,4 +1,4 @@
-"""What the tests know of every entity: its keys, their edges, and its relations."""
+"""Every entity as the tests need it: keys, values at their limits, relations."""
 
 from src.models import schemas
 from src.repositories import project as project_repository
