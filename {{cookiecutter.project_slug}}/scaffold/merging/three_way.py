@@ -4,7 +4,8 @@ import difflib
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,6 +192,28 @@ def common_lines(current: bytes, new: bytes) -> bytes:
     matcher = difflib.SequenceMatcher(None, yours, theirs, autojunk=False)
     blocks = matcher.get_matching_blocks()
     return b"".join(line for one in blocks for line in yours[one.a : one.a + one.size])
+
+
+def nearest_base(current: bytes, oldest: bytes, others: Sequence[bytes]) -> bytes:
+    """Choose the base of a file that was put together from several branches.
+
+    `oldest` is what all branches started from, `others` what was generated on them.
+    The result is the text that the file differs least from. Lines that the file lacks
+    have to be in `oldest` as well, because only those were deleted by a person: the
+    others were lost when the branches were put together.
+    """
+    yours, known = Counter(_lines(current)), Counter(_lines(oldest))
+    fitting = [text for text in others if Counter(_lines(text)) - yours <= known]
+    return min([*fitting, oldest], key=lambda text: _distance(_lines(text), yours))
+
+
+def _distance(lines: list[bytes], yours: Counter[bytes]) -> int:
+    found = Counter(lines)
+    return (found - yours).total() + (yours - found).total()
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return text.replace(b"\r\n", b"\n").split(b"\n")
 
 
 def decoded(data: bytes) -> str:

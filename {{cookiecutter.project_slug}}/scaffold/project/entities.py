@@ -10,11 +10,11 @@ from typing import Any
 
 from scaffold.merging import atomic_writer, git_state, history, merge
 from scaffold.merging.entity_renames import Move, find_moves
-from scaffold.merging.three_way import common_lines, decoded
+from scaffold.merging.three_way import common_lines, decoded, nearest_base
 from scaffold.project import consistency, generator, state
 from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
-from scaffold.project.state import Last, State
+from scaffold.project.state import Files, Last, State
 from scaffold.rendering.app import project_templates
 from scaffold.spec.loading import Spec, SpecError, load, report
 
@@ -103,22 +103,40 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
     now = State(state.from_record(text), project_templates(root / TEMPLATES))
     last = state.last(root)
     files = state.rendered(spec, now.templates, only=only)
-    base = files if last.state == now else last.files(only=only)
-    if base is None:
-        base = {
-            path: common_lines(current, content)
-            for path, content in files.items()
-            if (current := atomic_writer.read(root / path)) is not None
-        }
+    base = files if last.state == now else _base(root, last, files, only=only)
     moves = _moves(last, spec, now.templates) if only is None else {}
     texts = {path: decoded(content) for path, content in files.items()}
     made = merge.make_plan(root, base, texts, moves)
-    return replace(made, records=_records(root, last, now), note=last.told)
+    return replace(made, records=_records(root, last, now), note=last.note)
 
 
 def is_current(root: Path, page: str) -> bool:
     """Whether a file of all entities is as entities.json has it."""
     return make_plan(root, only=page).is_idle
+
+
+def _base(root: Path, last: Last, files: Files, *, only: str | None) -> Files:
+    """Return what each file's merge starts from."""
+    base = last.files(only=only)
+    if base is not None and not last.branches:
+        return base
+    there = {
+        path: current
+        for path in files
+        if (current := atomic_writer.read(root / path)) is not None
+    }
+    if base is None:
+        return {path: common_lines(text, files[path]) for path, text in there.items()}
+    others = [files, *(branch.files(only=only) for branch in last.branches)]
+    nearest = {
+        path: nearest_base(
+            text,
+            base.get(path, b""),
+            [other[path] for other in others if path in other],
+        )
+        for path, text in there.items()
+    }
+    return {**base, **nearest}
 
 
 def _moves(last: Last, spec: Spec, templates: Mapping[str, str]) -> Mapping[str, Move]:

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,16 @@ MIGRATED = f"{FOLDER}/migrated.json"  # only while migrations are behind the ent
 SCHEMA = "entities.schema.json"  # for editors
 
 Files = Mapping[str, bytes]
+
+MERGED = (
+    "The code and .devmatrix/entities.json come from two branches; the run merges from "
+    "what both have in common, of commit {}."
+)
+UNKNOWN = (
+    "The code and .devmatrix/entities.json do not belong together, and git has no state "
+    "that both come from: the run only adds what is missing, and removes nothing. Check "
+    "the result with `git diff`."
+)
 
 # What is around the specification in .devmatrix/entities.json.
 _HEAD, _TAIL = b'{"applied by the last run":\n', b"}\n"
@@ -77,12 +87,14 @@ class Last:
     """The state that the code comes from.
 
     `state` is None if no state is known that the code was made from; then `files` is
-    None too, unless nothing was generated yet. `told` says so, for a person.
+    None too, unless nothing was generated yet. `branches` are the states of the branches
+    that were merged since. `note` says so, for a person.
     """
 
     state: State | None
     history: history.History
-    told: str = ""
+    note: str = ""
+    branches: Sequence[State] = ()
 
     def files(self, *, only: str | None = None) -> Files | None:
         if self.state:
@@ -122,22 +134,15 @@ def last(root: Path) -> Last:
     state = recorded(root)
     if state and runs.ends_in(state.digest):
         return Last(state, runs)
-    wanted = list(runs.common_states()) if runs.runs else []
-    for commit, old in _committed_states(root) if wanted else ():
-        if old.digest in wanted:
-            told = (
-                "The code and .devmatrix/entities.json come from two branches; the run "
-                f"merges from what both have in common, of commit {commit[:12]}."
-            )
-            return Last(old, runs, told)
     if not runs.runs:
         return Last(state, runs)
-    told = (
-        "The code and .devmatrix/entities.json do not belong together, and git has no "
-        "state that both come from: the run only adds what is missing, and removes "
-        "nothing. Check the result with `git diff`."
-    )
-    return Last(None, runs, told)
+    states = {one.digest: (commit, one) for commit, one in _committed_states(root)}
+    branches = [states[run.state][1] for run in runs.heads if run.state in states]
+    for digest in runs.common_states():
+        if digest in states:
+            commit, common = states[digest]
+            return Last(common, runs, MERGED.format(commit[:12]), branches)
+    return Last(None, runs, UNKNOWN)
 
 
 def committed_files(root: Path) -> Files:
