@@ -227,7 +227,7 @@ def test_the_limits_are_those_of_the_checker() -> None:
     members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME]
     together = [keys.MAX_TOGETHER, keys.MAX_COLUMNS]
     regex = [portable.MAX_PATTERN, portable.MAX_REPEAT, portable.MAX_NESTING]
-    regex.append(portable.MAX_WEIGHT // 10**6)
+    regex.append(portable.MAX_SIZE // 10**6)
     values = TYPES["enum"].keys["values"]
     text: Any = values.schema["items"]
     enum = [values.limit("maxItems"), text["maxLength"]]

@@ -1,4 +1,4 @@
-"""entities.json to Spec: the corpus, what relations become, limits and speed."""
+"""Tests of the checker: the examples, relations, suggestions, limits and speed."""
 
 import dataclasses
 import json
@@ -50,11 +50,11 @@ def test_good(path: Path) -> None:
     ]
     for entity in parsed.entities:
         assert parsed.entity(entity.name) is entity
-        hold_together(parsed, entity)
+        check_both_sides(parsed, entity)
 
 
-def hold_together(parsed: Spec, entity: Entity) -> None:
-    """Each side of a relation names the other one."""
+def check_both_sides(parsed: Spec, entity: Entity) -> None:
+    """Check that each side of a relation names the other one."""
     for reference in entity.references:
         if reference.reverse:
             sides = parsed.entity(reference.target).reverses
@@ -109,7 +109,7 @@ def test_reports_do_not_depend_on_the_hash_seed(seed: str) -> None:
     assert done.stdout.decode() == "".join(texts)
 
 
-def test_defaults_are_what_templates_write() -> None:
+def test_defaults_are_converted_for_templates() -> None:
     fields = (
         loading.load(TESTS / "specs/good/every_type_defaults.json").entities[0].fields
     )
@@ -133,7 +133,7 @@ def test_defaults_are_what_templates_write() -> None:
     assert exact == {dict}
 
 
-def test_limits_that_are_left_out() -> None:
+def test_default_limits() -> None:
     (entity,) = loading.load(TESTS / "specs/good/every_type_plain.json").entities
     fields = {field.type: field for field in entity.fields}
     lengths = {name: field.max_length for name, field in fields.items()}
@@ -178,7 +178,7 @@ def test_names_of_an_entity() -> None:
     )
 
 
-def test_attributes_get_an_underscore_where_they_must() -> None:
+def test_reserved_attributes_get_an_underscore() -> None:
     (entity,) = load(
         {
             "name": "Task",
@@ -194,7 +194,7 @@ def test_attributes_get_an_underscore_where_they_must() -> None:
     assert (reference.attribute, reference.column) == ("metadata_", "metadata_id")
 
 
-def test_one_to_many_makes_its_other_side() -> None:
+def test_one_to_many_adds_its_other_side() -> None:
     project, task = load(
         {
             "name": "Project",
@@ -238,7 +238,7 @@ def test_two_sides_are_one_relation() -> None:
 
 
 @pytest.mark.parametrize("marker", [{"required": True}, {"on_delete": "cascade"}])
-def test_one_to_one_stands_where_it_says_what_holds(marker: dict[str, Any]) -> None:
+def test_one_to_one_is_owned_by_the_side_with_required_or_on_delete(marker: dict[str, Any]) -> None:
     person, passport = load(
         {
             "name": "Person",
@@ -256,7 +256,7 @@ def test_one_to_one_stands_where_it_says_what_holds(marker: dict[str, Any]) -> N
     assert not person.references
 
 
-def test_one_to_one_of_two_equal_sides_stands_on_the_first() -> None:
+def test_one_to_one_is_owned_by_the_first_of_two_equal_sides() -> None:
     person, passport = load(
         {
             "name": "Person",
@@ -273,7 +273,7 @@ def test_one_to_one_of_two_equal_sides_stands_on_the_first() -> None:
     assert passport.reverses == (Reverse("person", "one", "Person", "passport"),)
 
 
-def test_on_delete_by_default() -> None:
+def test_default_of_on_delete() -> None:
     (entity,) = load(
         {
             "name": "Task",
@@ -326,7 +326,7 @@ def test_many_to_many_with_itself_has_two_columns(name: str, column: str) -> Non
     assert link.right_column == column
 
 
-def test_a_wrong_entity_hides_no_problem_and_makes_none() -> None:
+def test_a_bad_entity_neither_hides_problems_nor_causes_others() -> None:
     found = problems(
         {"name": "task", "fields": [{"name": "a", "type": "strng"}]},
         {"name": "Note", "relations": [relation("task", "many_to_one", "task")]},
@@ -341,7 +341,7 @@ def test_a_wrong_entity_hides_no_problem_and_makes_none() -> None:
     assert not [line for line in found if "unknown entity" in line or "unique" in line]
 
 
-def test_shows_fifty_and_counts_all() -> None:
+def test_a_report_lists_fifty_problems_and_counts_all() -> None:
     with pytest.raises(loading.SpecError) as caught:
         load({"name": "Task", "fields": [{"name": f"f{i}"} for i in range(120)]})
     assert len(caught.value.problems) == 50
@@ -367,7 +367,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     assert "cannot be read" in loading.report(caught.value).splitlines()[0]
 
 
-def test_everything_is_frozen() -> None:
+def test_a_spec_is_immutable() -> None:
     (entity,) = load({"name": "Task"}).entities
     with pytest.raises(dataclasses.FrozenInstanceError):
         entity.name = "Other"  # type: ignore[misc]  # that is the test
@@ -395,7 +395,7 @@ def large(entities: int, wrong: bool) -> bytes:
 
 
 def many(**entity: Any) -> bytes:
-    """As many entities as there may be, all alike but in their names."""
+    """Return as many entities as allowed, which differ in their names only."""
     document = [{"name": f"Thing{index}", **entity} for index in range(2_000)]
     return json.dumps({"entities": document}).encode()
 
@@ -420,10 +420,10 @@ UNKNOWN = [relation("next", "many_to_one", "Thing")]
         pytest.param(many(fields=DECIMALS), True, 0.5, id="20,000 decimals"),
     ],
 )
-def test_two_thousand_entities_are_checked_at_once(
+def test_two_thousand_entities_are_checked_quickly(
     data: bytes, good: bool, seconds: float
 ) -> None:
-    """What it took on the machines that it was written on; twice that is an alarm."""
+    """Compare with twice the time that it took on the machines it was written on."""
     times = []
     for _ in range(3):
         started = time.process_time()

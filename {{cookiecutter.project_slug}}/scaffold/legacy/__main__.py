@@ -1,4 +1,4 @@
-"""Renders the demonstration from entities.json, and removes all that is not it."""
+"""Renders the service of `mode=legacy`, and removes all other files of the project."""
 
 import datetime as dt
 import json
@@ -50,7 +50,7 @@ ANNOTATIONS = {
 
 
 def attributes(entity: Entity) -> Iterator[str]:
-    """The fields of a schema, a line each; a to-one relation is a plain id."""
+    """Yield the fields of a schema, one line each; a to-one relation is an id."""
     for field in entity.fields:
         arguments = list(field_code.schema_arguments(field))
         default = field_code.schema_default(field)
@@ -86,7 +86,7 @@ def _attribute(
 
 
 def payload(entity: Entity) -> str | None:
-    """What a test sends to create a row: all that is required, as Python text."""
+    """Return the body with which a test creates a row, or None without a sample."""
     values: dict[str, object] = {}
     for field in entity.fields:
         if field.required:
@@ -106,7 +106,7 @@ def _text(value: object) -> str:
 
 
 def expression(value: object) -> str:
-    """JSON as a Python expression."""
+    """Return JSON as a Python expression."""
     if isinstance(value, dict):
         items = (f"{literal(key)}: {expression(item)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"
@@ -116,7 +116,7 @@ def expression(value: object) -> str:
 
 
 def render(root: Path) -> dict[str, str]:
-    """The text of every file of the demonstration, by its name."""
+    """Return the text of every file of the service, by its name."""
     spec = load(root / "entities.json")
     environment = Environment(
         loader=FileSystemLoader(HERE, encoding="utf-8"),
@@ -144,7 +144,7 @@ def render(root: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Return 0, or 1 where entities.json is wrong and nothing was changed."""
+    """Return 0, or 1 if entities.json is not valid and nothing was changed."""
     try:
         files = render(ROOT)
     except SpecError as error:
