@@ -101,7 +101,7 @@ def masked(source: str) -> tuple[str, list[str]]:
     return ast.dump(mask.visit(ast.parse(source))), mask.texts
 
 
-def test_other_strings_do_not_change_code() -> None:
+def test_all_other_text_changes_no_code() -> None:
     """Check that the code does not depend on the strings, and that they are kept."""
     hostile = generate_modular_app(parse(document(PAYLOADS))).files
     harmless = generate_modular_app(parse(document(HARMLESS))).files

@@ -159,3 +159,15 @@ def test_constraint_names() -> None:
     assert naming.constraint("ix", "tasks", "done", "due") == "ix_tasks_done_due"
     long = naming.constraint("uq", "t" * 40, "c" * 40)
     assert long == "uq_" + "t" * 40 + "_" + "c" * 10 + "_" + long[-8:]
+
+
+ARTICLES = """
+a task|an order|a user|a unit|a usage event|an update|an unimportant task|a url|a uuid
+an hour|an hourly rate|a house|a one time code|an oncology case|an mfa token|a fax
+an sms message|an http request|a heading|an xml file|a unique key|a european union
+"""
+
+
+@pytest.mark.parametrize("words", ARTICLES.replace("\n", "|").strip("|").split("|"))
+def test_articles_follow_the_sound(words: str) -> None:
+    assert naming.with_article(words.partition(" ")[2]) == words

@@ -133,7 +133,9 @@ def test_many_strings_are_found_if_the_length_allows(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "least", "most"), [("^a$", 2, 3), ("^a{5}$", 0, 4), ("^\\n$", 0, 9)]
 )
-def test_nothing_is_found_if_nothing_matches(pattern: str, least: int, most: int) -> None:
+def test_nothing_is_found_if_nothing_matches(
+    pattern: str, least: int, most: int
+) -> None:
     assert examples.matching(pattern, least, most, 12) == []
 
 
@@ -264,7 +266,7 @@ def test_floats_are_valid(
 
 @st.composite
 def decimal_fields(draw: st.DrawFn) -> Field:
-    """Return decimal fields of any precision; bounds may have more digits than scale."""
+    """Return decimal fields; bounds may have more digits than scale allows."""
     precision = draw(st.integers(1, 40) | st.just(1000))
     scale = draw(st.integers(0, min(precision, 12)) | st.just(precision))
     bound = st.none() | st.decimals(-1000, 1000, places=3)

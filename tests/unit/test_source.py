@@ -1,4 +1,4 @@
-"""Tests of the JSON parser: the values of json.loads, and positions as editors count."""
+"""Tests of the JSON parser: the values of json.loads, positions as editors count."""
 
 import json
 import math

@@ -48,7 +48,7 @@ def generate_modular_app(
         template = environment.get_template(f"{name}.jinja")
         for path, context in _targets(name, entities):
             text = template.render(context, entities=entities, by_module=_by_module)
-            files[path] = _format(path, text)
+            files[path] = _finish(path, text)
     return GeneratedApp(dict(sorted(files.items())))
 
 
@@ -85,7 +85,7 @@ def _by_module(entities: list[EntityView], attribute: str) -> list[EntityView]:
 
 
 @functools.cache  # a rename renders the same text several times
-def _format(path: str, text: str) -> str:
+def _finish(path: str, text: str) -> str:
     if not path.endswith(".py"):
         return text
     return wrap(_prune_imports(text))

@@ -194,23 +194,23 @@ def time(value: object, field: Field) -> str:
 
 def datetime(value: object, field: Field) -> str:
     written = _string(value)
-    moment = None
+    parsed = None
     try:
         if re.fullmatch(DATETIME, written):
-            moment = dt.datetime.fromisoformat(written.upper())
+            parsed = dt.datetime.fromisoformat(written.upper())
     except ValueError:
         pass
-    if moment is None:
+    if parsed is None:
         raise _invalid(written, "datetime", "2026-01-31T09:30:00Z, with an offset")
     try:
-        moment = moment.astimezone(dt.UTC)
+        parsed = parsed.astimezone(dt.UTC)
     except OverflowError:
-        moment = LATEST
+        parsed = LATEST
     # The API has these limits too, so that every offset can express the value.
-    if not EARLIEST <= moment < LATEST:
+    if not EARLIEST <= parsed < LATEST:
         years = "its year in UTC must be between 2 and 9998"
         raise Refused(f"{quote(value)} is out of range: {years}")
-    return moment.isoformat()
+    return parsed.isoformat()
 
 
 def uuid(value: object, field: Field) -> str:

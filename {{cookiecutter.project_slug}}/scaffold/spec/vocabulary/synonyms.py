@@ -124,7 +124,7 @@ TYPE_ADVICE = {
     ),
     **dict.fromkeys(("interval", "duration", "timedelta"), _DURATION),
     **dict.fromkeys(("point", "geography", "geometry", "location", "latlng"), _PLACE),
-    "password": "the API returns every field: do not store a password in one; remove it",
+    "password": "the API returns every field, so do not use one for a password; remove it",
     "vector": "there is no type for vectors; use json",
     "tsvector": "there is no type for full-text search; remove it",
 }
