@@ -53,6 +53,7 @@ check: $(READY) ## Check the template's own code: format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	PYTHONPATH="{{cookiecutter.project_slug}}" $(BIN)/lint-imports
 
 format: $(READY) ## Format the code and fix lint errors
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""The documentation against the code: what a page names exists."""
+"""Tests of the documentation: what a page names exists, and limits are correct."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ from scaffold.patterns import portable
 from scaffold.spec import problems
 from scaffold.spec.json import decoding, parsing
 from scaffold.spec.loading import SpecError, parse
-from scaffold.spec.vocabulary import keys
+from scaffold.spec.vocabulary import field_types, keys
 from scaffold.spec.vocabulary.field_types import TYPES
 from tests.harness.documentation import blocks
 from tests.harness.project import ROOT
@@ -31,7 +31,7 @@ PROJECTS = [
     *sorted((TREE / "docs").glob("*.md")),
     TREE / "scaffold" / "rendering" / "templates" / "README.md",
 ]
-# These two pages say what to do in a generated project.
+# The commands of these pages are run in a generated project.
 IN_A_PROJECT = [
     *PROJECTS,
     *(ROOT / "docs" / f"{n}.md" for n in ("tutorial", "recipes")),
@@ -44,7 +44,7 @@ def name(path: Path) -> str:
 
 
 def targets(makefile: Path) -> dict[str, str]:
-    """Each target with its line of help."""
+    """Return each target with its line of help."""
     found = re.findall(r"^([a-z-]+):.*?(?:## (.*))?$", makefile.read_text(), re.M)
     return dict(found)
 
@@ -53,7 +53,7 @@ def targets(makefile: Path) -> dict[str, str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """What GitHub makes of the headings."""
+    """Return the anchors that GitHub makes of the headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {
         re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
@@ -123,7 +123,7 @@ def test_every_option_is_documented() -> None:
 
 
 def rows(heading: str) -> list[str]:
-    """The keys that the table under a heading lists."""
+    """Return the keys in the table under a heading."""
     section = ENTITIES.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     table = section.partition("\n### ")[0]
     return re.findall(r"^\| `(\S+)` \|", table, re.MULTILINE)
@@ -161,7 +161,7 @@ def examples() -> list[dict[str, Any]]:
 
 
 def whole(example: dict[str, Any]) -> dict[str, Any]:
-    """The file that a field, a relation or an entity could stand in."""
+    """Return a file with this field, relation or entity."""
     if "entities" in example:
         return example
     if "type" not in example:
@@ -226,15 +226,16 @@ def test_the_limits_are_those_of_the_checker() -> None:
     size = decoding.MAX_BYTES // 2**20
     members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME]
     together = [keys.MAX_TOGETHER, keys.MAX_COLUMNS]
+    index = [field_types.INDEX_BYTES, field_types.INDEXED_LENGTH]
     regex = [portable.MAX_PATTERN, portable.MAX_REPEAT, portable.MAX_NESTING]
-    regex.append(portable.MAX_WEIGHT // 10**6)
+    regex.append(portable.MAX_SIZE // 10**6)
     values = TYPES["enum"].keys["values"]
     text: Any = values.schema["items"]
     enum = [values.limit("maxItems"), text["maxLength"]]
     types = (TREE / "src" / "models" / "types.py").read_text()
     ids = re.findall(r"max_length=(\d+), json_schema_extra={\"uniqueItems", types)
     assert stated == [
-        *[size, parsing.MAX_DEPTH, *members, *together, parsing.MAX_NUMBER],
+        *[size, parsing.MAX_DEPTH, *members, *together, *index, parsing.MAX_NUMBER],
         *[*regex, *enum, *map(int, ids)],
     ]
     assert f"shows {problems.SHOWN} problems" in ENTITIES
@@ -259,7 +260,7 @@ def test_the_messages_are_those_of_the_checker() -> None:
 # Settings and files
 
 
-WRITTEN_NOW = [  # of decisions and of the changelog, only the newest are true today
+CURRENT = [  # decisions and the changelog also describe former versions
     page
     for page in [*OURS, *PROJECTS]
     if page.parent.name != "decisions" and page.stem not in ("CHANGELOG", "performance")
@@ -280,7 +281,7 @@ def settings() -> set[str]:
     return {name.upper() for name in names}
 
 
-@pytest.mark.parametrize("page", WRITTEN_NOW, ids=name)
+@pytest.mark.parametrize("page", CURRENT, ids=name)
 def test_settings_that_a_page_names_exist(page: Path) -> None:
     known = settings() | FOREIGN
     for variable in re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", page.read_text()):
@@ -302,7 +303,7 @@ def mentioned() -> str:
     return "\n".join(path.read_text() for path in files)
 
 
-@pytest.mark.parametrize("page", WRITTEN_NOW, ids=name)
+@pytest.mark.parametrize("page", CURRENT, ids=name)
 def test_modules_that_a_page_names_exist(page: Path) -> None:
     for path in re.findall(r"`(src/[\w/]+(?:\.py)?)`", page.read_text()):
         made_by_recipe = f"`{path}`" in RECIPES
@@ -318,7 +319,7 @@ def test_the_variables_in_the_readme_are_those_of_the_example() -> None:
     example = (TREE / ".env.example").read_text()
     known = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
     for variable in re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE):
-        known[variable] = ""  # only an example of a value
+        known[variable] = ""  # commented out: an example of a value
     section = (TREE / "README.md").read_text().partition("## Environment variables")[2]
     table = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?) \|", section, re.MULTILINE)
     assert table
@@ -326,7 +327,7 @@ def test_the_variables_in_the_readme_are_those_of_the_example() -> None:
         names = re.findall(r"[A-Z_]+", variables)
         values = defaults.replace("`", "").replace("none", "").split(", ")
         for variable, value in zip(names, values, strict=True):
-            # The service's own default is the safe one; the example is for developing.
+            # The default of the service is for production, the example for development.
             if variable != "ENVIRONMENT":
                 assert known[variable] == value
 
@@ -342,7 +343,7 @@ def test_decisions_are_short_and_listed() -> None:
     for page in pages:
         text = (folder / page).read_text()
         title = text.splitlines()[0].removeprefix(f"# {page[:4]} ")
-        if page != pages[0]:  # which is the list of all others
+        if page != pages[0]:  # the index
             assert len(text.splitlines()) <= 40
             assert f"[{page[:4]}]({page}) {title}" in index
         for part in ("Context", "Decision", "Consequences"):
@@ -374,25 +375,25 @@ def test_the_lock_file_names_no_index() -> None:
     assert text.count("==") < text.count("--hash=sha256:")
 
 
-# Proofs
+# Tests that pages name
 
 SECURITY = TREE / "docs" / "security.md"
-ROWS = "live/naive/rows.py"  # functions that test_rows.py beside it runs
+ROWS = "live/naive/rows.py"  # functions that test_rows.py in the same folder runs
 RELIABILITY = ROOT / "docs" / "reliability.md"
 
 
-def test_every_proof_that_a_project_leaves_to_the_template_is_here() -> None:
+def test_every_test_that_security_md_names_exists() -> None:
     page = SECURITY.read_text()
     named = re.findall(r"`template/([\w/]+\.py)::(\w+)`", page)
-    assert len(named) == page.count("`template/") - 1 > 10  # the one that explains it
+    assert len(named) == page.count("`template/") - 1 > 10  # the one in the explanation
     rows = (ROOT / "tests" / ROWS).read_text().partition("REQUESTS: list[Row] = [")[2]
     for path, test in named:
         source = (ROOT / "tests" / path).read_text()
         assert re.search(rf"^(async )?def {test}\(", source, re.MULTILINE), test
-        # What nobody runs proves nothing.
+        # It must be run: as a test, or by test_rows.py.
         assert test.startswith("test_") or (path == ROWS and f"    {test},\n" in rows)
 
 
-def test_every_place_of_a_proof_is_there() -> None:
+def test_every_path_in_reliability_md_exists() -> None:
     for path in re.findall(r"`(t(?:ests|ools)/[\w/.]+)`", RELIABILITY.read_text()):
         assert (ROOT / path).exists(), path

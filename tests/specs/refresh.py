@@ -1,4 +1,4 @@
-"""Writes the expected reports of the bad examples anew; run it after a new message."""
+"""Writes the expected reports of the bad examples; run it after changing a message."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ sys.path.insert(0, str(HERE.parents[1] / "{{cookiecutter.project_slug}}"))
 
 
 def refresh() -> None:
-    """Write what the checker says today, and name every file that changed."""
+    """Write the current reports, and print the name of every file that changed."""
     from jsonschema import Draft202012Validator
 
     from scaffold.spec import json_schema, loading
@@ -34,7 +34,7 @@ def refresh() -> None:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is Python's own")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _write(path: Path, text: str) -> None:

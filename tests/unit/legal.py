@@ -1,4 +1,4 @@
-"""Random legal specs: hostile names, every type with limits of its own, any relations."""
+"""Random valid specs: hostile names, every type with its limits, any relations."""
 
 from random import Random
 from typing import Any
@@ -97,7 +97,7 @@ PATTERNS = [r"^[a-z]{2,9}$", r"\d", r"^(a|b)+$", "^[A-Z][A-Za-z0-9 ]*$", "é"]
 
 
 def legal(random: Random) -> Document:
-    """One to four entities with some fields each, and relations among them."""
+    """Return one to four entities with some fields each, and relations among them."""
     document: Document = {"entities": []}
     for _ in range(random.randint(1, 4)):
         document = changed(document, random, _add_entity)

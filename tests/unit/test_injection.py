@@ -1,4 +1,4 @@
-"""Text from entities.json is data: in names it is refused, elsewhere it stays text."""
+"""Tests that strings from entities.json never become code."""
 
 import ast
 import json
@@ -17,7 +17,7 @@ HARMLESS = [f"harmless {number}" for number in range(len(PAYLOADS))]
 
 
 def entities(**changes: Any) -> dict[str, Any]:
-    """A file with a field and a relation, and one thing changed."""
+    """Return a file with a field and a relation, and one value changed."""
     field = {"name": "title", "type": "string"}
     relation = {"name": "project", "type": "many_to_one", "target": "Project"}
     task = {"name": "Task", "fields": [field], "relations": [relation]}
@@ -52,7 +52,7 @@ NAMES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("slot", NAMES)
-def test_no_name_takes_them(slot: str) -> None:
+def test_names_with_code_are_refused(slot: str) -> None:
     for text in PAYLOADS:
         with pytest.raises(SpecError) as caught:
             parse(json.dumps(NAMES[slot](text)).encode())
@@ -64,7 +64,7 @@ def test_no_name_takes_them(slot: str) -> None:
 
 
 def document(texts: list[str]) -> bytes:
-    """These texts wherever any text is allowed."""
+    """Return a file with these texts wherever any text is allowed."""
     described = [
         {
             "name": f"Thing{n}",
@@ -84,7 +84,7 @@ def document(texts: list[str]) -> bytes:
 
 
 class Masked(ast.NodeTransformer):
-    """A tree without its texts: what is left is code."""
+    """A syntax tree without its strings: what remains is code."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -102,7 +102,7 @@ def masked(source: str) -> tuple[str, list[str]]:
 
 
 def test_all_other_text_changes_no_code() -> None:
-    """Whatever the texts are, the code around them is the same, and so are they."""
+    """Check that the code does not depend on the strings, and that they are kept."""
     hostile = generate_modular_app(parse(document(PAYLOADS))).files
     harmless = generate_modular_app(parse(document(HARMLESS))).files
     assert hostile.keys() == harmless.keys()
@@ -117,7 +117,7 @@ SPECIAL = re.compile(r"([\\.^$*+?{}\[\]|()])")
 
 
 def patterns(texts: list[str]) -> dict[str, Any]:
-    """Patterns that match what begins with these texts."""
+    """Return fields with patterns that match what begins with these texts."""
     escaped = [SPECIAL.sub(r"\\\1", text) for text in texts]
     fields = [
         {"name": f"a{n}", "type": "string", "pattern": f"^{text}"}
@@ -127,7 +127,7 @@ def patterns(texts: list[str]) -> dict[str, Any]:
 
 
 def defaults(texts: list[str]) -> dict[str, Any]:
-    """Defaults that hold as much of these texts as their types take."""
+    """Return fields with defaults that contain as much of these texts as possible."""
     fields = []
     for n, text in enumerate(texts):
         local = re.sub(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~-]", "", text)[:60] or "x"
@@ -148,7 +148,7 @@ def defaults(texts: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("make", [patterns, defaults])
-def test_patterns_and_defaults_change_no_code(
+def test_patterns_and_defaults_do_not_change_code(
     make: Callable[[list[str]], dict[str, Any]],
 ) -> None:
     document = make(PAYLOADS)
@@ -165,7 +165,7 @@ def test_patterns_and_defaults_change_no_code(
     assert {*masked(hostile["src/models/schemas.py"])[1]} >= given
 
 
-def test_the_place_of_the_schema_reaches_no_file() -> None:
+def test_the_path_of_the_schema_is_in_no_file() -> None:
     plain = generate_modular_app(parse(json.dumps(entities()).encode())).files
     for text in PAYLOADS:
         document = {"$schema": text, **entities()}

@@ -1,4 +1,4 @@
-"""Docstrings of any text, as the formatters themselves would write them."""
+"""Tests of docstrings: any text is laid out as the formatters do."""
 
 import ast
 import subprocess
@@ -16,7 +16,7 @@ WIDTHS = range(70, 90)
 
 
 def texts() -> list[str]:
-    """Hostile ones, some of every width near the limit, and dice."""
+    """Return hostile texts, texts of every width near the limit, and random ones."""
     dice = Random(1)
     near = [f"{'x ' * (n // 2)}{'x' * (n % 2)}{end}" for n in WIDTHS for end in '"\\.']
     quotes = ['"' * n for n in range(1, 9)]
@@ -39,12 +39,12 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", [["black", "-q"], ["ruff", "format", "--isolated"]])
-def test_formatters_leave_them_alone(module: Path, command: list[str]) -> None:
+def test_formatters_do_not_change_docstrings(module: Path, command: list[str]) -> None:
     words = [sys.executable, "-m", *command, "--diff", str(module)]
     assert subprocess.run(words, capture_output=True, text=True).stdout == ""
 
 
-def test_they_keep_every_word(module: Path) -> None:
+def test_docstrings_keep_every_word(module: Path) -> None:
     classes = ast.parse(module.read_text()).body[1:]
     for text, found in zip(texts(), classes, strict=True):
         assert isinstance(found, ast.ClassDef)

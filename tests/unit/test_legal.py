@@ -1,4 +1,4 @@
-"""Legal specs: what they make is Python that formatters leave alone."""
+"""Tests of random valid specs: the result is formatted Python."""
 
 import ast
 import subprocess
@@ -37,7 +37,7 @@ def test_every_file_of_a_good_example_is_python(path: Path) -> None:
 
 
 def is_python(parsed: loading.Spec) -> None:
-    """Compile every file; a second function of one name would hide the first."""
+    """Compile every file, and look for two functions of the same name."""
     for path, text in generate_modular_app(parsed).files.items():
         compile(text, path, "exec", dont_inherit=True)
         for node in ast.walk(ast.parse(text)):
@@ -68,7 +68,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [["black", "--check", "-q"], ["ruff", "format", "--check"], ["ruff", "check"]],
     ids=" ".join,
 )
-def test_nothing_is_left_to_format(rendered: Path, command: list[str]) -> None:
+def test_formatters_change_nothing(rendered: Path, command: list[str]) -> None:
     words = [sys.executable, "-m", *command, str(rendered)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

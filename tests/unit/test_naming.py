@@ -1,4 +1,4 @@
-"""Words: cases, plurals, reserved names, and names that PostgreSQL holds whole."""
+"""Tests of names: cases, plurals, articles, reserved words, the limit of 63 bytes."""
 
 import builtins
 import keyword
@@ -103,7 +103,7 @@ def test_plural_and_back(singular: str, plural: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["sheep", "series", "news", "data", "order_details"])
-def test_what_has_no_plural_becomes_a_list(word: str) -> None:
+def test_nouns_without_a_plural_get_the_suffix_list(word: str) -> None:
     assert naming.plural(word) == f"{word}_list"
     assert naming.singular(f"{word}_list") == word
 
@@ -136,7 +136,7 @@ def test_other_words_stay_as_they_are(word: str) -> None:
     assert naming.attribute(word) == word
 
 
-def test_modules_keep_away_from_fixed_files_and_devices() -> None:
+def test_modules_avoid_fixed_files_and_devices() -> None:
     assert naming.module("class") == "class_"
     assert naming.module("con") == "con_"
     assert naming.module("health") == "health"
@@ -159,3 +159,15 @@ def test_constraint_names() -> None:
     assert naming.constraint("ix", "tasks", "done", "due") == "ix_tasks_done_due"
     long = naming.constraint("uq", "t" * 40, "c" * 40)
     assert long == "uq_" + "t" * 40 + "_" + "c" * 10 + "_" + long[-8:]
+
+
+ARTICLES = """
+a task|an order|a user|a unit|a usage event|an update|an unimportant task|a url|a uuid
+an hour|an hourly rate|a house|a one time code|an oncology case|an mfa token|a fax
+an sms message|an http request|a heading|an xml file|a unique key|a european union
+"""
+
+
+@pytest.mark.parametrize("words", ARTICLES.replace("\n", "|").strip("|").split("|"))
+def test_articles_follow_the_sound(words: str) -> None:
+    assert naming.with_article(words.partition(" ")[2]) == words

@@ -1,4 +1,4 @@
-"""The four words of PostgreSQL that SQLAlchemy does not quote by itself."""
+"""Tests of the four reserved words of PostgreSQL that SQLAlchemy does not quote."""
 
 import ast
 

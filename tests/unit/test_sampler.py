@@ -1,4 +1,4 @@
-"""The sampler that the smoke client fills requests with."""
+"""Tests of the sampler with which the smoke client creates request bodies."""
 
 import re
 from decimal import Decimal
@@ -102,6 +102,6 @@ def test_references_are_followed() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_sampled_is_said(schema: dict[str, Any]) -> None:
+def test_an_unsupported_schema_is_an_error(schema: dict[str, Any]) -> None:
     with pytest.raises(NoSample):
         Sampler({}, Random(4)).value(schema)

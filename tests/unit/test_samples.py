@@ -1,4 +1,4 @@
-"""The values of generated tests: legal where they should be, and never by luck."""
+"""Tests of the test data: samples are valid, boundary values are what they claim."""
 
 import datetime as dt
 import decimal
@@ -22,7 +22,7 @@ from scaffold.testdata import boundaries, samples
 from scaffold.testdata.cases import CaseView
 
 ENTITY = Entity("OrderItem", "order_items")
-# What generated modules have at hand.
+# The names that generated modules import.
 NAMES = {"dt": dt, "decimal": decimal, "uuid": uuid}
 
 
@@ -35,13 +35,13 @@ class Support:
 
 
 def value_of(expression: str, n: int = 1) -> Any:
-    """Run an expression as a generated test would."""
+    """Evaluate an expression as in a generated test."""
     names = {**NAMES, "support": Support, "n": n}
     return eval(expression, names)  # noqa: S307 - that is what it is for
 
 
-def is_legal(field: Field, value: Any) -> bool:
-    """Let the checker of defaults judge, which knows nothing of samples."""
+def is_valid(field: Field, value: Any) -> bool:
+    """Whether a value is valid as a default, which is checked by other code."""
     if isinstance(value, dt.date | dt.time | uuid.UUID):
         value = str(value) if isinstance(value, uuid.UUID) else value.isoformat()
     if isinstance(value, float):
@@ -56,18 +56,18 @@ def is_legal(field: Field, value: Any) -> bool:
 
 
 def check(field: Field) -> None:
-    """Hold the samples and the edges of a field to its own rules."""
+    """Check the samples and boundary values of a field against its limits."""
     series = samples.series(ENTITY, field)
     assert series is not None
     for number in samples.TRIED:
         value = value_of(series.expression, number)
         assert value == series.at(number)
-        assert is_legal(field, value), (series.expression, number)
+        assert is_valid(field, value), (series.expression, number)
     edges = boundaries.edges(field)
     for expression in edges.accepted:
-        assert is_legal(field, value_of(expression)), expression
+        assert is_valid(field, value_of(expression)), expression
     for expression in (*edges.refused, *edges.malformed):
-        assert not is_legal(field, value_of(expression)), expression
+        assert not is_valid(field, value_of(expression)), expression
 
 
 # Patterns
@@ -111,8 +111,8 @@ def test_texts_match_their_pattern(pattern: str, least: int, most: int | None) -
 
 
 @pytest.mark.parametrize(("pattern", "least", "most"), PATTERNS)
-def test_other_texts_do_not_match(pattern: str, least: int, most: int | None) -> None:
-    text = examples.other(pattern, least, most)
+def test_strings_that_do_not_match(pattern: str, least: int, most: int | None) -> None:
+    text = examples.not_matching(pattern, least, most)
     if text is not None:
         assert not re.search(pattern, text)
         assert least <= len(text) <= (most or examples.LONGEST)
@@ -120,24 +120,26 @@ def test_other_texts_do_not_match(pattern: str, least: int, most: int | None) ->
         assert pattern in ("^.{5,}$",)
 
 
-def test_few_texts_are_all_there_are() -> None:
+def test_all_of_a_few_matching_strings_are_found() -> None:
     assert set(examples.matching("^(red|green)$", 0, 9, 12)) == {"red", "green"}
     assert examples.matching("^$", 0, 9, 12) == [""]
 
 
 @pytest.mark.parametrize("pattern", ["^n", "n$", "\\bfoo\\b", "a|b", "[xy]"])
-def test_where_there_is_room_there_are_many(pattern: str) -> None:
+def test_many_strings_are_found_if_the_length_allows(pattern: str) -> None:
     assert len(examples.matching(pattern, 2, 255, 12)) == 12
 
 
 @pytest.mark.parametrize(
     ("pattern", "least", "most"), [("^a$", 2, 3), ("^a{5}$", 0, 4), ("^\\n$", 0, 9)]
 )
-def test_no_text_is_no_text(pattern: str, least: int, most: int) -> None:
+def test_nothing_is_found_if_nothing_matches(
+    pattern: str, least: int, most: int
+) -> None:
     assert examples.matching(pattern, least, most, 12) == []
 
 
-def test_markup_is_the_last_resort() -> None:
+def test_markup_is_the_last_choice() -> None:
     for pattern in ("^.{3}$", "^[^a]{4}$", "^[!-~]{2}$", "^\\S+$"):
         for text in examples.matching(pattern, 0, 20, 12):
             assert not set(text) & set("<>&")
@@ -155,7 +157,7 @@ def test_markup_is_the_last_resort() -> None:
 )
 def test_any_pattern_of_enough_room_is_matched(parts: list[str], least: int) -> None:
     pattern = "^" + "".join(parts) + ".*$"
-    assert portable.judge(pattern) is None
+    assert portable.problem(pattern) is None
     texts = examples.matching(pattern, least, 60, 3)
     assert texts
     assert all(re.search(pattern, text) and len(text) >= least for text in texts)
@@ -165,7 +167,7 @@ def test_any_pattern_of_enough_room_is_matched(parts: list[str], least: int) -> 
 
 
 def text_fields() -> Iterator[Field]:
-    """Yield texts with and without room."""
+    """Yield string and text fields of many lengths."""
     for least, most in ((None, 255), (0, 1), (1, 1), (1, 3), (10, 10), (30, 40)):
         yield Field("title", "string", min_length=least, max_length=most)
     yield Field("body", "text")
@@ -180,7 +182,7 @@ def text_fields() -> Iterator[Field]:
 
 
 @pytest.mark.parametrize("field", list(text_fields()), ids=repr)
-def test_texts_are_legal(field: Field) -> None:
+def test_strings_are_valid(field: Field) -> None:
     check(field)
 
 
@@ -203,7 +205,7 @@ def test_texts_are_legal(field: Field) -> None:
     ],
     ids=repr,
 )
-def test_other_types_are_legal(field: Field) -> None:
+def test_other_types_are_valid(field: Field) -> None:
     check(field)
 
 
@@ -232,7 +234,7 @@ NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20)
 
 
 @given(NUMBERS, NUMBERS, st.integers(1, 50), st.booleans(), st.booleans())
-def test_integers_are_legal(
+def test_integers_are_valid(
     low: int, high: int, step: int, least_open: bool, most_open: bool
 ) -> None:
     low, high = sorted((low, high))
@@ -249,7 +251,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-2, 2)
 
 
 @given(FLOATS, FLOATS, st.booleans(), st.booleans())
-def test_floats_are_legal(
+def test_floats_are_valid(
     low: float, high: float, least_open: bool, most_open: bool
 ) -> None:
     low, high = sorted((low, high))
@@ -264,7 +266,7 @@ def test_floats_are_legal(
 
 @st.composite
 def decimal_fields(draw: st.DrawFn) -> Field:
-    """Decimals of any precision, with bounds that need not fit the scale."""
+    """Return decimal fields; bounds may have more digits than scale allows."""
     precision = draw(st.integers(1, 40) | st.just(1000))
     scale = draw(st.integers(0, min(precision, 12)) | st.just(precision))
     bound = st.none() | st.decimals(-1000, 1000, places=3)
@@ -277,7 +279,7 @@ def decimal_fields(draw: st.DrawFn) -> Field:
 
 
 @given(decimal_fields())
-def test_decimals_are_legal(field: Field) -> None:
+def test_decimals_are_valid(field: Field) -> None:
     first, last = samples.decimal_range(field)
     if first <= last:
         check(field)
@@ -320,11 +322,11 @@ def test_json_is_written_as_a_formatter_would() -> None:
     assert json.loads(json.dumps(value_of(written))) == value
 
 
-# What must be unique, and how far the values go
+# Unique values, and the number of rows that tests can store
 
 
 def capacity(*entities: Entity) -> int:
-    """How many rows of the last entity tests can store."""
+    """Return how many rows of the last entity tests can store."""
     return CaseView(entities[-1], Spec(entities)).capacity
 
 
@@ -362,7 +364,7 @@ def test_capacity_is_that_of_required_parents() -> None:
 
 
 def chain(length: int, names: tuple[str, ...], *fields: Field) -> list[Entity]:
-    """Entities of which each needs the one before, by each of these names."""
+    """Return entities that each require the one before, by each of these names."""
     return [
         Entity(
             f"E{n}",
@@ -378,15 +380,15 @@ def chain(length: int, names: tuple[str, ...], *fields: Field) -> list[Entity]:
     ]
 
 
-def test_capacity_takes_no_longer_where_many_ways_lead_to_a_parent() -> None:
-    """2^24 rows of the first; a walk along each way would take minutes."""
+def test_capacity_is_fast_with_many_paths_to_a_parent() -> None:
+    """2^24 rows of the first entity: following each path would take minutes."""
     number = Field("number", "integer", unique=True)
     started = time.process_time()
     assert capacity(*chain(25, ("a", "b"), number)) == 1
     assert time.process_time() - started < 0.3
 
 
-def test_capacity_of_a_chain_that_no_recursion_could_follow() -> None:
+def test_capacity_of_a_chain_beyond_the_recursion_limit() -> None:
     flag = Field("flag", "boolean", unique=True)
     assert capacity(*chain(1_500, ("before",), flag)) == 2
 

@@ -1,4 +1,4 @@
-"""entities.schema.json: valid itself, complete, and of one mind with the checker."""
+"""Tests of entities.schema.json: valid, complete, and in agreement with the checker."""
 
 import json
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ VALIDATOR = Draft202012Validator(json_schema.build())
 
 
 def refuse(name: str) -> None:
-    raise ValueError(f"{name} is Python's own")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def parsed() -> dict[str, Any]:
-    """Return the bad examples that are JSON at all."""
+    """Return the bad examples that are valid JSON."""
     documents = {}
     for path in sorted((SPECS / "bad").glob("*.json")):
         try:
@@ -36,11 +36,11 @@ def parsed() -> dict[str, Any]:
 
 
 BAD = parsed()
-# What takes more than a schema: other places of the file, arithmetic, other engines.
+# What a schema cannot check: other parts of the file, arithmetic, regex engines.
 BEYOND = set((SPECS / "beyond_schema.txt").read_text(encoding="utf-8").split())
 
 
-def test_is_valid_itself() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(json_schema.build())
     assert json.loads(json_schema.render()) == json.loads(
         json.dumps(json_schema.build())
@@ -82,7 +82,7 @@ def test_every_key_has_a_description() -> None:
         assert all(key.description for key in field_type.keys.values())
 
 
-def test_every_key_of_the_tables_is_there() -> None:
+def test_every_key_of_the_tables_is_in_the_schema() -> None:
     built: Any = json_schema.build()
     assert set(built["properties"]) == set(keys.TOP)
     assert set(built["$defs"]["entity"]["properties"]) == set(keys.ENTITY)
@@ -92,7 +92,7 @@ def test_every_key_of_the_tables_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_each_type_takes_its_own_keys_only(name: str) -> None:
+def test_each_type_accepts_its_own_keys_only(name: str) -> None:
     other = "values" if name != "enum" else "ge"
     field = {"name": "a", "type": name, other: ["x"]}
     document = {"entities": [{"name": "Task", "fields": [field]}]}

@@ -1,4 +1,4 @@
-"""JSON with positions: the values of json.loads, and places that an editor shows."""
+"""Tests of the JSON parser: the values of json.loads, positions as editors count."""
 
 import json
 import math
@@ -31,7 +31,7 @@ SPACE = st.text("\t\n\r ", max_size=3)
 
 
 def plain(value: object) -> object:
-    """Return what json.loads would have returned."""
+    """Return the value as json.loads returns it."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -60,7 +60,7 @@ def test_accepts_what_json_accepts(text: str) -> None:
 
 
 @given(SPACE, SPACE, SPACE, SPACE)
-def test_places_are_where_the_text_is(a: str, b: str, c: str, d: str) -> None:
+def test_positions_are_those_in_the_text(a: str, b: str, c: str, d: str) -> None:
     text = f'{a}{{{b}"key"{c}:{d}[{a}true{b},{c}"x"{d}]{a},"é\\n":{b}-1.5{c}}}{d}'
     node = Parser(text).parse()
     assert isinstance(node, Object)
@@ -102,11 +102,11 @@ def test_escapes_and_surrogate_pairs() -> None:
         (r'"\ud800"', r"a lone surrogate \ud800"),
         (r'"\ude00\ud83d"', r"a lone surrogate \ude00"),
         (r'"a\u0000"', "a NUL character"),
-        ("[1e999]", "1e999 is beyond"),
+        ("[1e999]", "1e999 is out of range"),
         ('{"a": 1, "a": 2}', 'duplicate key "a"'),
     ],
 )
-def test_goes_on_after_what_can_be_read(text: str, message: str) -> None:
+def test_parsing_continues_after_problems_of_values(text: str, message: str) -> None:
     parser = Parser(text)
     parser.parse()
     assert [problem for _, problem in parser.problems if message in problem]
@@ -134,7 +134,7 @@ def test_names_wide_encodings(encoding: str, text: str) -> None:
         decode(text.encode(encoding))
 
 
-def test_names_the_byte_that_is_no_utf8() -> None:
+def test_names_the_byte_that_is_not_utf8() -> None:
     with pytest.raises(EncodingError, match=r"byte 0xE9 at offset 7 .*'é'") as caught:
         decode(b'\xef\xbb\xbf{\n"a\xe9"}')
     assert caught.value.readable == '{\n"a'

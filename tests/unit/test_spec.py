@@ -1,4 +1,4 @@
-"""entities.json to Spec: the corpus, what relations become, limits and speed."""
+"""Tests of the checker: the examples, relations, suggestions, limits and speed."""
 
 import dataclasses
 import json
@@ -15,6 +15,8 @@ import pytest
 
 from scaffold.spec import loading
 from scaffold.spec.model import MISSING, Entity, Link, Reference, Reverse, Spec
+from scaffold.spec.vocabulary import keys, synonyms
+from scaffold.spec.vocabulary.field_types import TYPES
 
 TESTS = Path(__file__).parents[1]
 TREE = TESTS.parent / "{{cookiecutter.project_slug}}"
@@ -50,11 +52,11 @@ def test_good(path: Path) -> None:
     ]
     for entity in parsed.entities:
         assert parsed.entity(entity.name) is entity
-        hold_together(parsed, entity)
+        check_both_sides(parsed, entity)
 
 
-def hold_together(parsed: Spec, entity: Entity) -> None:
-    """Each side of a relation names the other one."""
+def check_both_sides(parsed: Spec, entity: Entity) -> None:
+    """Check that each side of a relation names the other one."""
     for reference in entity.references:
         if reference.reverse:
             sides = parsed.entity(reference.target).reverses
@@ -109,7 +111,7 @@ def test_reports_do_not_depend_on_the_hash_seed(seed: str) -> None:
     assert done.stdout.decode() == "".join(texts)
 
 
-def test_defaults_are_what_templates_write() -> None:
+def test_defaults_are_converted_for_templates() -> None:
     fields = (
         loading.load(TESTS / "specs/good/every_type_defaults.json").entities[0].fields
     )
@@ -133,7 +135,7 @@ def test_defaults_are_what_templates_write() -> None:
     assert exact == {dict}
 
 
-def test_limits_that_are_left_out() -> None:
+def test_default_limits() -> None:
     (entity,) = loading.load(TESTS / "specs/good/every_type_plain.json").entities
     fields = {field.type: field for field in entity.fields}
     lengths = {name: field.max_length for name, field in fields.items()}
@@ -178,7 +180,7 @@ def test_names_of_an_entity() -> None:
     )
 
 
-def test_attributes_get_an_underscore_where_they_must() -> None:
+def test_reserved_attributes_get_an_underscore() -> None:
     (entity,) = load(
         {
             "name": "Task",
@@ -194,7 +196,7 @@ def test_attributes_get_an_underscore_where_they_must() -> None:
     assert (reference.attribute, reference.column) == ("metadata_", "metadata_id")
 
 
-def test_one_to_many_makes_its_other_side() -> None:
+def test_one_to_many_adds_its_other_side() -> None:
     project, task = load(
         {
             "name": "Project",
@@ -238,7 +240,9 @@ def test_two_sides_are_one_relation() -> None:
 
 
 @pytest.mark.parametrize("marker", [{"required": True}, {"on_delete": "cascade"}])
-def test_one_to_one_stands_where_it_says_what_holds(marker: dict[str, Any]) -> None:
+def test_one_to_one_is_owned_by_the_side_with_required_or_on_delete(
+    marker: dict[str, Any],
+) -> None:
     person, passport = load(
         {
             "name": "Person",
@@ -256,7 +260,7 @@ def test_one_to_one_stands_where_it_says_what_holds(marker: dict[str, Any]) -> N
     assert not person.references
 
 
-def test_one_to_one_of_two_equal_sides_stands_on_the_first() -> None:
+def test_one_to_one_is_owned_by_the_first_of_two_equal_sides() -> None:
     person, passport = load(
         {
             "name": "Person",
@@ -273,7 +277,7 @@ def test_one_to_one_of_two_equal_sides_stands_on_the_first() -> None:
     assert passport.reverses == (Reverse("person", "one", "Person", "passport"),)
 
 
-def test_on_delete_by_default() -> None:
+def test_default_of_on_delete() -> None:
     (entity,) = load(
         {
             "name": "Task",
@@ -326,7 +330,7 @@ def test_many_to_many_with_itself_has_two_columns(name: str, column: str) -> Non
     assert link.right_column == column
 
 
-def test_a_wrong_entity_hides_no_problem_and_makes_none() -> None:
+def test_a_bad_entity_neither_hides_problems_nor_causes_others() -> None:
     found = problems(
         {"name": "task", "fields": [{"name": "a", "type": "strng"}]},
         {"name": "Note", "relations": [relation("task", "many_to_one", "task")]},
@@ -341,7 +345,160 @@ def test_a_wrong_entity_hides_no_problem_and_makes_none() -> None:
     assert not [line for line in found if "unknown entity" in line or "unique" in line]
 
 
-def test_shows_fifty_and_counts_all() -> None:
+def suggested(problem: str) -> str | None:
+    """Return what a problem suggests to write instead."""
+    _, meant, word = problem.partition("did you mean ")
+    return json.loads(word.removesuffix("?")) if meant else None
+
+
+ELSEWHERE = [
+    *synonyms.TYPES,
+    *synonyms.TYPE_ADVICE,
+    *[
+        "varchar(255)",
+        "DECIMAL(10,2)",
+        "string[]",
+        "list<int>",
+        "timestamp with time zone",
+    ],
+]
+
+
+@pytest.mark.parametrize("word", ELSEWHERE)
+def test_a_type_that_is_suggested_is_accepted(word: str) -> None:
+    field = {"name": "a", "type": word}
+    (problem,) = problems({"name": "Task", "fields": [field]})
+    field["type"] = suggested(problem) or ""
+    if field["type"]:
+        values = {"values": ["x"]} if field["type"] == "enum" else {}
+        load({"name": "Task", "fields": [{**field, **values}]})
+    else:  # advice in words
+        assert not problem.endswith(f"unknown type {json.dumps(word)}")
+
+
+# A value for each key that can be suggested.
+VALUES = {
+    **dict.fromkeys(["le", "lt", "max_length", "multiple_of", "precision"], 9),
+    **dict.fromkeys(["ge", "gt", "min_length", "scale"], 1),
+    **dict.fromkeys(["required", "unique", "index"], True),
+    **{"pattern": "x", "values": ["x"], "description": "x", "type": "text"},
+}
+
+
+@pytest.mark.parametrize("word", [*synonyms.KEYS, *synonyms.KEY_ADVICE])
+def test_a_key_that_is_suggested_is_accepted(word: str) -> None:
+    for type_name, field_type in TYPES.items():
+        field: dict[str, Any] = {"name": "a", "type": type_name}
+        if type_name == "enum":
+            field["values"] = ["x"]
+        (problem,) = problems({"name": "Task", "fields": [{**field, word: 1}]})
+        key = suggested(problem)
+        assert key is None or key not in field, problem
+        if key in VALUES and field_type.indexable:
+            load({"name": "Task", "fields": [{**field, key: VALUES[key]}]})
+
+
+@pytest.mark.parametrize("word", sorted(synonyms.NOT_REQUIRED))
+def test_the_opposite_of_required_is_explained(word: str) -> None:
+    field = {"name": "a", "type": "string", word: True}
+    (problem,) = problems({"name": "Task", "fields": [field]})
+    assert problem.endswith('use "required", with the opposite value')
+    (problem,) = problems({"name": "Task", "fields": [{**field, "required": False}]})
+    assert problem.endswith('remove it, as "required" says the same')
+
+
+@pytest.mark.parametrize("name", ["createdAt", "ID", "updated-at", "Xmin", "CTID"])
+def test_no_name_is_suggested_that_would_be_refused(name: str) -> None:
+    (problem,) = problems({"name": "A", "fields": [{"name": name, "type": "text"}]})
+    assert suggested(problem) is None
+    (problem,) = problems({"name": "A", "relations": [relation(name, *TO_A)]})
+    assert suggested(problem) is None
+
+
+TO_A = ("many_to_one", "A")
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        {"name": "none"},
+        {"name": "true"},
+        {"name": "A", "plural": "AlembicVersion"},
+        {"name": "A", "plural": "Pg-Dumps"},
+    ],
+)
+def test_no_reserved_name_of_an_entity_is_suggested(entity: dict[str, Any]) -> None:
+    (problem,) = problems(entity)
+    assert suggested(problem) is None
+
+
+def test_no_name_is_suggested_that_is_taken() -> None:
+    named = [{"name": name, "type": "text"} for name in ("dueDate", "due_date")]
+    (problem,) = problems({"name": "A", "fields": named})
+    assert suggested(problem) is None
+    (problem,) = problems({"name": "task"}, {"name": "Task"})
+    assert suggested(problem) is None
+
+
+def test_no_key_is_suggested_that_is_present() -> None:
+    field = {"name": "a", "type": "integer", "le": 5, "max": 5}
+    (problem,) = problems({"name": "A", "fields": [field]})
+    assert suggested(problem) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("tag_id", "tag"), ("bod", None), ("titel", "title"), ("note", None)],
+)
+def test_names_in_unique_are_suggested_if_they_have_an_index(
+    name: str, meant: str | None
+) -> None:
+    (problem,) = problems(
+        {
+            "name": "A",
+            "fields": [
+                {"name": "title", "type": "string"},
+                {"name": "body", "type": "text"},
+            ],
+            "relations": [
+                relation("tag", "many_to_one", "A"),
+                relation("notes", "many_to_many", "A"),
+            ],
+            "unique": [["title", name]] if meant != "title" else [["tag", name]],
+        }
+    )
+    assert suggested(problem) == meant
+
+
+COMPUTED = {
+    "datetime": ["now()", "CURRENT_TIMESTAMP", "utcnow", "timezone.now()"],
+    "date": ["today", "CURRENT_DATE", "date.today()"],
+    "time": ["now", "LOCALTIME"],
+    "uuid": ["gen_random_uuid()", "uuid4", "uuid_generate_v4()"],
+}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "default"),
+    [(name, default) for name, defaults in COMPUTED.items() for default in defaults],
+)
+def test_a_default_that_is_computed_is_explained(type_name: str, default: str) -> None:
+    field = {"name": "a", "type": type_name, "default": default}
+    (problem,) = problems({"name": "A", "fields": [field]})
+    assert f"is not a valid {'UUID' if type_name == 'uuid' else type_name}" in problem
+    assert "a default is a constant, such as" in problem
+
+
+def test_synonyms_are_not_words_of_the_language() -> None:
+    assert not (synonyms.TYPES.keys() | synonyms.TYPE_ADVICE.keys()) & TYPES.keys()
+    own = {key for one in TYPES.values() for key in one.keys}
+    known = {*keys.TOP, *keys.ENTITY, *keys.FIELD, *keys.RELATION, *own}
+    words = synonyms.KEYS.keys() | synonyms.KEY_ADVICE.keys() | synonyms.NOT_REQUIRED
+    assert not words & known
+    assert {key for found in synonyms.KEYS.values() for key in found} <= known
+
+
+def test_a_report_lists_fifty_problems_and_counts_all() -> None:
     with pytest.raises(loading.SpecError) as caught:
         load({"name": "Task", "fields": [{"name": f"f{i}"} for i in range(120)]})
     assert len(caught.value.problems) == 50
@@ -367,7 +524,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     assert "cannot be read" in loading.report(caught.value).splitlines()[0]
 
 
-def test_everything_is_frozen() -> None:
+def test_a_spec_is_immutable() -> None:
     (entity,) = load({"name": "Task"}).entities
     with pytest.raises(dataclasses.FrozenInstanceError):
         entity.name = "Other"  # type: ignore[misc]  # that is the test
@@ -395,7 +552,7 @@ def large(entities: int, wrong: bool) -> bytes:
 
 
 def many(**entity: Any) -> bytes:
-    """As many entities as there may be, all alike but in their names."""
+    """Return as many entities as allowed, which differ in their names only."""
     document = [{"name": f"Thing{index}", **entity} for index in range(2_000)]
     return json.dumps({"entities": document}).encode()
 
@@ -420,10 +577,10 @@ UNKNOWN = [relation("next", "many_to_one", "Thing")]
         pytest.param(many(fields=DECIMALS), True, 0.5, id="20,000 decimals"),
     ],
 )
-def test_two_thousand_entities_are_checked_at_once(
+def test_two_thousand_entities_are_checked_quickly(
     data: bytes, good: bool, seconds: float
 ) -> None:
-    """What it took on the machines that it was written on; twice that is an alarm."""
+    """Compare with twice the time that it took on the machines it was written on."""
     times = []
     for _ in range(3):
         started = time.process_time()

@@ -1,4 +1,4 @@
-"""Any sequence of bytes ends in a working spec or in a report, never in a traceback."""
+"""Tests with random input: the result is a valid spec or a report, not a traceback."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def words(text: str) -> list[str]:
 
 
 def ends_well(data: bytes) -> None:
-    """Check, and hold every line of a report to its form; what passes, renders."""
+    """Check a spec: every line of a report has its form, and a valid spec renders."""
     started = time.process_time()
     try:
         parsed = loading.parse(data)
@@ -51,7 +51,7 @@ def again(data: bytes) -> loading.SpecError:
         loading.parse(data)
     except loading.SpecError as error:
         return error
-    raise AssertionError("it was refused before")
+    raise AssertionError("the first run refused it")
 
 
 @given(st.binary(max_size=200))
@@ -66,7 +66,7 @@ def test_text_that_looks_like_json(text: str) -> None:
 
 @given(st.sampled_from(SMALL), st.data())
 def test_damaged_bytes(data: bytes, draw: st.DataObject) -> None:
-    """Cut out, overwrite or double a piece of a good file."""
+    """Remove, overwrite or repeat a part of a good file."""
     start = draw.draw(st.integers(0, len(data)))
     end = draw.draw(st.integers(start, min(len(data), start + 40)))
     piece = draw.draw(st.binary(max_size=8) | st.just(data[start:end] * 2))

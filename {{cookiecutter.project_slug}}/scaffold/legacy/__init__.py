@@ -1,1 +1,1 @@
-"""`mode=legacy`: one main.py that keeps everything in memory, for a demonstration."""
+"""`mode=legacy`: a demonstration in one main.py, which stores all data in memory."""

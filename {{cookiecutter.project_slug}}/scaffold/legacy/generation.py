@@ -48,7 +48,7 @@ ANNOTATIONS = {
 
 
 def attributes(entity: Entity) -> Iterator[str]:
-    """The fields of a schema, a line each; a to-one relation is a plain id."""
+    """Yield the fields of a schema, one line each; a to-one relation is an id."""
     for field in entity.fields:
         arguments = list(field_code.schema_arguments(field))
         default = field_code.schema_default(field)
@@ -84,7 +84,7 @@ def _attribute(
 
 
 def payload(entity: Entity) -> str | None:
-    """What a test sends to create a row: all that is required, as Python text."""
+    """Return the body with which a test creates a row, or None without a sample."""
     values: dict[str, object] = {}
     for field in entity.fields:
         if field.required:
@@ -104,7 +104,7 @@ def _text(value: object) -> str:
 
 
 def expression(value: object) -> str:
-    """JSON as a Python expression."""
+    """Return JSON as a Python expression."""
     if isinstance(value, dict):
         items = (f"{literal(key)}: {expression(item)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"

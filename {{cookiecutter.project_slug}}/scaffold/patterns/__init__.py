@@ -1,1 +1,1 @@
-"""Regular expressions that Python and Rust read alike."""
+"""Regular expressions that mean the same to Python and to Rust."""

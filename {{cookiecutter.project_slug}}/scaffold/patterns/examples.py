@@ -1,4 +1,4 @@
-"""Texts that match a regular expression, written along its parse tree."""
+"""Finds strings that match a pattern, from its parse tree, and ones that do not."""
 
 import importlib
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,12 @@ from typing import Any
 from scaffold.patterns import portable
 from scaffold.patterns.matching import Matcher
 
-# What re itself works on; no public name leads to it.
+# The parser of re itself, which has no public name.
 _parser: Any = importlib.import_module("re._parser")
 
 ATTEMPTS = 80
 LONGEST = 1_000
-# The likeable characters first. Markup comes last: a sanitiser might take it away.
+# Plain characters first. Markup is the last choice: the sanitiser could remove it.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ALPHABET += "-_. :/@+#,;!?'()[]{}|=*%$^~\"`\\éß语"
 _MARKUP = "&<>"
@@ -20,10 +20,10 @@ _PADDING = "x0 -."
 
 
 def matching(pattern: str, least: int, most: int | None, count: int) -> list[str]:
-    """Return up to `count` different texts of a legal length that match a pattern.
+    """Return up to `count` different strings of a valid length that match a pattern.
 
-    Fewer, or none, where the pattern and the lengths leave no more, or none that a
-    few dozen attempts find. The same call gives the same texts everywhere.
+    There are fewer, or none, if the pattern and the lengths allow no more, or if no
+    attempt finds one. The same arguments give the same strings everywhere.
     """
     most = LONGEST if most is None else min(most, LONGEST)
     found: dict[str, None] = {}
@@ -39,8 +39,8 @@ def matching(pattern: str, least: int, most: int | None, count: int) -> list[str
     return list(found)
 
 
-def other(pattern: str, least: int, most: int | None) -> str | None:
-    """Return a text of a legal length that does not match, where one is found."""
+def not_matching(pattern: str, least: int, most: int | None) -> str | None:
+    """Return a string of a valid length that does not match, or None."""
     length = max(least, 1)
     for character in (*"!x0A- .<&", "é", "x0", "-!"):
         text = str(character * length)[:length]
@@ -59,16 +59,16 @@ def _is_good(pattern: str, text: str) -> bool:
 
 
 class _Writer:
-    """Makes texts; each attempt takes other turns."""
+    """Writes strings that match; each attempt makes other choices."""
 
     def __init__(self, pattern: str) -> None:
         self.tree = _parser.parse(pattern)
-        self.attempt = self.turns = 0
+        self.attempt = self.random = 0
         self._known: dict[tuple[int, int], list[str]] = {}
 
     def texts(self, attempt: int, least: int, most: int) -> Iterator[str]:
-        """Yield a text, and what may surround it where it is too short or known."""
-        self.attempt = self.turns = attempt
+        """Yield a string, then variants with padding or a number around it."""
+        self.attempt = self.random = attempt
         low, high = self.tree.getwidth()
         length = max(least, low) + (self.attempt % 7 if self.attempt else 0)
         length = max(low, min(length, most, int(high)))
@@ -84,14 +84,14 @@ class _Writer:
             yield from (f"{text}{attempt}", f"{text} {attempt}", f"{attempt}{text}")
 
     def _choose(self, options: Sequence[Any]) -> Any:
-        """The first attempt takes the first of everything."""
+        """Return the first option in the first attempt, else a pseudo-random one."""
         if self.attempt == 0:
             return options[0]
-        self.turns = (self.turns * 6_364_136_223_846_793_005 + 1_442_695_041) % 2**64
-        return options[(self.turns >> 33) % len(options)]
+        self.random = (self.random * 6_364_136_223_846_793_005 + 1_442_695_041) % 2**64
+        return options[(self.random >> 33) % len(options)]
 
     def _sequence(self, items: Any, extra: int, flags: int) -> str:
-        """Write the items with `extra` characters more than they need."""
+        """Write the items, with `extra` characters more than the minimum."""
         order = list(range(len(items)))
         if self.attempt % 2:
             order.reverse()
@@ -147,16 +147,16 @@ class _Writer:
 
 
 def _characters(item: Any, flags: int) -> list[str]:
-    """The characters to choose from for an item that takes one."""
+    """Return the characters to choose from for an item that matches a character."""
     for alphabet in (lambda: _ALPHABET, lambda: _MARKUP, lambda: _named(item)):
-        taken = [c for c in alphabet() if Matcher(c).search([item], flags)]
-        if taken:
-            return taken
+        found = [c for c in alphabet() if Matcher(c).search([item], flags)]
+        if found:
+            return found
     return ["x"]
 
 
 def _named(item: Any) -> list[str]:
-    """The characters that an item names itself, a few of each range."""
+    """Return the characters that an item lists, and a few of each of its ranges."""
     op, value = str(item[0]), item[1]
     parts = value if op == "IN" else [("LITERAL", value)]
     codes: list[int] = []

@@ -1,4 +1,4 @@
-"""Searches by a pattern's parse tree in time that cannot explode, as Rust does."""
+"""Searches with a parse tree of re, in bounded time and as Rust's regex does."""
 
 import re
 import unicodedata
@@ -12,16 +12,17 @@ _WHITE_SPACE = frozenset(
 )
 
 
-# Letters in circles are alphabetic, and joiners stand within words.
+# Word characters by Unicode's definition that have another category: joiners, and
+# letters in circles.
 _OTHER_WORD = frozenset("\u200c\u200d" + "".join(map(chr, range(0x24B6, 0x24EA))))
 
 
 class TooCostly(Exception):
-    """The search was given up."""
+    """The search was stopped, because it takes too long."""
 
 
 class Matcher:
-    """Walks all positions of a value at once: bit i of a number is position i."""
+    """Searches a value from all positions at once: bit i of a number is position i."""
 
     def __init__(self, value: str) -> None:
         self.value = value
@@ -31,7 +32,7 @@ class Matcher:
         self._masks: dict[tuple[int, int], int] = {}
 
     def search(self, tree: Any, flags: int) -> bool:
-        """Whether the pattern is found, from any position to any."""
+        """Whether the pattern matches somewhere in the value."""
         return self._sequence(tree, self.every, flags) != 0
 
     def _sequence(self, items: Any, starts: int, flags: int) -> int:
@@ -73,11 +74,11 @@ class Matcher:
         return ends
 
     def _matching(self, item: Any, flags: int) -> int:
-        """The positions at which a character stands that the item takes."""
+        """Return the positions of the characters that the item matches."""
         key = (id(item), flags)
         if key not in self._masks:
-            taken = {c for c in set(self.value) if _takes(item, c, flags)}
-            self._masks[key] = self._mask([c in taken for c in self.value])
+            found = {c for c in set(self.value) if _matches(item, c, flags)}
+            self._masks[key] = self._mask([c in found for c in self.value])
         return self._masks[key]
 
     def _mask(self, bits: list[bool]) -> int:
@@ -97,7 +98,7 @@ class Matcher:
         return boundaries if name == "AT_BOUNDARY" else self.every & ~boundaries
 
 
-def _takes(item: Any, character: str, flags: int) -> bool:
+def _matches(item: Any, character: str, flags: int) -> bool:
     op, value = str(item[0]), item[1]
     if op == "ANY":
         return bool(flags & re.S) or character != "\n"
@@ -120,14 +121,14 @@ def _in(part: str, value: Any, character: str, same: set[int]) -> bool:
 
 
 def _same(character: str) -> set[int]:
-    """The code points that are this character, were it not for its case."""
+    """Return the code points that are equal to the character if case is ignored."""
     forms = {character.lower(), character.upper(), character.casefold()}
     forms |= {form.upper() for form in forms} | {form.lower() for form in forms}
     return {ord(form) for form in forms | {character} if len(form) == 1}
 
 
 def _is_word(character: str) -> bool:
-    """Unicode's definition (UTS 18), which is wider than that of Python's \\w."""
+    """Whether it is a word character by UTS 18, which has more than Python's \\w."""
     category = unicodedata.category(character)
     wide = category[0] in "LM" or category in ("Nd", "Nl", "Pc")
     return wide or character in _OTHER_WORD

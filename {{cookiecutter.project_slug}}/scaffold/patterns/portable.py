@@ -1,4 +1,4 @@
-"""Regular expressions that Python's re and Rust's regex both take and mean alike."""
+"""Checks that a pattern means the same to Python's re and to Rust's regex."""
 
 import importlib
 import re
@@ -10,64 +10,64 @@ from scaffold.patterns.matching import Matcher, TooCostly
 MAX_PATTERN = 4_096
 MAX_REPEAT = 1_000
 MAX_NESTING = 50
-# Rust's regex compiles to at most 10 MiB; the weights below are measured bytes.
-MAX_WEIGHT = 10_000_000
-# A file's patterns are each looked at several times, with all others in between.
-_KNOWN = 10_000
+# Rust's regex compiles to at most 10 MiB; the sizes below are measured in bytes.
+MAX_SIZE = 10_000_000
+# Each pattern of a file is read several times, with all others in between.
+_CACHED = 10_000
 
-# The tree is what re itself works on; no public name leads to it.
+# The parser of re itself, which has no public name.
 _parser: Any = importlib.import_module("re._parser")
 
 _REPEAT = re.compile(r"\{([0-9]+)(?:,([0-9]*))?\}")
 _OTHER_FLAGS = ~(re.IGNORECASE | re.MULTILINE | re.DOTALL | re.UNICODE).value
 _REFUSED = {
-    "ASSERT": "look-around, which Rust's regex lacks",
-    "ASSERT_NOT": "look-around, which Rust's regex lacks",
-    "FAILURE": "look-around, which Rust's regex lacks",
-    "GROUPREF": "a back-reference, which Rust's regex lacks",
-    "GROUPREF_EXISTS": "a conditional group, which Rust's regex lacks",
-    "ATOMIC_GROUP": "an atomic group, which Rust's regex lacks",
-    "POSSESSIVE_REPEAT": "a possessive repeat, which Rust's regex lacks",
+    "ASSERT": "look-around, which Rust's regex does not support",
+    "ASSERT_NOT": "look-around, which Rust's regex does not support",
+    "FAILURE": "look-around, which Rust's regex does not support",
+    "GROUPREF": "a back-reference, which Rust's regex does not support",
+    "GROUPREF_EXISTS": "a conditional group, which Rust's regex does not support",
+    "ATOMIC_GROUP": "an atomic group, which Rust's regex does not support",
+    "POSSESSIVE_REPEAT": "a possessive repeat, which Rust's regex does not support",
 }
 _BACKSLASHES = {
-    "<": "\\<, which means a word's start to Rust; write < alone",
-    ">": "\\>, which means a word's end to Rust; write > alone",
-    "N": "\\N{...}, which Rust's regex lacks; write the character",
-    "Z": "\\Z, which Rust's regex lacks; write $",
-    "z": "\\z, which Python's re lacks; write $",
-    "p": "\\p{...}, which Python's re lacks; name the characters",
-    "P": "\\P{...}, which Python's re lacks; name the characters",
+    "<": "\\<, which is the start of a word in Rust; write <",
+    ">": "\\>, which is the end of a word in Rust; write >",
+    "N": "\\N{...}, which Rust's regex does not support; write the character",
+    "Z": "\\Z, which Rust's regex does not support; write $",
+    "z": "\\z, which Python's re does not support; write $",
+    "p": "\\p{...}, which Python's re does not support; list the characters",
+    "P": "\\P{...}, which Python's re does not support; list the characters",
 }
 
 
 class _Refused(Exception):
-    """The pattern cannot be used; the text completes `this pattern ...`."""
+    """The pattern cannot be used; the text goes on after the pattern in a message."""
 
 
-@lru_cache(maxsize=_KNOWN)
-def judge(pattern: str) -> str | None:
-    """Return why a pattern cannot be used, to follow its name in a message."""
+@lru_cache(maxsize=_CACHED)
+def problem(pattern: str) -> str | None:
+    """Return why a pattern cannot be used, in words that follow it, or None."""
     try:
         if len(pattern) > MAX_PATTERN:
-            limit = f"{MAX_PATTERN} is the limit"
+            limit = f"the limit is {MAX_PATTERN}"
             raise _Refused(f"has {len(pattern)} characters; {limit}")
-        _Text(pattern).check()
+        _SyntaxCheck(pattern).run()
         tree = _parse(pattern)
-        if _Weigher().sequence(tree, tree.state.flags) > MAX_WEIGHT:
+        if _SizeEstimate().sequence(tree, tree.state.flags) > MAX_SIZE:
             raise _Refused(
-                "is too large for Rust's regex; repeat less, or write [A-Za-z0-9_] "
-                "and [0-9] for \\w and \\d, which mean all of Unicode"
+                "is too large for Rust's regex; reduce the repeats, or write "
+                "[A-Za-z0-9_] and [0-9] for \\w and \\d, which are all of Unicode"
             )
     except _Refused as refused:
         return str(refused)
     return None
 
 
-@lru_cache(maxsize=_KNOWN)
+@lru_cache(maxsize=_CACHED)
 def lengths(pattern: str) -> tuple[int, int | None]:
-    """Return how many characters a match of a judged pattern has, at least and at most.
+    """Return the minimum and maximum length of a value that matches a checked pattern.
 
-    At most only where it is anchored on both ends: else more may stand around it.
+    There is a maximum only if the pattern is anchored at both ends.
     """
     tree = _parse(pattern)
     least, most = tree.getwidth()
@@ -77,12 +77,12 @@ def lengths(pattern: str) -> tuple[int, int | None]:
     return int(least), int(most) if limited else None
 
 
-@lru_cache(maxsize=_KNOWN)
+@lru_cache(maxsize=_CACHED)
 def search(pattern: str, value: str) -> bool | None:
-    """Whether a judged pattern is found in a value, as the service will say.
+    """Whether a checked pattern matches a value as in the service; None if too costly.
 
-    None where that takes too long to tell. Not re.search: to re, `$` also matches
-    before a last line break, and `(a+)+$` can take years.
+    It does not use re.search, where `$` also matches before a last line break, and
+    `(a+)+$` can take years.
     """
     tree = _parse(pattern)
     try:
@@ -91,22 +91,22 @@ def search(pattern: str, value: str) -> bool | None:
         return None
 
 
-@lru_cache(maxsize=_KNOWN)
+@lru_cache(maxsize=_CACHED)
 def _parse(pattern: str) -> Any:
     try:
         return _parser.parse(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise _Refused(f"is no regular expression: {error}") from None
+        raise _Refused(f"is not a valid regular expression: {error}") from None
 
 
-class _Text:
-    """What only the text shows: the tree has no comments, braces or escapes."""
+class _SyntaxCheck:
+    """Checks what only the text shows: the tree has no comments, braces or escapes."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.nesting = 0
 
-    def check(self) -> None:
+    def run(self) -> None:
         at = 0
         while at < len(self.pattern):
             character = self.pattern[at]
@@ -123,13 +123,16 @@ class _Text:
     def _escape(self, at: int, inside: bool = False) -> int:
         character = self.pattern[at + 1 : at + 2]
         if character.isdigit():
-            raise _Refused(f"has \\{character}: a back-reference or an octal number")
+            octal = "a back-reference or an octal escape"
+            raise _Refused(
+                f"has \\{character}, {octal}, which Rust's regex does not support"
+            )
         if character in _BACKSLASHES and character:
             raise _Refused(f"has {_BACKSLASHES[character]}")
         if not character.isascii():
-            raise _Refused(f"has \\{character}; write {character} alone")
+            raise _Refused(f"has \\{character}; write {character}")
         if inside and character == "b":
-            raise _Refused("has \\b in a class, which Rust's regex lacks")
+            raise _Refused("has \\b in a class, which Rust's regex does not support")
         return at + 2
 
     def _group(self, at: int) -> None:
@@ -138,9 +141,9 @@ class _Text:
         if self.pattern[at] != "(":
             return
         if self.pattern.startswith("(?#", at):
-            raise _Refused("has a comment, which Rust's regex lacks")
+            raise _Refused("has a comment, which Rust's regex does not support")
         if re.match(r"\(\?P<[^>]*[^\x00-\x7f]", self.pattern[at:]):
-            raise _Refused("has a group whose name is not ASCII")
+            raise _Refused("has a group whose name is not ASCII; rename it")
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             raise _Refused(f"has groups nested deeper than {MAX_NESTING} levels")
@@ -148,13 +151,15 @@ class _Text:
     def _brace(self, at: int) -> int:
         found = _REPEAT.match(self.pattern, at)
         if found is None:
-            raise _Refused("has a { that begins no repeat such as {2,5}; write \\{")
+            raise _Refused(
+                "has a { that does not begin a repeat such as {2,5}; write \\{"
+            )
         if any(int(times) > MAX_REPEAT for times in found.groups() if times):
             raise _Refused(f"repeats more than {MAX_REPEAT} times")
         return found.end()
 
     def _class(self, at: int) -> int:
-        """Check a [class] up to its end; re refuses one that does not end."""
+        """Check a [class] up to its end; re itself refuses one without an end."""
         at += 1
         if self.pattern.startswith("^", at):
             at += 1
@@ -164,18 +169,19 @@ class _Text:
             if character == "]" and at > first:
                 return at + 1
             if character == "[":
-                raise _Refused("has a [ in a class, which nests in Rust; write \\[")
+                raise _Refused("has a [ in a class, a nested class in Rust; write \\[")
             if self.pattern[at : at + 2] in ("&&", "--", "~~", "||"):
+                operator = self.pattern[at : at + 2]
                 raise _Refused(
-                    f"has {self.pattern[at : at + 2]} in a class, a set operator; "
+                    f"has {operator} in a class, a set operator in Rust; "
                     f"write \\{character}"
                 )
             at = self._escape(at, inside=True) if character == "\\" else at + 1
         return at
 
 
-class _Weigher:
-    """Refuses what one engine lacks; adds up what Rust would compile it to."""
+class _SizeEstimate:
+    """Refuses unsupported items, and estimates the size of what Rust compiles."""
 
     def sequence(self, items: Any, flags: int) -> int:
         return sum(self._item(str(op), value, flags) for op, value in items)
@@ -201,7 +207,7 @@ class _Weigher:
         return 100 + int(times) * (60 + self.sequence(items, flags))
 
 
-# Bytes of an automaton over UTF-8 that knows all of Unicode, and of what is left.
+# The bytes that Rust compiles a Unicode class to, and those for its complement.
 _CATEGORIES = {
     "DIGIT": (5_500, 13_500),
     "SPACE": (750, 2_000),
@@ -230,11 +236,11 @@ def _part(item: str, value: Any, negated: bool, ignore_case: bool) -> int:
         return complement if negated != name.startswith("NOT_") else plain
     first, last = value if item == "RANGE" else (value, value)
     if any(0xD800 <= end <= 0xDFFF for end in (first, last)):
-        raise _Refused("has a surrogate, which is no character")
+        raise _Refused("has a surrogate, which is not a character")
     if last < 0x80:
-        weight = 250 if ignore_case else 40
+        size = 250 if ignore_case else 40
     elif first == last:
-        weight = 400 if ignore_case else 100
+        size = 400 if ignore_case else 100
     else:
-        weight = 55_000 if ignore_case else _ONE_RANGE
-    return 3 * weight if negated else weight
+        size = 55_000 if ignore_case else _ONE_RANGE
+    return 3 * size if negated else size

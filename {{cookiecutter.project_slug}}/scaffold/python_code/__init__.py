@@ -1,1 +1,1 @@
-"""Python source text: literals, line breaks, and the code of a field."""
+"""Python source code: literals, docstrings, line breaks, and the code of a field."""

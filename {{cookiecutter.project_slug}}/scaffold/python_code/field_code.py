@@ -1,4 +1,4 @@
-"""How a field is written in Python: its annotation, column, constraints and schema."""
+"""The Python code of a field: annotation, column, CHECK constraints, schema."""
 
 import decimal
 import json
@@ -8,7 +8,7 @@ from scaffold.python_code.formatting import literal
 from scaffold.spec.model import MISSING, Field
 from scaffold.spec.vocabulary import reserved_names
 
-# type -> (annotation in a table, in a request, in an answer, column type)
+# type -> (annotation in the table, in requests, in responses, column type)
 PYTHON = {
     "string": ("str", "str", "str", "sa.String({max_length})"),
     "text": ("str", "str", "str", "sa.Text"),
@@ -45,24 +45,24 @@ BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
 
 
 def quote_sql(name: str) -> str:
-    """A column's name in SQL text of our own."""
+    """Return a column's name for SQL that the generator writes, quoted if necessary."""
     special = reserved_names.POSTGRESQL | reserved_names.POSTGRESQL_EXPRESSIONS
     return f'"{name}"' if name in special else name
 
 
 def needs_quotes(name: str) -> bool:
-    """Whether SQLAlchemy has to be told that PostgreSQL reserves the name."""
+    """Whether the name is reserved by PostgreSQL, but not quoted by SQLAlchemy."""
     return name in reserved_names.UNQUOTED_BY_SQLALCHEMY
 
 
 def sql_name(name: str) -> str:
-    """A table's or a column's name as Python gives it to SQLAlchemy."""
+    """Return the Python expression for the name of a table or a column."""
     text = literal(name)
     return f"sa.quoted_name({text}, quote=True)" if needs_quotes(name) else text
 
 
 def choice_name(entity: str, field: Field) -> str:
-    """The name of an enum field's type in schemas.py."""
+    """Return the name of an enum field's type in schemas.py."""
     pascal = "".join(part.capitalize() for part in field.name.split("_"))
     return f"{entity}{pascal}Choice"
 
@@ -73,10 +73,10 @@ def table_annotation(field: Field) -> str:
 
 
 def request_annotation(entity: str, field: Field) -> str:
-    """The type of a field in requests, with every limit that it has."""
+    """Return the type of a field in requests, with all of its limits."""
     annotation = PYTHON[field.type][1].format(choice=choice_name(entity, field))
     if field.type == "integer" and _is_bounded(field):
-        annotation = "int"  # its limits come first, and then types.INT64
+        annotation = "int"  # types.INT64 is added after its limits
     if field.nullable:
         annotation = f"{annotation} | None"
     arguments = [*schema_arguments(field)]
@@ -90,8 +90,8 @@ def request_annotation(entity: str, field: Field) -> str:
     return f"typing.Annotated[{', '.join(limited)}]"
 
 
-def answer_annotation(entity: str, field: Field) -> str:
-    """The type of a field in answers, which has no limits."""
+def response_annotation(entity: str, field: Field) -> str:
+    """Return the type of a field in responses, without limits."""
     annotation = PYTHON[field.type][2].format(choice=choice_name(entity, field))
     return f"{annotation} | None" if field.nullable else annotation
 
@@ -106,7 +106,7 @@ def column_type(field: Field) -> str:
 
 
 def column(field: Field) -> str:
-    """The whole attribute of a table, on one line."""
+    """Return the attribute of the table's class, on one line."""
     arguments = [column_type(field)]
     if field.attribute != field.name or needs_quotes(field.name):
         arguments.insert(0, sql_name(field.name))
@@ -122,7 +122,7 @@ def column(field: Field) -> str:
 
 
 def server_default(field: Field) -> str:
-    """The default as the database states it; PostgreSQL casts the text."""
+    """Return the server default; PostgreSQL casts the string."""
     if field.type == "boolean":
         return "sa.true()" if field.default else "sa.false()"
     if field.type == "json":
@@ -131,7 +131,7 @@ def server_default(field: Field) -> str:
 
 
 def checks(field: Field) -> Iterator[tuple[str, str]]:
-    """Yield each rule that the database enforces: a short name and its SQL."""
+    """Yield the CHECK constraints of a field: a short name and the SQL of each."""
     name = quote_sql(field.name)
     if field.type in ("string", "text"):
         if field.min_length:
@@ -161,7 +161,7 @@ def _number(value: object) -> str:
 
 
 def schema_arguments(field: Field) -> Iterator[str]:
-    """Yield the keyword arguments of pydantic.Field, except for the default."""
+    """Yield the keyword arguments of pydantic.Field, except the default."""
     if field.attribute != field.name:
         yield f"alias={literal(field.name)}"
     if field.min_length and field.type in ("string", "text"):
@@ -185,7 +185,7 @@ def schema_arguments(field: Field) -> Iterator[str]:
 def _bounds(field: Field) -> Iterator[str]:
     bounds = {key: getattr(field, key) for key, _ in BOUNDS}
     if field.type == "decimal" and field.precision == field.scale:
-        # No digit stands before the point, so the value lies between -1 and 1.
+        # There is no digit before the point, so the value is between -1 and 1.
         if bounds["gt"] is None and bounds["ge"] is None:
             bounds["gt"] = decimal.Decimal(-1)
         if bounds["lt"] is None and bounds["le"] is None:
@@ -208,7 +208,7 @@ def _python_number(value: object) -> str:
 
 
 def schema_default(field: Field) -> str | None:
-    """The default as Python states it, or None where there is none."""
+    """Return the Python expression of the default, or None if there is no default."""
     if field.required:
         return None
     if field.default is MISSING:
@@ -217,7 +217,7 @@ def schema_default(field: Field) -> str | None:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, decimal.Decimal):  # a number within a JSON default
+    if isinstance(value, decimal.Decimal):  # a number in a JSON default
         value = float(value)
     if isinstance(value, str):
         return literal(value)
@@ -225,7 +225,7 @@ def _plain(value: object) -> str:
 
 
 def _json_default(value: object) -> str:
-    """JSON as a Python expression, in the quotes and spacing of a formatter."""
+    """Return JSON as a Python expression, formatted."""
     if isinstance(value, dict):
         items = (f"{literal(key)}: {_json_default(value[key])}" for key in value)
         return "{" + ", ".join(items) + "}"

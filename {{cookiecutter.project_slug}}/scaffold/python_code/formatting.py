@@ -1,7 +1,7 @@
-"""The layout of Python text: literals, docstrings, and lines of at most 88 columns.
+"""Formats Python code: literals, docstrings, and lines of at most 88 columns.
 
 Templates write each statement on one line; `wrap` breaks those that are too long
-just where black and ruff would break them, so that a formatter changes nothing.
+where black and ruff would break them, so that a formatter changes nothing.
 """
 
 import functools
@@ -19,13 +19,13 @@ _OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ([|+] .+)""")
 _DECLARED = re.compile(r"( *\w+:) ([\w.]+ \| [\w. |]+)")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
-# A string literal, or what is left of one; or what parts a statement.
+# A string literal, possibly without its end, or a comma or bracket.
 _CODE = re.compile(r"""(["'])(?:(?!\1)[^\\]|\\.)*\1?|[,()[\]{}]""")
 _QUOTES = re.compile('"{3,}')
 
 
 def literal(value: str) -> str:
-    """Return a string literal in the quotes that need fewer escapes."""
+    """Return a string literal, in the quotes that need fewer escapes."""
     quote = "'" if value.count('"') > value.count("'") else '"'
     return quote + "".join(_escape(character, quote) for character in value) + quote
 
@@ -37,38 +37,40 @@ def _escape(character: str, quote: str) -> str:
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort as import sorters do: numbers within a name count as numbers."""
+    """Return the key that import sorters use: digits in a name compare as numbers."""
     parts = re.findall(r"\d+|\D+", name)
     return tuple((0, int(p), "") if p.isdigit() else (1, 0, p.lower()) for p in parts)
 
 
 def import_key(name: str) -> tuple[int, object, str]:
-    """Sort imported names: CONSTANTS, then Classes, then the rest."""
+    """Return a sort key for imported names: CONSTANTS, Classes, then the others."""
     group = 0 if len(name) > 1 and name.isupper() else 1 if name[:1].isupper() else 2
     return group, natural_key(name), name
 
 
 def docstring(text: str, indent: int) -> str:
-    """Return a docstring of the text's words, on as few lines as fit."""
+    """Return a docstring with the words of a text, on as few lines as possible."""
     words = " ".join(_visible(text).split())
-    words = _QUOTES.sub(_part_quotes, words.replace("\\", "\\\\"))
-    # A quote beside the three would read as one of them: formatters put a space there.
+    words = _QUOTES.sub(_escape_quotes, words.replace("\\", "\\\\"))
+    # Formatters add a space between a quote and the three quotes of the docstring.
     words = f" {words}" if words.startswith('"') else words
     words = f"{words} " if words.endswith('"') else words
     return _fill(words, indent)
 
 
-def _part_quotes(run: re.Match[str]) -> str:
-    """Escape every other quote, but not the last: formatters differ on that one."""
+def _escape_quotes(run: re.Match[str]) -> str:
+    """Escape every other quote, but not the last one: formatters disagree on it."""
     quotes = len(run[0])
     return '"' * (quotes % 2) + '\\""' * (quotes // 2)
 
 
 def _fill(words: str, indent: int) -> str:
-    if indent + len(words) + 6 <= WIDTH:  # formatters count characters here
+    if (
+        indent + len(words) + 6 <= WIDTH
+    ):  # formatters count characters here, not columns
         return f'"""{words}"""'
     pad = " " * indent
-    # At least two lines: a formatter puts the quotes of a single line behind it.
+    # Two lines at least, as formatters put the quotes at the end of a single line.
     room = WIDTH - indent - 6 - words.endswith(" ")
     lines = textwrap.wrap(words, room, break_on_hyphens=False)
     body = [lines[0], *textwrap.wrap(" ".join(lines[1:]), WIDTH - indent)]
@@ -76,12 +78,12 @@ def _fill(words: str, indent: int) -> str:
 
 
 def _visible(text: str) -> str:
-    """Characters that cannot be seen, or that reorder a line, are left out."""
+    """Return the text without characters that are invisible or reorder a line."""
     return "".join(c if c.isprintable() or c.isspace() else " " for c in text)
 
 
 def width(text: str) -> int:
-    """Columns on a screen, as formatters count them: 漢 takes two."""
+    """Return the columns of a text, as formatters count them: 漢 has two."""
     if text.isascii():
         return len(text)
     return sum(map(_columns, text))
@@ -95,7 +97,7 @@ def _columns(character: str) -> int:
 
 
 def wrap(source: str) -> str:
-    """Break every statement that is wider than WIDTH; the rest stays as it is."""
+    """Break the statements that are wider than WIDTH, and change nothing else."""
     lines: list[str] = []
     inside_docstring = False
     for line in source.splitlines():
@@ -116,7 +118,7 @@ def wrap(source: str) -> str:
 
 
 def _break(line: str, *, inside: bool = False) -> Iterator[str]:
-    """Yield a logical line as the physical lines that fit."""
+    """Yield the physical lines of a logical line."""
     if width(line) <= WIDTH:
         yield line
         return
@@ -144,12 +146,12 @@ def _pad(line: str) -> str:
 
 
 def _break_without_bracket(line: str, inside: bool) -> Iterator[str]:
-    """Put parentheses around a value, or go on behind an operator or in a string."""
+    """Put parentheses around a value, or break at an operator or in a string."""
     bare = _bracket(line) is None
     pad = _pad(line)
     assigned, declared = _ASSIGNED.fullmatch(line), _DECLARED.fullmatch(line)
     if bare and not inside and assigned and width(assigned[1]) + 2 > WIDTH:
-        yield line  # parentheses would not make its left side shorter
+        yield line  # parentheses would not help, as its left side is too wide
     elif bare and not inside and declared:
         yield from (f"{declared[1]} (", f"{pad}    {declared[2]}", f"{pad})")
     elif bare and not inside and assigned:
@@ -161,7 +163,7 @@ def _break_without_bracket(line: str, inside: bool) -> Iterator[str]:
 
 
 def _break_assignment(line: str, bracket: int) -> list[str]:
-    """The lines of an assignment whose left side or call is too wide; else none."""
+    """Return the lines of an assignment with a left side or call that is too wide."""
     assigned, annotated = _ASSIGNED.fullmatch(line), _ANNOTATED.fullmatch(line)
     if not assigned:
         return []
@@ -179,7 +181,7 @@ def _break_assignment(line: str, bracket: int) -> list[str]:
 def _is_display(line: str, opening_at: int) -> bool:
     """Whether a bracket holds a tuple, list, set or dict, not arguments.
 
-    Formatters put the items of those on a line each as soon as one line is too short.
+    Formatters put each of their items on a line if they do not all fit on one line.
     """
     return line[opening_at] == "{" or line[:opening_at][-1:] in ("", " ", "=", *OPENING)
 
@@ -189,7 +191,7 @@ def _body(indent: str, content: str, opening_at: int, line: str) -> Iterator[str
     items = split(content)
     definition = _DEFINITION.match(line) is not None
     display = len(items) > 1 and _is_display(line, opening_at)
-    # Formatters end a definition's only parameter with a comma.
+    # Formatters add a comma after the only parameter of a definition.
     comma = "," if definition and len(items) == 1 else ""
     ends_in_comma = content.rstrip().endswith(",")
     if width(flat + comma) <= WIDTH and not ends_in_comma and not display:
@@ -203,7 +205,7 @@ def _body(indent: str, content: str, opening_at: int, line: str) -> Iterator[str
 
 
 def _bracket(line: str) -> tuple[int, int] | None:
-    """The pair to open: a definition's parameters, else the last at depth 0."""
+    """Return the brackets to break in: a definition's first ones, else the last."""
     pairs = []
     stack: list[int] = []
     for position, character in _code(line):
@@ -231,19 +233,19 @@ def split(content: str) -> list[str]:
 
 
 def _code(line: str) -> Iterator[tuple[int, str]]:
-    """Yield the commas and brackets that stand outside of string literals."""
+    """Yield the commas and brackets outside of string literals."""
     for found in _CODE.finditer(line):
         if found[0][0] not in "\"'":
             yield found.start(), found[0]
 
 
 _STRING = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
-# An escape sequence must not be torn apart.
+# A character or an escape sequence, which must not be split.
 _ATOM = re.compile(r"\\(?:x..|u.{4}|U.{8}|N\{[^}]*\}|.)|.", re.DOTALL)
 
 
 def _break_string(line: str) -> Iterator[str]:
-    """Break the one long string of a line into adjacent literals."""
+    """Break the longest string of a line into adjacent literals."""
     found = max(_STRING.finditer(line), key=lambda m: len(m[0]), default=None)
     if found is None or len(found[0]) < 10:
         yield line
@@ -257,7 +259,7 @@ def _break_string(line: str) -> Iterator[str]:
 
 
 def _pieces(string: str, first: int, rest: int, suffix: str) -> list[str]:
-    """Cut a literal, after spaces where it has some, into literals that fit."""
+    """Split a literal into literals that fit, after spaces where possible."""
     quote = string[0]
     pieces: list[list[str]] = []
     current: list[str] = []
@@ -277,7 +279,7 @@ def _pieces(string: str, first: int, rest: int, suffix: str) -> list[str]:
 
 
 def _quoted(atoms: list[str], quote: str) -> str:
-    """Each piece is a literal of its own, in the quotes that suit it best."""
+    """Return a literal, in the quotes that need fewer escapes."""
     plain = [atom[1:] if atom == f"\\{quote}" else atom for atom in atoms]
     best = "'" if plain.count('"') > plain.count("'") else '"'
     return best + "".join(f"\\{a}" if a == best else a for a in plain) + best

@@ -1,1 +1,1 @@
-"""A `Spec` as the files of a service."""
+"""Renders a `Spec` to the files of a service."""

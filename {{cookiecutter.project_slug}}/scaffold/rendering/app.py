@@ -1,4 +1,4 @@
-"""A specification as files: a pure function, the same bytes for the same input."""
+"""Renders a spec to files: a pure function, the same bytes for the same input."""
 
 import functools
 import re
@@ -21,7 +21,7 @@ _IMPORT = re.compile(r"(from \S+ )?import ")
 
 @dataclass(frozen=True)
 class GeneratedApp:
-    """Every file that the entities make, by its path within the project."""
+    """The files that are generated from the entities, by their path in the project."""
 
     files: Mapping[str, str]
 
@@ -29,7 +29,7 @@ class GeneratedApp:
 def generate_modular_app(
     spec: Spec, templates: Mapping[str, str] | None = None, *, only: str | None = None
 ) -> GeneratedApp:
-    """Render every template: once, or once an entity where its path says ENTITY.
+    """Render every template: once, or once for each entity if its path has ENTITY.
 
     A template's path is its target's path. ENTITY stands for the entity's module
     (`order_item`), ENTITIES for that of its routes (`order_items`). `templates` are
@@ -105,11 +105,11 @@ def _targets(
 
 
 def _by_module(entities: list[EntityView], attribute: str) -> list[EntityView]:
-    """Entities in the order in which an import sorter puts their modules."""
+    """Return the entities sorted by module, as an import sorter does."""
     return sorted(entities, key=lambda entity: natural_key(getattr(entity, attribute)))
 
 
-@functools.cache  # to learn what a renamed entity changes, much is rendered thrice
+@functools.cache  # a rename renders the same text several times
 def _finish(path: str, text: str) -> str:
     if not path.endswith(".py"):
         return text
@@ -117,9 +117,9 @@ def _finish(path: str, text: str) -> str:
 
 
 def _prune_imports(source: str) -> str:
-    """Drop the imports that nothing uses, so that templates can list them all.
+    """Remove unused imports, so that templates can list all that they may need.
 
-    Templates write an import on a line of its own.
+    Templates have each import on one line.
     """
     used = _used_names(symtable.symtable(source, "<rendered>", "exec"))
     lines = source.split("\n")
@@ -141,13 +141,13 @@ def _prune_imports(source: str) -> str:
 
 
 def _used_names(table: symtable.SymbolTable) -> set[str]:
-    """The names that are read in a scope or in one within it."""
+    """Return the names that are read in a scope or in the scopes within it."""
     used = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
     return used.union(*map(_used_names, table.get_children()))
 
 
 def _used_import(line: str, used: set[str]) -> str:
-    """The import with the names that are used; empty where there is none."""
+    """Return the import with the names that are used, or "" if none is."""
     start, _, names = line.rpartition("import ")
     kept = [name for name in names.split(", ") if _bound(name) in used]
     return f"{start}import {', '.join(kept)}" if kept else ""

@@ -1,4 +1,4 @@
-"""An entity as the templates see it: every expression ready, nothing left to decide."""
+"""An entity as the templates use it: names, expressions and lines of Python."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -8,16 +8,12 @@ from scaffold.python_code.formatting import docstring, import_key, literal
 from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
+from scaffold.spec.naming import with_article
 from scaffold.testdata.cases import CaseView
 
 
-def article(words: str) -> str:
-    """`a task`, `an order`: by the first letter, which is right often enough."""
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
-
-
 class EntityView(TableView, SchemaView):
-    """One entity; what it does not define itself is the specification's own."""
+    """One entity; other attributes are those of the entity in the spec."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.entity, name)
@@ -30,7 +26,7 @@ class EntityView(TableView, SchemaView):
 
     @property
     def a_title(self) -> str:
-        return article(self.entity.title)
+        return with_article(self.entity.title)
 
     @property
     def A_title(self) -> str:
@@ -47,7 +43,7 @@ class EntityView(TableView, SchemaView):
 
     @cached_property
     def tests(self) -> CaseView:
-        """What the templates of the tests say of it."""
+        """The view for the templates of tests."""
         return CaseView(self.entity, self.spec)
 
     # Repositories
@@ -97,7 +93,7 @@ class EntityView(TableView, SchemaView):
 
     @property
     def filters(self) -> list[str]:
-        """The columns that a list can be narrowed to."""
+        """The columns and links that a list can be filtered by."""
         columns = [item.column_attribute for item in self.entity.references]
         return [*columns, *self._memberships]
 
@@ -129,7 +125,7 @@ class EntityView(TableView, SchemaView):
 
     @property
     def filter_clause(self) -> str:
-        return "; of one parent, if given" if self.filters else ""
+        return ", optionally of one parent" if self.filters else ""
 
     # Routes
 
@@ -163,10 +159,10 @@ class EntityView(TableView, SchemaView):
 
 
 def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
-    """Name each link to an entity among what its list can be narrowed to.
+    """Return the name of the filter for each link to an entity.
 
-    `user_group_members` is both User.group_members and UserGroup.members; only then
-    two underscores, which no entity has, part the words.
+    `user_group_members` could be User.group_members or UserGroup.members; in such a
+    case there are two underscores between the words.
     """
     links = [
         (source, link)
@@ -189,7 +185,7 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
 
 
 def list_operation(entity: Entity, name: str) -> str:
-    """Name the route of a relation's list, apart from that of all rows."""
+    """Return the name of the route that lists a relation, unlike that of all rows."""
     operation = f"list_{entity.snake}_{name}"
     if operation == f"list_{entity.plural}":
         return f"list_{entity.snake}__{name}"
@@ -211,7 +207,7 @@ class ReverseView:
 
 
 class UniqueView:
-    """A reference that at most one row may hold, so that it finds the row."""
+    """A unique reference, by which a row can be found."""
 
     def __init__(self, reference: Reference) -> None:
         self.name = reference.name

@@ -1,4 +1,4 @@
-"""An entity's JSON shapes as the template of models/schemas.py sees them."""
+"""An entity's schemas, as the template of models/schemas.py uses them."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,14 +12,14 @@ FAMILY = ("", "Base", "Create", "Update", "Entity", "Page")
 
 
 class SchemaView:
-    """The fields of requests and answers, each a statement of Python."""
+    """The fields of requests and responses, each as a Python statement."""
 
     entity: Entity
     spec: Spec
 
     @cached_property
     def own_types(self) -> list[str]:
-        """The types of the fields that have choices or limits, each written once."""
+        """The types of fields with choices or limits, which are declared once."""
         choices = [
             f"{field_code.choice_name(self.entity.name, field)} = typing.Literal"
             f"[{', '.join(map(literal, field.values))}]"
@@ -57,9 +57,9 @@ class SchemaView:
         return [lines] if lines else []
 
     @cached_property
-    def answer_blocks(self) -> list[list[str]]:
-        lines = [self._answer_field(field) for field in self.entity.fields]
-        lines += [self._answer_reference(item) for item in self.entity.references]
+    def response_blocks(self) -> list[list[str]]:
+        lines = [self._response_field(field) for field in self.entity.fields]
+        lines += [self._response_reference(item) for item in self.entity.references]
         lines += [
             _declared(item.ids_attribute, "list[uuid.UUID]", item.ids, item.description)
             for item in self.entity.links
@@ -96,11 +96,11 @@ class SchemaView:
         text = _assigned("base.UNSET" if update else "[]", arguments)
         return f"{link.ids_attribute}: types.Ids{text}"
 
-    def _answer_field(self, field: Field) -> str:
-        annotation = field_code.answer_annotation(self.entity.name, field)
+    def _response_field(self, field: Field) -> str:
+        annotation = field_code.response_annotation(self.entity.name, field)
         return _declared(field.attribute, annotation, field.name, field.description)
 
-    def _answer_reference(self, reference: Reference) -> str:
+    def _response_reference(self, reference: Reference) -> str:
         annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
         return _declared(
             reference.column_attribute,
@@ -111,13 +111,13 @@ class SchemaView:
 
 
 def field_type_names(spec: Spec) -> Mapping[tuple[str, str], str]:
-    """Name the type of each field that has limits, apart from every other class."""
+    """Return a unique name for the type of each field that has limits."""
     if not _last or _last[0][0] is not spec:
         _last[:] = [(spec, _name_field_types(spec))]
     return _last[0][1]
 
 
-# A specification is not hashable, and its entities ask one after the other.
+# The last result: a spec is not hashable, and its entities are rendered in turn.
 _last: list[tuple[Spec, Mapping[tuple[str, str], str]]] = []
 
 
@@ -158,7 +158,7 @@ def _declared(attribute: str, annotation: str, key: str, description: str) -> st
 
 
 def _assigned(default: str | None, arguments: list[str] | None = None) -> str:
-    """The right side of a schema's field: nothing, a default, or pydantic.Field."""
+    """Return the right side of a field: nothing, a default, or pydantic.Field."""
     arguments = arguments or []
     if not arguments and (default or "")[:1] not in ("[", "{"):
         return "" if default is None else f" = {default}"

@@ -1,4 +1,4 @@
-"""An entity's table as the template of models/entities.py sees it."""
+"""An entity's table, as the template of models/entities.py uses it."""
 
 from functools import cached_property
 
@@ -11,7 +11,7 @@ ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT
 
 
 class TableView:
-    """Columns, constraints and relationships, each a statement of Python."""
+    """Columns, constraints and relationships, each as a Python statement."""
 
     def __init__(self, entity: Entity, spec: Spec) -> None:
         self.entity = entity
@@ -23,7 +23,7 @@ class TableView:
 
     @cached_property
     def table_args(self) -> str:
-        """Constraints of more than one column, CHECKs, and the index behind lists."""
+        """Composite constraints and indexes, CHECKs, and the index that sorts lists."""
         arguments = [
             f"sa.UniqueConstraint({_columns(names)})" for names in self.entity.unique
         ]
@@ -39,7 +39,7 @@ class TableView:
 
     @cached_property
     def attribute_blocks(self) -> list[list[str]]:
-        """The attributes of the table's class: columns, then relationships."""
+        """The attributes of the class: columns, then relationships."""
         fields = [field_code.column(field) for field in self.entity.fields]
         keys = [self._foreign_key(reference) for reference in self.entity.references]
         relationships = [self._owner(item) for item in self.entity.references]
@@ -49,19 +49,19 @@ class TableView:
 
     @property
     def linked_ids(self) -> list[Link]:
-        """The links whose ids the API shows."""
+        """The links whose ids are in requests and responses."""
         return [link for link in self.entity.links if link.owner]
 
     @property
     def association_tables(self) -> list[str]:
-        """The tables of many-to-many relations, made by the side that declares them."""
+        """The association tables of many-to-many relations that this side owns."""
         return [self._association(link) for link in self.entity.links if link.owner]
 
     def _association(self, link: Link) -> str:
         target = self.spec.entity(link.target)
         left = _linked_column(link.left_column, self.entity.table, "")
         right = _linked_column(link.right_column, target.table, ", index=True")
-        # `info` leads from a violated foreign key back to the field in requests.
+        # `info` maps a violated foreign key to the field in requests.
         info = f'info={{"{link.right_column}": "{link.ids}"}}'
         arguments = f'"{link.table}", base.Entity.metadata, {left}, {right}, {info}'
         return f"{link.table} = sa.Table({arguments})"
@@ -102,17 +102,17 @@ class TableView:
         annotation = f'"{inner} | None"' if one else f'list["{inner}"]'
         arguments = [
             'lazy="raise"',
-            'passive_deletes="all"',  # ON DELETE is the database's
+            'passive_deletes="all"',  # the database has ON DELETE
             f'foreign_keys="{inner}.{reference.column_attribute}"',
             f"back_populates={literal(reference.attribute)}",
         ]
         return _relationship(reverse.attribute, annotation, arguments)
 
     def _linked(self, link: Link) -> str:
-        """A many-to-many relation, by its association table."""
+        """Return the relationship of a many-to-many relation."""
         target = self.spec.entity(link.target)
         arguments = [f"secondary={link.table}", 'lazy="raise"', "passive_deletes=True"]
-        if target.name == self.entity.name:  # both columns lead to the same table
+        if target.name == self.entity.name:  # both columns refer to the same table
             own_id, table = f"{self.entity.name}Entity.id", link.table
             arguments += [
                 f'primaryjoin="{own_id} == {table}.c.{link.left_column}"',

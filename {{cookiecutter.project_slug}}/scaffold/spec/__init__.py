@@ -1,1 +1,1 @@
-"""entities.json: read, checked, and made into an immutable `Spec`."""
+"""Reads and checks entities.json, and returns an immutable `Spec`."""

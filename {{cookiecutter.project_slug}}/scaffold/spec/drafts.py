@@ -1,43 +1,48 @@
-"""JSON nodes to drafts: every key read by its table, what is wrong reported."""
+"""Reads the JSON of entities.json into drafts, key by key, and reports bad ones."""
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from scaffold.spec import naming
-from scaffold.spec.checks import key_values
+from scaffold.spec import key_values, naming
 from scaffold.spec.json.parsing import Array, Object
 from scaffold.spec.model import MISSING, Field
 from scaffold.spec.problems import Problems, listing, quote
-from scaffold.spec.vocabulary import keys, synonyms
+from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.field_types import TYPES
 from scaffold.spec.vocabulary.keys import Key
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,62}")
-_MISSING_HINTS = {
+_REQUIRED_HINTS = {
     "type": "one of " + ", ".join(TYPES),
-    "values": 'list them: "values": ["open", "done"]',
+    "values": 'list them, such as "values": ["open", "done"]',
 }
 
 
 @dataclass(eq=False)
 class Draft:
-    """One JSON object with the values that could be read from it."""
+    """A JSON object with the values that could be read; `bad` has the other keys."""
 
     node: Object
     path: str
+    siblings: Sequence[object] = ()
     values: dict[str, object] = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)
 
     @cached_property
     def name(self) -> str:
-        """The name, or "" where it could not be read."""
+        """The name, or "" if it could not be read."""
         return str(self.values.get("name", ""))
 
     def at(self, key: str) -> int:
-        """Where the value of a key stands, else the object itself."""
+        """Return the offset of the value of a key, or of the object if it has none."""
         return self.node.values_at.get(key, self.node.at)
+
+    def names_of_siblings(self) -> list[str]:
+        """Return the names in the same array, also those of bad siblings."""
+        nodes = [node for node in self.siblings if isinstance(node, Object)]
+        return [str(node.get("name")) for node in nodes]
 
     def text(self, key: str) -> str | None:
         value = self.values.get(key)
@@ -49,14 +54,14 @@ class Draft:
 
 @dataclass(eq=False)
 class FieldDraft(Draft):
-    """A field; `field` is None where something in it could not be read."""
+    """A field; `field` is None if a part of it could not be read."""
 
     field: Field | None = None
 
 
 @dataclass(eq=False)
 class EntityDraft(Draft):
-    """An entity with its members, and the raw composite lists."""
+    """An entity with its fields and relations; `label` names it in messages."""
 
     label: str = ""
     fields: list[FieldDraft] = field(default_factory=list)
@@ -68,9 +73,10 @@ class EntityDraft(Draft):
 
 
 def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
-    """Read the whole document."""
+    """Return the entities of the whole document."""
     if not isinstance(document, Object):
-        message = f'must be an object with "entities", not {key_values.kind(document)}'
+        found = key_values.describe(document)
+        message = f'must be an object with "entities", not {found}'
         problems.shape(getattr(document, "at", 0), "", message)
         return []
     top = Draft(document, "")
@@ -79,7 +85,7 @@ def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
     if not isinstance(listed, Array):
         return []
     if not listed:
-        problems.shape(listed.at, "entities", "is empty; describe at least one entity")
+        problems.shape(listed.at, "entities", "must not be empty; add an entity")
     if len(listed) > keys.MAX_ENTITIES:
         message = f"has {len(listed)} entities; the limit is {keys.MAX_ENTITIES}"
         problems.shape(listed.at, "entities", message)
@@ -89,23 +95,25 @@ def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
         path = f"entities[{index}]"
         node = _object(item, listed.items_at[index], path, problems)
         if node is not None:
-            drafts.append(_entity(node, path, problems))
+            drafts.append(_entity(node, path, listed, problems))
     return drafts
 
 
 def _object(item: object, at: int, path: str, problems: Problems) -> Object | None:
     if isinstance(item, Object):
         return item
-    problems.shape(at, path, f"must be an object, not {key_values.kind(item)}")
+    problems.shape(at, path, f"must be an object, not {key_values.describe(item)}")
     return None
 
 
-def _entity(node: Object, path: str, problems: Problems) -> EntityDraft:
+def _entity(
+    node: Object, path: str, siblings: Sequence[object], problems: Problems
+) -> EntityDraft:
     written = node.get("name")
     label = path
     if isinstance(written, str) and key_values.CLASS.fullmatch(written):
         label = written[: keys.MAX_NAME]
-    draft = EntityDraft(node, label, label=label)
+    draft = EntityDraft(node, label, siblings, label=label)
     _read(draft, keys.ENTITY, ["name"], problems)
     for item in _members(draft, "fields", problems):
         draft.fields.append(_field(item, problems))
@@ -127,15 +135,15 @@ def _members(draft: EntityDraft, key: str, problems: Problems) -> list[Draft]:
         path = f"{draft.label}.{key}[{index}]"
         node = _object(item, listed.items_at[index], path, problems)
         if node is not None:
-            members.append(Draft(node, path))
+            members.append(Draft(node, path, listed))
     return members
 
 
 def _field(item: Draft, problems: Problems) -> FieldDraft:
-    draft = FieldDraft(item.node, item.path)
+    draft = FieldDraft(item.node, item.path, item.siblings)
     written = item.node.get("type")
     field_type = TYPES.get(written) if isinstance(written, str) else None
-    table = _TABLES[str(written)] if field_type else _TABLE_OF_NO_TYPE
+    table = _TABLES[str(written)] if field_type else _TABLE_OF_UNKNOWN_TYPE
     required = ["name", "type"] + ["values"] * (written == "enum")
     _read(draft, table, required, problems, str(written))
     if field_type and not draft.bad:
@@ -148,9 +156,9 @@ for _type in TYPES.values():
     _EVERY_OWN_KEY |= {
         name: Key("any", key.description) for name, key in _type.keys.items()
     }
-# What a field of each type takes.
+# The keys of a field by its type.
 _TABLES = {name: {**keys.FIELD, **_type.keys} for name, _type in TYPES.items()}
-_TABLE_OF_NO_TYPE = {**keys.FIELD, **_EVERY_OWN_KEY}
+_TABLE_OF_UNKNOWN_TYPE = {**keys.FIELD, **_EVERY_OWN_KEY}
 
 
 def _build(draft: FieldDraft, written: str) -> Field:
@@ -166,7 +174,7 @@ def _build(draft: FieldDraft, written: str) -> Field:
 
 
 def _relation(item: Draft, problems: Problems) -> Draft:
-    draft = Draft(item.node, item.path)
+    draft = Draft(item.node, item.path, item.siblings)
     _read(draft, keys.RELATION, ["name", "type", "target"], problems)
     written = draft.text("type")
     if written and written not in keys.TO_ONE:
@@ -178,17 +186,18 @@ def _relation(item: Draft, problems: Problems) -> Draft:
         problems.shape(
             draft.node.at,
             draft.path,
-            '"back_populates" is missing: a one_to_many needs the name of the '
-            "relation on its target that holds the key",
+            '"back_populates" is required for one_to_many: the name of the many_to_one '
+            "relation on the target",
         )
     return draft
 
 
 def _misplaced(draft: Draft, key: str, written: str, problems: Problems) -> None:
     draft.bad.add(key)
-    side = "the many_to_one on the target" if written == "one_to_many" else ""
-    mend = f"set it on {side}" if side else "its rows are only links, remove it"
-    message = f"does not apply to {written}: {mend}"
+    fix = "remove it"
+    if written == "one_to_many":
+        fix = "set it on the many_to_one relation of the target"
+    message = f"does not apply to {written}; {fix}"
     problems.shape(draft.node.keys_at[key], f"{draft.path}.{key}", message)
 
 
@@ -199,35 +208,39 @@ def _read(
     problems: Problems,
     field_type: str = "",
 ) -> None:
-    """Read every key by its table; remember in `bad` those that cannot be used."""
+    """Read every key by its table; add those that cannot be used to `draft.bad`."""
     prefix = f"{draft.path}." if draft.path else ""
     for name, value in draft.node.items():
         key = table.get(name)
         try:
             if key is None:
-                raise _unknown_key(name, table, field_type)
+                raise _unknown_key(name, table, field_type, draft.node)
             draft.values[name] = key_values.KINDS[key.kind](value, key)
-        except key_values.Bad as bad:
+        except key_values.BadValue as bad:
             draft.bad.add(name)
             places = draft.node.values_at if key else draft.node.keys_at
             item = "" if bad.item is None else f"[{bad.item}]"
             shown = name if _PLAIN_KEY.fullmatch(name) else quote(name)
             at = places[name] if bad.at is None else bad.at
-            problems.shape(at, f"{prefix}{shown}{item}", str(bad), bad.meant)
+            suggestion = bad.suggestion
+            if name == "name" and suggestion is not None:
+                suggestion = replace(suggestion, taken=draft.names_of_siblings)
+            problems.shape(at, f"{prefix}{shown}{item}", str(bad), suggestion)
     for name in required:
         if name not in draft.node:
             draft.bad.add(name)
-            hint = f"; {_MISSING_HINTS[name]}" if name in _MISSING_HINTS else ""
+            hint = f"; {_REQUIRED_HINTS[name]}" if name in _REQUIRED_HINTS else ""
             if name == "type" and not field_type:
                 hint = f"; one of {listing(keys.RELATION_TYPES)}"
-            problems.shape(draft.node.at, draft.path, f'"{name}" is missing{hint}')
+            problems.shape(draft.node.at, draft.path, f'"{name}" is required{hint}')
 
 
 def _unknown_key(
-    name: str, table: Mapping[str, Key], field_type: str
-) -> key_values.Bad:
+    name: str, table: Mapping[str, Key], field_type: str, present: Collection[str]
+) -> key_values.BadValue:
     if field_type and name in _EVERY_OWN_KEY:
         own = TYPES[field_type].keys
-        has = f"its own keys are {listing(own)}" if own else "it has no keys of its own"
-        return key_values.Bad(f"does not apply to type {quote(field_type)}; {has}")
-    return key_values.unknown("key", name, table, synonyms.KEYS)
+        takes = f"which takes {listing(own)}" if own else "which has no keys of its own"
+        message = f"does not apply to type {quote(field_type)}, {takes}"
+        return key_values.BadValue(message)
+    return key_values.unknown_key(name, table, present)

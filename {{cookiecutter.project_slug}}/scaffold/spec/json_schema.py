@@ -1,4 +1,4 @@
-"""entities.schema.json for editors, from the same tables that the checker reads."""
+"""Builds entities.schema.json for editors, from the tables that the checker uses."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ def render() -> str:
 
 
 def build() -> Json:
-    """Return the schema: draft 2020-12, a description on every key."""
+    """Return the schema (draft 2020-12), with a description of every key."""
     top = _object(keys.TOP, ["entities"])
     top["properties"] = _with_lists(
         keys.TOP, {"entities": _list("entity", keys.MAX_ENTITIES, least=1)}
@@ -22,7 +22,7 @@ def build() -> Json:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "entities.json",
-        "description": "What the service keeps and serves.",
+        "description": "The resources that the service stores and serves.",
         **top,
         "$defs": {"entity": _entity(), "field": _field(), "relation": _relation()},
     }
@@ -59,7 +59,7 @@ def _entity() -> Json:
         "relations": _list("relation", keys.MAX_MEMBERS),
     }
     entity = _object(keys.ENTITY, ["name"])
-    entity["description"] = "A resource: a table, its classes and its URLs."
+    entity["description"] = "A resource with its table, classes and URLs."
     entity["properties"] = _with_lists(keys.ENTITY, lists)
     return entity
 
@@ -73,7 +73,7 @@ def _but(names: Iterable[str]) -> Json:
 
 
 def _field() -> Json:
-    """Common keys for all; `if` the type is known, `then` its own, and no others."""
+    """Return the schema of a field; `if` and `then` add the keys of its type."""
     every: dict[str, Key] = dict(keys.FIELD)
     for one in TYPES.values():
         for name, key in one.keys.items():
@@ -81,7 +81,7 @@ def _field() -> Json:
     taken = reserved_names.COLUMNS | reserved_names.SYSTEM_COLUMNS
     types = _one_of({name: one.description for name, one in TYPES.items()})
     field = _object(every, ["name", "type"])
-    field["description"] = "A column with a value of its own."
+    field["description"] = "A column that is not a reference."
     field["properties"] = _with_lists(every, {"name": _but(taken), "type": types})
     field["allOf"] = [_if_type(name, one) for name, one in TYPES.items()]
     return field
@@ -111,7 +111,7 @@ def _if_type(name: str, one: FieldType) -> Json:
 
 def _short_if(flag: str) -> Json:
     short = {
-        "description": "An index entry has a limit in PostgreSQL.",
+        "description": "PostgreSQL limits the size of an index entry.",
         "maximum": INDEXED_LENGTH,
     }
     return {
@@ -125,7 +125,7 @@ def _type_is(names: Iterable[str]) -> Json:
 
 
 def _holds_column() -> Json:
-    """Whether this side surely has a column: of a one_to_one, the other side may."""
+    """Return the schema of a side that has the column, as far as this side tells."""
     says_so = [
         {"required": ["on_delete"]},
         {"required": ["required"], "properties": {"required": {"const": True}}},
@@ -142,7 +142,7 @@ def _relation() -> Json:
         "on_delete": _one_of(keys.ON_DELETE),
     }
     relation = _object(keys.RELATION, ["name", "type", "target"])
-    relation["description"] = "What points to another entity, or is pointed to."
+    relation["description"] = "A relation to another entity."
     relation["properties"] = _with_lists(keys.RELATION, lists)
     others = [name for name in keys.RELATION_TYPES if name not in keys.TO_ONE]
     allowed = [name for name in keys.RELATION if name not in keys.ONLY_TO_ONE]

@@ -1,4 +1,4 @@
-"""entities.json → Spec: reads it, checks everything at once, resolves relations."""
+"""Loads entities.json: parses it, checks it, resolves relations, returns a `Spec`."""
 
 import gc
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,6 @@ from scaffold.spec.checks import (
     composites,
     cycles,
     field_rules,
-    index_names,
     renames,
 )
 from scaffold.spec.drafts import EntityDraft, read_entities
@@ -38,10 +37,10 @@ __all__ = [
 
 
 def load(path: Path) -> Spec:
-    """Read and check a file; SpecError holds all that is wrong with it."""
+    """Return the spec of a file; raise SpecError with all of its problems."""
     try:
         if path.exists() and not path.is_file():
-            raise _unreadable(path, "it is no file")
+            raise _unreadable(path, "it is not a file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -50,14 +49,14 @@ def load(path: Path) -> Spec:
 
 
 def parse(data: bytes, filename: str = "entities.json") -> Spec:
-    """Check the bytes of a spec; SpecError holds all that is wrong with them."""
-    with _no_collections():
+    """Return the spec of a file's content; raise SpecError with all of its problems."""
+    with _without_garbage_collection():
         return _parse(data, filename)
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Let no garbage collector walk thousands of nodes that all stay in use."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause the garbage collector: it would scan thousands of nodes, all in use."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -96,7 +95,7 @@ def _fatal(error: SourceError, lines: Lines, filename: str) -> SpecError:
 
 
 def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
-    """Apply the rules that need more than one value."""
+    """Apply the rules about more than one value, and return the entities."""
     named = _by_name(drafts, problems)
     for name, draft in named.items():
         for field in draft.fields:
@@ -110,7 +109,7 @@ def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
         _entity(draft, resolved[name], problems) for name, draft in named.items()
     ]
     if not problems:
-        index_names.check(zip(named.values(), entities, strict=True), problems)
+        collisions.check_indexes(zip(named.values(), entities, strict=True), problems)
     return tuple(entities)
 
 
@@ -120,7 +119,7 @@ def _by_name(
     named: dict[str, EntityDraft] = {}
     for draft in drafts:
         if draft.name and named.setdefault(draft.name, draft) is not draft:
-            message = f"entity {quote(draft.name)} is declared twice"
+            message = f"duplicate entity {quote(draft.name)}; remove or rename it"
             problems.rule(draft.at("name"), draft.name, message)
     return named
 

@@ -1,4 +1,4 @@
-"""The checked spec: entities, fields and relations as the templates see them."""
+"""The spec: immutable entities, fields and relations, checked and resolved."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from scaffold.spec import naming
 
 
 class Missing(Enum):
-    """The type of MISSING: no default was given (None would be a JSON value)."""
+    """The type of MISSING, which means no default (None is the JSON value null)."""
 
     MISSING = "missing"
 
@@ -18,7 +18,7 @@ MISSING = Missing.MISSING
 
 @dataclass(frozen=True)
 class Field:
-    """A column with a value of its own; limits that do not apply are None."""
+    """A field of an entity; limits that are not set are None."""
 
     name: str
     type: str
@@ -42,11 +42,11 @@ class Field:
 
     @property
     def attribute(self) -> str:
-        """The Python attribute: the name, or name_ where Python needs the word."""
+        """The Python attribute: the name, with an underscore if it is reserved."""
         return naming.attribute(self.name)
 
     def with_default(self, default: object) -> "Field":
-        """Return a copy; dataclasses.replace takes ten times as long for one."""
+        """Return a copy with a default, ten times as fast as dataclasses.replace."""
         copy = object.__new__(Field)
         copy.__dict__.update(self.__dict__, default=default)
         return copy
@@ -62,7 +62,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Reference:
-    """A to-one relation that owns a column on this entity."""
+    """A to-one relation with a column on this entity."""
 
     name: str
     kind: str
@@ -92,7 +92,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Reverse:
-    """The other side of a Reference: a collection (many) or at most one, no column."""
+    """The other side of a Reference, without a column; `kind` is "many" or "one"."""
 
     name: str
     kind: str
@@ -107,7 +107,7 @@ class Reverse:
 
 @dataclass(frozen=True)
 class Link:
-    """One side of a many_to_many; only the owner has `<name>_ids` in requests."""
+    """One side of a many_to_many; only the `owner` has `<name>_ids` in requests."""
 
     name: str
     target: str
@@ -125,7 +125,7 @@ class Link:
 
     @property
     def ids(self) -> str:
-        """The key of the owner's list of ids in requests and answers."""
+        """The JSON key of the owner's list of ids in requests and responses."""
         return f"{self.name}_ids"
 
     @property
@@ -135,7 +135,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Entity:
-    """A resource with its table, its classes, its modules and its URLs."""
+    """An entity, with the names of its table, classes, modules and URLs."""
 
     name: str
     plural: str
@@ -162,17 +162,17 @@ class Entity:
 
     @property
     def module(self) -> str:
-        """The file in repositories and services, without .py."""
+        """The name of its modules in repositories and services."""
         return naming.module(self.snake)
 
     @property
     def routes_module(self) -> str:
-        """The file in api/routes, without .py."""
+        """The name of its module in api/routes."""
         return naming.routes_module(self.plural)
 
     @property
     def variable(self) -> str:
-        """A name for a variable that holds one row and shadows nothing."""
+        """The name of a variable for one row, which hides no other name."""
         return naming.variable(self.snake)
 
     @property
@@ -186,12 +186,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class Spec:
-    """The whole file, entities in its order."""
+    """All entities, in the order of the file."""
 
     entities: tuple[Entity, ...]
 
     def entity(self, name: str) -> Entity:
-        """Return the entity of that name; KeyError where there is none."""
+        """Return the entity with this name; raise KeyError if there is none."""
         return self._named[name]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Words: snake, Pascal, plural and singular, safe names, 63 bytes."""
+"""Names: snake_case and PascalCase, plurals, reserved words, the limit of 63 bytes."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ from scaffold.spec.vocabulary import reserved_names
 
 MAX_BYTES = 63
 
-# Written as one word although the capitals say two.
+# One word each, in spite of the capitals.
 _BRANDS = re.compile(r"OAuth|GraphQL|MySQL|NoSQL|PostgreSQL|SQLite|IPv[46]")
 _WORDS = re.compile(
     r"[A-Z]{2,}s(?![a-z])"  # an acronym's plural: URLs
@@ -77,7 +77,7 @@ _IRREGULAR = {
     "wolf": "wolves",
 }
 _SINGULAR = {plural: singular for singular, plural in _IRREGULAR.items()}
-# Those that end other nouns: grandchild. Not all do: a mongoose is no goose.
+# Those that also end compounds, as in grandchild; goose does not (mongoose).
 _ENDS = _words("""
     child foot half hero knife leaf loaf matrix mouse person quiz shelf thief tooth
     vertex wife wolf
@@ -87,7 +87,7 @@ _PLURAL_END = re.compile(f"(.+)({'|'.join(_IRREGULAR[word] for word in _ENDS)})"
 _SINGULAR |= {"movies": "movie", "cookies": "cookie", "ties": "tie", "caches": "cache"}
 
 
-# One and many are the same word, or there is no many.
+# Nouns without a plural, or with the same word for it.
 _UNCOUNTABLE = _words("""
     advice aircraft baggage barracks bison chassis clothing crossroads data deer
     equipment evidence feedback fish furniture hardware headquarters homework info
@@ -101,13 +101,13 @@ _NOT_MEN |= {"shaman", "talisman"}
 
 @lru_cache(maxsize=10_000)
 def snake(name: str) -> str:
-    """`HTTPRequest` → `http_request`: an acronym is one word."""
+    """Return `http_request` for `HTTPRequest`: an acronym is one word."""
     name = _BRANDS.sub(lambda brand: brand[0].capitalize(), name)
     return "_".join(word.lower() for word in _WORDS.findall(name))
 
 
 def pascal(name: str) -> str:
-    """`order_item` → `OrderItem`."""
+    """Return `OrderItem` for `order_item`."""
     return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
@@ -115,7 +115,7 @@ def pascal(name: str) -> str:
 def plural(word: str) -> str:
     """Return the English plural of a snake_case noun, never the noun itself.
 
-    What has no plural, or looks like one already, becomes a list: `sheep_list`.
+    A noun without a plural, or in the plural, gets the suffix `_list`: `sheep_list`.
     """
     head, separator, last = word.rpartition("_")
     return head + separator + _plural(last)
@@ -140,7 +140,7 @@ def _plural(word: str) -> str:
 
 
 def singular(word: str) -> str:
-    """Return the singular of a snake_case plural; a guess that is only read."""
+    """Return the singular of a snake_case plural; a guess, which is only displayed."""
     head, separator, last = word.rpartition("_")
     if last == "list" and head:
         return head
@@ -167,29 +167,47 @@ def _singular(word: str) -> str:
     return word
 
 
+# Words that begin with the sound of a consonant, and with that of a vowel.
+_A = re.compile(
+    r"e[uw]|onc?e(?![a-z])|uni([^nmd]|mo|que)|u[bcfhjkqrst][aeiou]|ubiq|util"
+    r"|u(i|k|rl|ri|s|sb|sd|tc|tm|uid|ux|lid)(?![a-z])"
+)
+_AN = re.compile(
+    r"[aeiou]|h(our|eir|onest|onou?r)"
+    # Acronyms that are spelled out: F, H, L, M, N, R, S and X begin with a vowel.
+    r"|[fhlmnrsx](?=[^aeiouy_ ]*(?![a-z]))|[fhlmnr](?![aeiouyhl])(?![lr][aeiouy])"
+)
+
+
+def with_article(words: str) -> str:
+    """Return `a task`, `an order`, `a user`, `an hour`, by English rules."""
+    article = "an" if _AN.match(words) and not _A.match(words) else "a"
+    return f"{article} {words}"
+
+
 def attribute(name: str) -> str:
-    """Return the Python attribute for a JSON key or a relation."""
+    """Return the Python attribute of a field or a relation."""
     return f"{name}_" if name in reserved_names.ATTRIBUTES else name
 
 
 def module(snake_name: str) -> str:
-    """Return the name of an entity's file in repositories and services."""
+    """Return the name of an entity's modules in repositories and services."""
     return f"{snake_name}_" if snake_name in reserved_names.MODULES else snake_name
 
 
 def routes_module(plural_name: str) -> str:
-    """Return the name of an entity's file in api/routes, apart from the fixed ones."""
+    """Return the name of an entity's module in api/routes."""
     taken = plural_name in reserved_names.ROUTES_MODULES
     return f"{plural_name}_" if taken else plural_name
 
 
 def variable(snake_name: str) -> str:
-    """Return a variable's name that hides nothing which generated functions use."""
+    """Return the name of a variable that hides no name of generated functions."""
     return f"{snake_name}_" if snake_name in reserved_names.VARIABLES else snake_name
 
 
 def shorten(name: str) -> str:
-    """Return a name that PostgreSQL holds whole: its start and a hash of all of it."""
+    """Return a name of at most 63 bytes: a longer one is cut and gets a hash."""
     if name.isascii() and len(name) <= MAX_BYTES:
         return name
     encoded = name.encode()

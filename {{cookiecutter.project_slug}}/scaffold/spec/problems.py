@@ -1,4 +1,4 @@
-"""What is wrong with a spec: collected, sorted, capped and told in one line each."""
+"""Problems of entities.json: collecting them, sorting them, and printing the report."""
 
 import difflib
 import json
@@ -10,13 +10,16 @@ from functools import lru_cache
 from itertools import compress, count
 from typing import NamedTuple
 
+# How many problems a report lists; it counts all of them.
 SHOWN = 50
 _QUOTED = 60
 _CANDIDATES = 100
+# difflib's own 0.6 takes "image" for "time", and "serial" for "decimal".
+_SIMILARITY = 0.72
 
 
 class Rank(IntEnum):
-    """How useful it is to read about a problem first: a cause before what follows."""
+    """The order of a report: single values first, as they cause other problems."""
 
     SHAPE = 0
     RULE = 1
@@ -24,7 +27,7 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake; line 0 means that it is the file's as a whole."""
+    """One problem; line 0 means the whole file."""
 
     line: int
     column: int
@@ -38,7 +41,7 @@ class Problem:
 
 
 class SpecError(Exception):
-    """The spec cannot be used; `problems` are the first ones of `count`."""
+    """The spec cannot be used; `problems` holds the first ones of `count`."""
 
     def __init__(
         self, problems: tuple[Problem, ...], filename: str, count: int
@@ -50,7 +53,7 @@ class SpecError(Exception):
 
 
 def report(error: SpecError) -> str:
-    """Tell every problem on a line of its own, and how many there are."""
+    """Return the text of a report: one line for each problem, then their number."""
     lines = [f"{error.filename}:{problem}" for problem in error.problems]
     noun = "problem" if error.count == 1 else "problems"
     capped = len(error.problems)
@@ -61,29 +64,40 @@ def report(error: SpecError) -> str:
     return "\n".join(lines)
 
 
+def _nothing() -> Collection[object]:
+    return ()
+
+
 @dataclass(frozen=True)
-class Meant:
-    """A word that is not known, and those that are."""
+class Suggestion:
+    """What to write instead of an unknown word, looked for only when it is shown.
+
+    A word that is already `taken` is not suggested, as following the suggestion would
+    only make a duplicate. `otherwise` is shown where no candidate is similar.
+    """
 
     word: str
-    known: Collection[str]
+    candidates: Collection[str]
     otherwise: str = ""
+    taken: Callable[[], Collection[object]] = _nothing
 
     def __str__(self) -> str:
-        found = nearest(self.word, self.known)
+        taken = self.taken()
+        free = tuple(word for word in self.candidates if word not in taken)
+        found = nearest(self.word, free)
         if found is not None:
             return f"; did you mean {quote(found)}?"
         return f"; {self.otherwise}" if self.otherwise else ""
 
 
 class _Found(NamedTuple):
-    """A problem before its suggestion is looked for; they are told in this order."""
+    """A problem whose suggestion is not yet computed; problems sort by these fields."""
 
     rank: Rank
     at: int
     path: str
     message: str
-    meant: Meant | None
+    suggestion: Suggestion | None
 
 
 class Problems:
@@ -96,16 +110,16 @@ class Problems:
         return len(self._found)
 
     def shape(
-        self, at: int, path: str, message: str, meant: Meant | None = None
+        self, at: int, path: str, message: str, suggestion: Suggestion | None = None
     ) -> None:
-        """Add a value that is wrong by itself, whatever stands around it."""
-        self._add(_Found(Rank.SHAPE, at, path, message, meant))
+        """Add a problem of a single value."""
+        self._add(_Found(Rank.SHAPE, at, path, message, suggestion))
 
     def rule(
-        self, at: int, path: str, message: str, meant: Meant | None = None
+        self, at: int, path: str, message: str, suggestion: Suggestion | None = None
     ) -> None:
-        """Add values that do not go together."""
-        self._add(_Found(Rank.RULE, at, path, message, meant))
+        """Add a problem of values that contradict each other."""
+        self._add(_Found(Rank.RULE, at, path, message, suggestion))
 
     def _add(self, found: _Found) -> None:
         self._found.setdefault(found[:4], found)
@@ -113,11 +127,13 @@ class Problems:
     def error(
         self, filename: str, position: Callable[[int], tuple[int, int]]
     ) -> SpecError:
-        """Return them as an error: the most useful first, the first SHOWN of them."""
+        """Return an error with the first SHOWN problems, sorted."""
         shown = [self._found[key] for key in sorted(self._found)[:SHOWN]]
         problems = tuple(
             Problem(
-                *position(found.at), found.path, f"{found.message}{found.meant or ''}"
+                *position(found.at),
+                found.path,
+                f"{found.message}{found.suggestion or ''}",
             )
             for found in shown
         )
@@ -125,12 +141,12 @@ class Problems:
 
 
 def quote(value: object) -> str:
-    """Show a JSON value in a message: on one line, short, nothing invisible."""
+    """Return a JSON value for a message: one line, shortened, all of it visible."""
     return visible(json.dumps(value, ensure_ascii=False, default=float))
 
 
 def visible(text: str) -> str:
-    """Show text on one line, shortened, with escapes for what cannot be seen."""
+    """Return text on one line, shortened, with escapes for unprintable characters."""
     if len(text) > _QUOTED:
         text = text[: _QUOTED - 3] + "..."
     return "".join(one if one.isprintable() else _escape(ord(one)) for one in text)
@@ -141,20 +157,20 @@ def _escape(code: int) -> str:
 
 
 def listing(words: Iterable[str], most: int = 30) -> str:
-    """Join words for a message, and stop where nobody reads on."""
+    """Join words for a message; more than `most` are only counted."""
     every = list(words)
     rest = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + rest
 
 
 def nearest(word: str, candidates: Collection[str]) -> str | None:
-    """Return what was probably meant; ties are broken by the alphabet."""
+    """Return the most similar candidate, if any is; ties go to the alphabet."""
     lowered = _lowered(tuple(candidates))
     word = word.lower()[:_QUOTED]
     pool: list[str] = list(lowered)
     if len(pool) > _CANDIDATES:
-        pool = _near_in_length_and_start(word, pool)
-    found = difflib.get_close_matches(word, pool, n=1)
+        pool = _similar_in_length_and_start(word, pool)
+    found = difflib.get_close_matches(word, pool, n=1, cutoff=_SIMILARITY)
     return lowered[found[0]] if found else None
 
 
@@ -166,8 +182,8 @@ def _lowered(candidates: tuple[str, ...]) -> dict[str, str]:
     return lowered
 
 
-def _near_in_length_and_start(word: str, pool: list[str]) -> list[str]:
-    """difflib is slow: of thousands of names it sees those that begin alike."""
+def _similar_in_length_and_start(word: str, pool: list[str]) -> list[str]:
+    """Return the candidates worth comparing: difflib is slow with thousands of them."""
 
     def distance(candidate: str) -> tuple[int, int]:
         different = compress(count(), map(operator.ne, word, candidate))

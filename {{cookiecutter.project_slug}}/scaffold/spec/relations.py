@@ -1,4 +1,4 @@
-"""Relations of all entities to references, reverses and links, both sides merged."""
+"""Resolves relations to references, reverses and links, and checks both sides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from scaffold.spec import naming
 from scaffold.spec.drafts import Draft, EntityDraft
 from scaffold.spec.model import Link, Reference, Reverse
-from scaffold.spec.problems import Meant, Problems, quote
+from scaffold.spec.problems import Problems, Suggestion, quote
 
 Member = Reference | Reverse | Link
 _OTHER = {
@@ -19,7 +19,7 @@ _OTHER = {
 
 @dataclass(frozen=True)
 class Side:
-    """A declared relation of an entity; `order` counts through the file."""
+    """A declared relation of an entity; `order` is its position in the file."""
 
     entity: EntityDraft
     draft: Draft
@@ -51,13 +51,13 @@ class Side:
 
     @property
     def owns(self) -> bool:
-        """Whether it says what only the side with the column can say."""
+        """Whether it has keys that only the side with the column can have."""
         return self.draft.flag("required") or "on_delete" in self.draft.node
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A side of a relation on an entity, and the declaration that made it."""
+    """A side of a relation on an entity, and the declaration that it comes from."""
 
     member: Member
     origin: Side
@@ -66,7 +66,7 @@ class Placed:
 
 @dataclass
 class Resolved:
-    """All sides on one entity: its own declarations first, then implied ones."""
+    """All sides on one entity: its own declarations, then those that others imply."""
 
     own: list[Placed] = field(default_factory=list)
     implied: list[Placed] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Resolved:
 
 
 class Resolver:
-    """Pairs the sides, checks that they agree, and places what they make."""
+    """Pairs the two sides of relations, and checks that they agree."""
 
     def __init__(
         self,
@@ -117,17 +117,19 @@ class Resolver:
 
     def _declare(self, side: Side) -> None:
         if self.sides.setdefault((side.entity.name, side.name), side) is not side:
-            message = f"relation {quote(side.name)} is declared twice"
+            message = f"duplicate relation {quote(side.name)}; remove or rename it"
             self.problems.rule(side.draft.at("name"), side.label, message)
 
     def _unknown_target(self, draft: Draft, target: str) -> None:
         known = tuple(self.entities)
-        otherwise = f"known here: {', '.join(known)}" if 0 < len(known) <= 10 else ""
+        otherwise = "add it to entities"
+        if 0 < len(known) <= 10:
+            otherwise += f", or use one of {', '.join(known)}"
         self.problems.shape(
             draft.at("target"),
             f"{draft.path}.target",
             f"unknown entity {quote(target)}",
-            Meant(target, known, otherwise),
+            Suggestion(target, known, otherwise),
         )
 
     def _check_deletion(self, side: Side) -> None:
@@ -135,12 +137,12 @@ class Resolver:
             self.problems.rule(
                 side.draft.at("on_delete"),
                 side.label,
-                "on_delete set_null contradicts required: the key cannot be emptied; "
-                "write cascade or restrict",
+                "on_delete set_null contradicts required: the column cannot be null; "
+                "use cascade or restrict",
             )
 
     def _mate(self, side: Side) -> Side | None:
-        """The declaration of the other side, if there is one."""
+        """Return the declaration of the other side, if there is one."""
         if side.back is not None:
             return self.sides.get((side.target, side.back))
         claims = self.claims.get((side.entity.name, side.name))
@@ -152,36 +154,36 @@ class Resolver:
         if (side.target, side.back) == (side.entity.name, side.name):
             return self._refuse(
                 side,
-                "is the relation itself; the two directions of a self relation "
-                "need two names",
+                "this is the relation itself; use another name for the reverse side",
             )
         first = self.claims[side.target, side.back][0]
         if first is not side:
             reverse = f"{side.target}.{side.back}"
-            message = f"{reverse} is the reverse side of {first.label} already"
+            message = f"{reverse} is already the reverse side of {first.label}"
             return self._refuse(side, message)
         mate = self._mate(side)
         return mate is None or self._match(side, mate)
 
     def _match(self, side: Side, mate: Side) -> bool:
-        # Where both name each other, one of them reports.
-        told = mate.back == side.name and mate.order < side.order
+        # Where both sides name each other, only the first one reports.
+        reported = mate.back == side.name and mate.order < side.order
         if mate.target != side.entity.name:
-            return self._refuse(side, f"{mate.label} points to {mate.target}")
+            target = f"{mate.label} has the target {mate.target}"
+            return self._refuse(side, f"{target}, not {side.entity.name}")
         if mate.back not in (None, side.name):
-            back = quote(mate.back)
-            return self._refuse(side, f"{mate.label} has back_populates {back}")
+            back = f"{mate.label} has back_populates {quote(mate.back)}"
+            return self._refuse(side, f"{back}, not {quote(side.name)}")
         if mate.kind != _OTHER[side.kind]:
-            return told or self._refuse(
+            return reported or self._refuse(
                 side,
-                f"{mate.label} is {mate.kind}; the reverse of {side.kind} is "
+                f"{mate.label} is {mate.kind}; the reverse side of {side.kind} must be "
                 f"{_OTHER[side.kind]}",
             )
         if side.owns and mate.owns:
-            return told or self._refuse(
+            return reported or self._refuse(
                 side,
-                f"{mate.label} has required or on_delete too; both belong to the one "
-                "side that holds the column",
+                f"{mate.label} has required or on_delete too; remove them on the side "
+                "without the column",
             )
         return True
 
@@ -254,7 +256,10 @@ class Resolver:
 
 
 def _owner(side: Side, mate: Side) -> Side:
-    """The side of a one_to_one that has the column: who says so, else the first."""
+    """Return the side of a one_to_one that has the column.
+
+    It is the side with `required` or `on_delete`, or else the first one in the file.
+    """
     first, second = sorted((side, mate), key=lambda one: one.order)
     return second if second.owns and not first.owns else first
 

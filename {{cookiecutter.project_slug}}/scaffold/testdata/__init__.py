@@ -1,1 +1,1 @@
-"""Sample values, boundaries and cases of the generated tests."""
+"""Test data of the generated tests: sample values, boundary values, cases."""

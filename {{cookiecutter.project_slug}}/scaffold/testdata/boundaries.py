@@ -1,4 +1,4 @@
-"""The edges of a field: values that it takes and values just beyond, as Python."""
+"""Boundary values of fields: the limits, and values beyond them, as Python code."""
 
 import decimal
 import math
@@ -18,15 +18,15 @@ from scaffold.testdata.samples import (
     text_expression,
 )
 
-# A longer text is no test of a service whose bodies are limited to a megabyte.
+# Longer strings are not tested, as request bodies are limited to a megabyte.
 LONGEST = 20_000
-# A text that a careless sanitiser or driver would change.
+# A string that a faulty sanitiser or driver would change.
 DELICATE = '"AT&T" isn\'t x < y; 50 % \\ 🙂'
 
 
 @dataclass
 class Edges:
-    """Expressions of values as JSON has them; `malformed` only the API refuses."""
+    """Expressions of JSON values; the database accepts those that are `malformed`."""
 
     accepted: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Edges:
 
 
 def edges(field: Field) -> Edges:
-    """Return the edges that this field's own limits make, those of its type apart."""
+    """Return the boundary values of a field's own limits, not those of its type."""
     found = Edges()
     if field.type in ("string", "text"):
         _text(field, found)
@@ -54,7 +54,7 @@ def edges(field: Field) -> Edges:
 
 
 def json_expression(value: object) -> str:
-    """A JSON value as a formatter would write it in Python."""
+    """Return a JSON value as a Python expression, formatted."""
     if isinstance(value, dict):
         items = (f"{literal(key)}: {json_expression(value[key])}" for key in value)
         return "{" + ", ".join(items) + "}"
@@ -85,7 +85,7 @@ def _text(field: Field, found: Edges) -> None:
     if most is not None and most < LONGEST:
         found.refused.append(text_expression("x" * (most + 1)))
     if field.pattern is not None:
-        wrong = examples.other(field.pattern, least, most)
+        wrong = examples.not_matching(field.pattern, least, most)
         if wrong is not None:
             found.malformed.append(text_expression(wrong))
 
@@ -141,7 +141,7 @@ def _float(field: Field, found: Edges) -> None:
         if bound is not None:
             away = {"ge": -math.inf, "le": math.inf}.get(key)
             value = float(bound) if away is None else math.nextafter(bound, away)
-            if math.isfinite(value):  # no JSON, which every float refuses
+            if math.isfinite(value):  # infinity is not valid JSON
                 found.refused.append(float_expression(value))
 
 
@@ -163,7 +163,7 @@ def _decimal(field: Field, found: Edges) -> None:
 
 
 def _unquoted(low: int, high: int, scale: int, found: Edges) -> None:
-    """Of numbers, a double keeps 15 digits; one that shows more is refused."""
+    """Add decimals as JSON numbers: those with more than 15 digits are refused."""
     most = 10**sys.float_info.dig - 1
     kept = min(high, most) if high >= 0 else max(low, -most)
     exact = from_units(kept, scale)
@@ -179,7 +179,7 @@ def _unquoted(low: int, high: int, scale: int, found: Edges) -> None:
 
 
 def keeps_digits(number: float) -> bool:
-    """Whether a double is a decimal of so few digits that none can be lost."""
+    """Whether a float has so few digits that a double represents all of them."""
     digits = decimal.Decimal(repr(number)).normalize().as_tuple().digits
     return len(digits) <= sys.float_info.dig
 

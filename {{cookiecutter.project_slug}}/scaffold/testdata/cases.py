@@ -1,4 +1,4 @@
-"""What the templates of the tests say of an entity: its rows, edges and relations."""
+"""An entity in the templates of tests: its rows, boundary values and relations."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,13 +9,13 @@ from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 from scaffold.testdata import boundaries
 from scaffold.testdata.samples import ENOUGH, Series, distinct, series
 
-# Where the entries of a factory's dictionaries begin, and names that leave room there.
+# The indentation in a factory's dictionaries, and the longest names that fit there.
 INDENT = 12
 SHORT_NAME = 50
 
 
 class CaseView:
-    """One entity, as Python text for tests/factories.py and tests/cases.py."""
+    """One entity as Python code for tests/factories.py and tests/cases.py."""
 
     def __init__(self, entity: Entity, spec: Spec) -> None:
         self.entity = entity
@@ -23,7 +23,7 @@ class CaseView:
 
     @cached_property
     def values(self) -> str:
-        """A dictionary of attributes, each an expression of n."""
+        """A dictionary of the attributes, whose values are expressions of n."""
         made = _series(self.entity)
         items = (
             _entry(field.attribute, made[field.name].expression)
@@ -34,7 +34,7 @@ class CaseView:
 
     @property
     def parents(self) -> Iterator[str]:
-        """The method that names the factories of required references, if any."""
+        """The method that returns the factories of required references, if any."""
         needed = [item for item in self.entity.references if item.required]
         if not needed:
             return
@@ -49,9 +49,9 @@ class CaseView:
 
     @cached_property
     def capacity(self) -> int:
-        """How many rows tests can store at most before a unique value comes again.
+        """How many rows tests can store until a unique value is repeated.
 
-        A row takes its required parents with it, and theirs.
+        A row counts with its required parents, and theirs.
         """
         taken = _rows(self.spec, self.entity)
         rows = (_own(self.spec.entity(name)) // taken[name] for name in taken)
@@ -112,7 +112,7 @@ class CaseView:
 
 
 def _entry(name: str, expression: str) -> str:
-    """An entry of a dictionary; a value that needs a line of its own gets it."""
+    """Return an entry of a dictionary; a long value is put in parentheses."""
     entry = f"{literal(name)}: {expression}"
     calls = expression.startswith("support.") and len(name) < SHORT_NAME
     if calls or INDENT + len(entry) + 1 <= WIDTH:
@@ -134,7 +134,7 @@ def _field(field: Field) -> str:
 
 
 def _segment(name: str) -> str:
-    """A relation's part of a URL."""
+    """Return the URL segment of a relation."""
     return name.replace("_", "-")
 
 
@@ -147,7 +147,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _items(items: Iterable[str]) -> str:
-    """The inside of a tuple, which needs a comma after a single item."""
+    """Return the items of a tuple; a single one is followed by a comma."""
     listed = list(items)
     return ", ".join(listed) + ("," if len(listed) == 1 else "")
 
@@ -158,17 +158,17 @@ def _series(entity: Entity) -> dict[str, Series]:
 
 
 def _rows(spec: Spec, entity: Entity) -> Counter[str]:
-    """How many rows of each entity one stored row stands for.
+    """Return how many rows of each entity are stored with one row of this entity.
 
-    Parents come after all that needs them, so that each entity is looked at once,
-    however many ways lead there and however long the chain is.
+    Parents are counted after the entities that need them, so that each entity is
+    visited once, however many paths lead to it and however long they are.
     """
     needed: dict[str, list[str]] = {}
     order: dict[str, None] = {}
     pending = [(entity.name, False)]
     while pending:
-        name, parents_stand = pending.pop()
-        if parents_stand:
+        name, parents_done = pending.pop()
+        if parents_done:
             order[name] = None
         elif name not in needed:
             references = spec.entity(name).references
@@ -183,13 +183,13 @@ def _rows(spec: Spec, entity: Entity) -> Counter[str]:
 
 
 def _own(entity: Entity) -> int:
-    """How many rows of the entity alone can differ in what must be unique."""
+    """Return how many rows of the entity can have different unique values."""
     single = [(field.name,) for field in entity.fields if field.unique]
     sets = [*single, *entity.unique]
     made = _series(entity) if sets else {}
     counts = [ENOUGH]
     for names in sets:
-        # Each row has parents of its own, or none: then nothing collides.
+        # Each row has its own parents or none, so that references do not collide.
         if all(name in made for name in names):
             counts.append(distinct(*(made[name] for name in names)))
     return min(counts)

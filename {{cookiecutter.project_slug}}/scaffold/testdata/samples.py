@@ -1,4 +1,4 @@
-"""Sample values: what a field holds in the n-th row of a test, as Python text."""
+"""Sample values: the value of a field in the n-th row of a test, as Python code."""
 
 import datetime as dt
 import decimal
@@ -15,11 +15,11 @@ from scaffold.spec.model import Entity, Field
 
 ENOUGH = 12
 INT64 = 2**63
-# A range that is wider than this is as good as open.
+# A wider range is treated as unlimited.
 WIDE = 1_000_000
-# A longer name is not repeated in the values.
+# Longer names are not used in values.
 LONG_NAME = 40
-# Samples hold for every row that a test could ever make.
+# Samples are checked for these rows; tests make no more.
 TRIED = (*range(1, ENOUGH + 1), 99, 100, 999)
 
 _DAY = dt.date(2026, 1, 1)
@@ -28,14 +28,14 @@ _MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True)
 class Series:
-    """A value for each row: the expression, and what it gives for a number."""
+    """The values of a field: an expression of n, and a function with its results."""
 
     expression: str
     at: Callable[[int], object]
 
 
 def distinct(*series: Series) -> int:
-    """How many rows from the first on differ in one of the series; at most ENOUGH."""
+    """Return how many rows, up to ENOUGH, differ in at least one of the series."""
     seen: set[str] = set()
     for number in range(1, ENOUGH + 1):
         values = repr([one.at(number) for one in series])
@@ -46,7 +46,7 @@ def distinct(*series: Series) -> int:
 
 
 def series(entity: Entity, field: Field) -> Series | None:
-    """Return the values of a field, or None where no legal one can be found."""
+    """Return the values of a field, or None if no valid ones are found."""
     if field.type in ("string", "text"):
         return _text(field)
     if field.type == "url":
@@ -82,7 +82,7 @@ _SIMPLE = {
 
 
 def _table(expressions: Sequence[str], values: Sequence[object]) -> Series | None:
-    """One of a few values in turn."""
+    """Return a series that repeats a few values."""
     if not values:
         return None
     if len(values) == 1:
@@ -95,14 +95,14 @@ def _table(expressions: Sequence[str], values: Sequence[object]) -> Series | Non
 
 
 def _formatted(before: str, number: str, after: str = "") -> Series:
-    """An f-string; `number` is a replacement field that names n."""
+    """Return a series of an f-string; `number` is the replacement field with n."""
     template = f"{before}{number}{after}"
     return Series(f'f"{template}"', lambda n: template.format(n=n))
 
 
 def _text(field: Field) -> Series | None:
     for candidate in _candidates(field):
-        if all(_is_legal(field, str(candidate.at(number))) for number in TRIED):
+        if all(_is_valid(field, str(candidate.at(number))) for number in TRIED):
             return candidate
     least, most = field.min_length or 0, field.max_length
     if field.pattern is None:
@@ -111,7 +111,7 @@ def _text(field: Field) -> Series | None:
     return _table([text_expression(text) for text in texts], texts)
 
 
-def _is_legal(field: Field, text: str) -> bool:
+def _is_valid(field: Field, text: str) -> bool:
     if len(text) < (field.min_length or 0):
         return False
     if field.max_length is not None and len(text) > field.max_length:
@@ -120,7 +120,7 @@ def _is_legal(field: Field, text: str) -> bool:
 
 
 def _candidates(field: Field) -> Iterator[Series]:
-    """The field's name and a number, in the ways that people write such things."""
+    """Yield series made of the field's name and a number, the most readable first."""
     name = field.name if len(field.name) <= LONG_NAME else field.type
     words = name.split("_")
     spoken = " ".join(words).capitalize()
@@ -148,7 +148,7 @@ def _candidates(field: Field) -> Iterator[Series]:
 
 
 def _short(least: int, most: int) -> Series:
-    """Digits only, for text that has no room for words."""
+    """Return a series of digits, for strings that are too short for words."""
     modulus = 10**most
     number = f"{{n % {modulus}:0{max(least, 1)}}}"
     template = f"{{n:0{max(least, 1)}}}"
@@ -159,15 +159,15 @@ def _url(field: Field) -> Series | None:
     path = (field.name if len(field.name) <= LONG_NAME else "page").replace("_", "-")
     for before in (f"https://example.com/{path}/", "https://example.com/", "http://a/"):
         candidate = _formatted(before, "{n}")
-        if all(_is_legal(field, str(candidate.at(number))) for number in TRIED):
+        if all(_is_valid(field, str(candidate.at(number))) for number in TRIED):
             return candidate
     short = [f"http://{letter}" for letter in "abcdefghijkl"]
-    legal = [text for text in short if _is_legal(field, text)]
+    legal = [text for text in short if _is_valid(field, text)]
     return _table([literal(text) for text in legal], legal)
 
 
 def text_expression(text: str) -> str:
-    """A literal; what repeats one character at its end is written as a product."""
+    """Return a literal; one character repeated at the end is written as a product."""
     if not text:
         return '""'
     body = text.rstrip(text[-1])
@@ -182,7 +182,7 @@ def text_expression(text: str) -> str:
 
 
 def integer_range(field: Field) -> tuple[int, int, int]:
-    """The least and the greatest legal integer, and the step between legal ones."""
+    """Return the smallest and the largest valid integer, and the step between them."""
     step = field.multiple_of or 1
     low, high = -INT64, INT64 - 1
     for key, _ in field_code.BOUNDS:
@@ -202,7 +202,7 @@ def _integer(field: Field) -> Series | None:
 
 
 def _steps(start: int, count: int, step: int) -> Series:
-    """Whole numbers from start * step on, `count` of them, in turn."""
+    """Return a series of `count` integers from start * step, repeated."""
     times = "" if step == 1 else f" * {step}"
     if count >= WIDE:
         base = start if start == 0 or start > 1 else start - 1
@@ -215,7 +215,7 @@ def _steps(start: int, count: int, step: int) -> Series:
 
 
 def float_range(field: Field) -> tuple[float, float]:
-    """The least and the greatest legal float."""
+    """Return the smallest and the largest valid float."""
     low, high = -math.inf, math.inf
     for key, _ in field_code.BOUNDS:
         bound = getattr(field, key)
@@ -230,7 +230,7 @@ def float_range(field: Field) -> tuple[float, float]:
 
 
 def _float(field: Field) -> Series | None:
-    """Halves, which every float and every JSON number holds exactly."""
+    """Return a series of halves, which floats and JSON numbers represent exactly."""
     low, high = float_range(field)
     if low > high:
         return None
@@ -249,12 +249,12 @@ def _float(field: Field) -> Series | None:
 
 
 def float_expression(value: float) -> str:
-    """A float's literal as formatters have it: no plus in the exponent."""
+    """Return a float's literal as formatters write it: no plus in the exponent."""
     return repr(value).replace("e+", "e")
 
 
 def decimal_range(field: Field) -> tuple[int, int]:
-    """The least and the greatest legal decimal, in units of its last digit."""
+    """Return the smallest and the largest valid decimal, in units of the last digit."""
     low, high = 1 - 10**field.precision, 10**field.precision - 1
     for key, _ in field_code.BOUNDS:
         bound = getattr(field, key)
@@ -295,6 +295,6 @@ def _decimal(field: Field) -> Series | None:
 
 
 def from_units(units: int, scale: int) -> decimal.Decimal:
-    """A whole number of last digits as a decimal, exactly."""
+    """Return the exact decimal of a number of units of the last digit."""
     sign, digits = int(units < 0), tuple(map(int, str(abs(units))))
     return decimal.Decimal((sign, digits, -scale))

@@ -1,1 +1,1 @@
-"""Rules of entities.json that a single value, a field or the whole file has to keep."""
+"""Rules for values of entities.json that depend on each other."""

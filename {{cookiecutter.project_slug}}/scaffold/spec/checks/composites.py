@@ -1,13 +1,13 @@
-"""Composite unique constraints and indexes: names to columns that an index holds."""
+"""Resolves the names in `unique` and `indexes` to columns, and checks their size."""
 
 from collections.abc import Mapping
 
 from scaffold.spec.checks.field_rules import index_problem
-from scaffold.spec.checks.key_values import kind
 from scaffold.spec.drafts import EntityDraft
 from scaffold.spec.json.parsing import Array
+from scaffold.spec.key_values import describe
 from scaffold.spec.model import Field, Link, Reference, Reverse
-from scaffold.spec.problems import Meant, Problems, listing, quote
+from scaffold.spec.problems import Problems, Suggestion, listing, quote
 from scaffold.spec.vocabulary.field_types import INDEX_BYTES, TYPES
 from scaffold.spec.vocabulary.keys import MAX_COLUMNS, MAX_TOGETHER, SET_BY_SERVICE
 
@@ -25,24 +25,24 @@ def resolve(
     if not isinstance(listed, Array):
         return ()
     if len(listed) > MAX_TOGETHER:
-        message = f"has {len(listed)} lists; the limit is {MAX_TOGETHER}"
+        message = f"has {len(listed)} items; the limit is {MAX_TOGETHER}"
         problems.shape(listed.at, f"{draft.label}.{key}", message)
         return ()
     found: dict[tuple[str, ...], int] = {}
     for index, item in enumerate(listed):
         path = f"{draft.label}.{key}[{index}]"
-        one = _Together(draft, key, sides, path, problems)
+        one = _Names(draft, key, sides, path, problems)
         columns = one.columns(item, listed.items_at[index])
         if columns in found:
-            message = f"is the same as {key}[{found[columns]}]"
+            message = f"duplicate of {key}[{found[columns]}]; remove it"
             problems.rule(listed.items_at[index], path, message)
         elif columns:
             found[columns] = index
     return tuple(found)
 
 
-class _Together:
-    """One list of names."""
+class _Names:
+    """One array of names."""
 
     def __init__(
         self,
@@ -63,23 +63,23 @@ class _Together:
 
     def columns(self, item: object, at: int) -> tuple[str, ...]:
         if not isinstance(item, Array):
-            message = f"must be a list of names, not {kind(item)}"
+            message = f"must be an array of names, not {describe(item)}"
             self.problems.shape(at, self.path, message)
             return ()
         if not 2 <= len(item) <= MAX_COLUMNS:
-            message = f"must hold 2 to {MAX_COLUMNS} names, not {len(item)}"
+            message = f"must have 2 to {MAX_COLUMNS} names, not {len(item)}"
             if len(item) == 1:
                 flag = "unique" if self.key == "unique" else "index"
-                message += f'; for a single field, set "{flag}" on it'
+                message += f'; for a single field, set "{flag}": true on it'
             self.problems.shape(at, self.path, message)
             return ()
         columns: list[str] = []
         before = len(self.problems)
         for index, name in enumerate(item):
             place = f"{self.path}[{index}]"
-            column = self._column(name, item.items_at[index], place)
+            column = self._column(name, item.items_at[index], place, item)
             if column and column in columns:
-                message = f"{quote(name)} stands in this list already"
+                message = f"duplicate name {quote(name)}; remove it"
                 self.problems.rule(item.items_at[index], place, message)
             columns.append(column)
         if len(self.problems) > before or "" in columns:
@@ -87,20 +87,20 @@ class _Together:
         self._check_size(columns, at)
         return tuple(columns)
 
-    def _column(self, name: object, at: int, place: str) -> str:
+    def _column(self, name: object, at: int, place: str, names: Array) -> str:
         if not isinstance(name, str):
-            self.problems.shape(at, place, f"must be a name, not {kind(name)}")
+            self.problems.shape(at, place, f"must be a string, not {describe(name)}")
             return ""
         if name in SET_BY_SERVICE and self.key == "indexes":
             return name
         member = self.members.get(name)
         if member is None:
-            self._unknown(name, at, place)
+            self._unknown(name, at, place, names)
             return ""
         if isinstance(member, Reference):
             return member.column
         if not isinstance(member, Field):
-            message = f"{quote(name)} is a relation that holds no column here"
+            message = f"{quote(name)} is a relation without a column; remove it"
             self.problems.rule(at, place, message)
             return ""
         if not TYPES[member.type].indexable:
@@ -108,32 +108,54 @@ class _Together:
             self.problems.rule(at, place, message)
         return member.name
 
-    def _unknown(self, name: str, at: int, place: str) -> None:
+    def _unknown(self, name: str, at: int, place: str, names: Array) -> None:
         declared = [*self.draft.fields, *self.draft.relations]
         if any(item.name == name for item in declared):
-            return  # it is wrong itself, and was reported
+            return  # its declaration was already reported
         if name in (*SET_BY_SERVICE, "id"):
-            why = "is set by the service; only indexes take it"
+            why = "is set by the service; it is only allowed in indexes"
             if name == "id":
-                why = "is unique and indexed by itself"
+                why = "already has a unique index; remove it"
             self.problems.rule(at, place, f"{quote(name)} {why}")
         else:
-            known = f"known here: {listing(self.members)}"
-            meant = Meant(name, tuple(self.members), known if self.members else "")
+            known = [one for one in self.members if self._has_index(one)]
+            otherwise = f"known here: {listing(known)}" if known else ""
+            word = name.removesuffix("_id")  # a relation goes by its own name here
+            word = word if word in known else name
+            suggestion = Suggestion(word, known, otherwise, lambda: names)
             message = f"unknown field or relation {quote(name)}"
-            self.problems.shape(at, place, message, meant)
+            self.problems.shape(at, place, message, suggestion)
+
+    def _has_index(self, name: str) -> bool:
+        """Whether a unique constraint or an index can have this name."""
+        member = self.members[name]
+        if isinstance(member, Field):
+            return TYPES[member.type].indexable
+        return isinstance(member, Reference)
 
     def _check_size(self, columns: list[str], at: int) -> None:
         fields = [self.members.get(column) for column in columns]
-        sizes = [
-            (TYPES[field.type].index_bytes(field) if isinstance(field, Field) else 16)
+        sizes = {
+            column: TYPES[field.type].index_bytes(field)
+            if isinstance(field, Field)
+            else 16
+            for column, field in zip(columns, fields, strict=True)
+        }
+        total = sum(sizes.values())
+        if total <= INDEX_BYTES:
+            return
+        fix = "use fewer names"
+        limited = [
+            field.name
             for field in fields
+            if isinstance(field, Field) and "max_length" in TYPES[field.type].keys
         ]
-        if sum(sizes) > INDEX_BYTES:
-            self.problems.rule(
-                at,
-                self.path,
-                f"an entry can take {sum(sizes)} bytes, and PostgreSQL's indexes hold "
-                f"{INDEX_BYTES}; lower the max_length of what is longest "
-                "(4 bytes a character)",
-            )
+        if limited:
+            longest = max(limited, key=sizes.__getitem__)
+            fix = f"lower max_length, for example of {quote(longest)}, or {fix}"
+        self.problems.rule(
+            at,
+            self.path,
+            f"an index entry can take {total} bytes (4 for each character of a string) "
+            f"and the limit is {INDEX_BYTES}; {fix}",
+        )

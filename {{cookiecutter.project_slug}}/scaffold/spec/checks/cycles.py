@@ -1,4 +1,4 @@
-"""Cycles of required relations: rows of which none can be the first."""
+"""Checks that no cycle of required relations makes it impossible to create a row."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def check(resolved: Mapping[str, Resolved], problems: Problems) -> None:
 
 
 def _without_ends(required: Mapping[str, Mapping[str, Placed]]) -> list[str]:
-    """Drop what leads nowhere, again and again: only cycles and ways to them stay."""
+    """Return the entities that are in a cycle, or from which one can be reached."""
     sources: dict[str, list[str]] = {}
     left = {name: len(targets) for name, targets in required.items()}
     for name, targets in required.items():
@@ -48,17 +48,17 @@ def _steps(cycle: list[str]) -> list[tuple[str, str]]:
 
 
 def _cycle(start: str, required: Mapping[str, Mapping[str, Placed]]) -> list[str]:
-    """Return the shortest way from an entity back to itself, by breadth."""
+    """Return the shortest path from an entity to itself (a breadth-first search)."""
     before: dict[str, str] = {}
     queue = deque([start])
     while queue:
         name = queue.popleft()
         for target in required.get(name, ()):
             if target == start:
-                way = [name]
-                while way[-1] != start:
-                    way.append(before[way[-1]])
-                return way[::-1]
+                path = [name]
+                while path[-1] != start:
+                    path.append(before[path[-1]])
+                return path[::-1]
             if target not in before:
                 before[target] = name
                 queue.append(target)
@@ -69,16 +69,16 @@ def _report(cycle: list[Placed], problems: Problems) -> None:
     first = cycle[0].origin
     at = first.draft.at("required")
     if len(cycle) == 1:
-        message = "a required relation to itself: no row could be the first"
+        message = "required relation to the same entity: no first row could be created"
         problems.rule(at, first.label, f"{message}; make it optional")
         return
     labels = [placed.origin.label for placed in cycle]
     if len(labels) > _SHOWN:
         labels[_SHOWN - 1 : -1] = ["..."]
-    way = " -> ".join([*labels, first.entity.name])
+    path = " -> ".join([*labels, first.entity.name])
     problems.rule(
         at,
         first.label,
-        f"a cycle of required relations ({way}): no row could be the first; make one "
-        "of them optional",
+        f"cycle of required relations ({path}): no first row could be created; "
+        "make one of them optional",
     )

@@ -1,4 +1,4 @@
-"""Rules within one field: bounds that leave a value, a default that keeps them all."""
+"""Checks the keys of one field against each other, and its default against them."""
 
 import decimal
 import math
@@ -17,14 +17,14 @@ from scaffold.spec.vocabulary.field_types import (
 )
 
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
-# Keys that can contradict another one; a field without them needs no check.
-_RULED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
-_RULED |= {"unique", "index", "default"}
+# Keys that can contradict another one; fields without them are skipped.
+_CHECKED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
+_CHECKED |= {"unique", "index", "default"}
 
 
 def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
-    """Report contradictions; make the default what the templates write."""
-    if draft.field is None or _RULED.isdisjoint(draft.node):
+    """Report contradictions; convert the default to what the templates use."""
+    if draft.field is None or _CHECKED.isdisjoint(draft.node):
         return
     rules = _Rules(draft, draft.field, f"{entity}.{draft.field.name}", problems)
     before = len(problems)
@@ -53,7 +53,7 @@ class _Rules:
         return [name for name in names if name in self.draft.node]
 
     def _shown(self, *names: str) -> str:
-        """The bounds as they were written: gt 1 and lt 2."""
+        """Return the bounds as they were written: `gt 1 and lt 2`."""
         bounds = [f"{name} {quote(self.draft.node[name])}" for name in names]
         return " and ".join(bounds)
 
@@ -70,7 +70,7 @@ class _Rules:
             )
 
     def pattern(self) -> None:
-        """Refuse a pattern whose matches are all too long, or all too short."""
+        """Refuse a pattern that only matches values that are too long or too short."""
         if self.field.pattern is None:
             return
         least, most = portable.lengths(self.field.pattern)
@@ -95,11 +95,11 @@ class _Rules:
             )
 
     def interval(self) -> None:
-        """Refuse bounds between which no value of the type lies."""
+        """Refuse bounds with no value of the type between them."""
         written = self._written(*_BOUNDS)
         if not written or self.field.scale > self.field.precision:
             return
-        what = _NOTHING_LEFT[self.field.type](self.field)
+        what = _EMPTY_RANGE[self.field.type](self.field)
         if what:
             bounds = [name for name in written if name != "multiple_of"]
             self._refuse(written[0], f"no {what} satisfies {self._shown(*bounds)}")
@@ -115,8 +115,10 @@ class _Rules:
 
     def default(self) -> object:
         if self.draft.node.get("default") is None:
-            message = "must not be null; leave the key out for a field that can be null"
-            self._refuse("default", f"default {message}")
+            message = (
+                "default must not be null; remove it: a field without required and"
+            )
+            self._refuse("default", f"{message} default can be null")
             return MISSING
         try:
             return TYPES[self.field.type].default(self.field.default, self.field)
@@ -126,10 +128,12 @@ class _Rules:
 
 
 def index_problem(field: Field) -> str | None:
-    """Why PostgreSQL could not index every value of a field."""
+    """Return why PostgreSQL cannot index every value of a field, or None."""
     if not TYPES[field.type].indexable:
-        advice = f"use string with a max_length of at most {INDEXED_LENGTH}"
-        return f"a {field.type} value can be larger than an index entry; {advice}"
+        fix = "remove it"
+        if field.type == "text":
+            fix = f"use string with a max_length of at most {INDEXED_LENGTH}"
+        return f"a {field.type} value can be larger than an index entry; {fix}"
     limit = INDEXED_LENGTH if field.type == "string" else INDEX_BYTES
     if field.max_length is not None and field.max_length > limit:
         return f"its max_length must be at most {limit}, not {field.max_length}"
@@ -167,7 +171,7 @@ def _no_float(field: Field) -> str | None:
 
 
 def _no_decimal(field: Field) -> str | None:
-    """Count in units of the last decimal: then it is a question about integers."""
+    """Compare in units of the last digit, so that bounds are integers."""
     high = 10**field.precision - 1
     low = -high
     if isinstance(field.ge, Decimal):
@@ -191,4 +195,4 @@ def _units(bound: Decimal, scale: int, context: decimal.Context) -> int:
     return int(context.to_integral_value(context.scaleb(bound, scale)))
 
 
-_NOTHING_LEFT = {"integer": _no_integer, "float": _no_float, "decimal": _no_decimal}
+_EMPTY_RANGE = {"integer": _no_integer, "float": _no_float, "decimal": _no_decimal}

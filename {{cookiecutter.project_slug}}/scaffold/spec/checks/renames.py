@@ -1,4 +1,4 @@
-"""Former names: what is renamed was called something else, and that is gone."""
+"""Checks renamed_from: a former name must differ from every current name."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,16 +16,16 @@ def check(
 ) -> None:
     """Check entities against each other, and the members of each entity."""
     entities = list(entities)
-    _among({one.name: (one.name, one) for one in entities}, {}, problems)
+    _check_names({one.name: (one.name, one) for one in entities}, {}, problems)
     for entity in entities:
         members = [*entity.fields, *entity.relations]
         if any("renamed_from" in one.node for one in members):
             named = {one.name: (f"{entity.name}.{one.name}", one) for one in members}
-            _among(named, _columns(entity, resolved[entity.name]), problems)
+            _check_names(named, _columns(entity, resolved[entity.name]), problems)
 
 
 def _columns(entity: EntityDraft, resolved: Resolved) -> dict[str, str]:
-    """The columns that no member is named after, and whose they are."""
+    """Return the columns that have no field of that name, with why they exist."""
     columns = dict.fromkeys(reserved_names.COLUMNS, "every entity has that column")
     for placed in resolved.placed:
         if isinstance(placed.member, Reference):
@@ -34,7 +34,7 @@ def _columns(entity: EntityDraft, resolved: Resolved) -> dict[str, str]:
     return columns
 
 
-def _among(
+def _check_names(
     drafts: Mapping[str, tuple[str, Draft]],
     columns: Mapping[str, str],
     problems: Problems,
@@ -45,13 +45,13 @@ def _among(
         if former is None:
             continue
         if former == name:
-            why = "is its name today; remove it"
+            why = "is the current name; remove it"
         elif former in drafts:
-            why = f"still exists: {drafts[former][0]} stands in this file"
+            why = f"is already used by {drafts[former][0]}; rename or remove one"
         elif former in columns:
-            why = f"still exists: {columns[former]}"
+            why = f"cannot be a former name: {columns[former]}"
         elif former in taken:
-            why = f"was renamed to {taken[former]} already"
+            why = f"is already used by {taken[former]}; remove one"
         else:
             taken[former] = label
             continue

@@ -1,1 +1,1 @@
-"""JSON text with positions, so that an error can name its line and column."""
+"""Parses JSON with positions, so that an error can name its line and column."""

@@ -1,4 +1,4 @@
-"""Bytes of a spec to text: UTF-8 with or without a BOM, and a name for all else."""
+"""Decodes the bytes of a spec: UTF-8 with or without a BOM; names other encodings."""
 
 import codecs
 
@@ -15,7 +15,7 @@ _MARKS = (
 
 
 class EncodingError(SourceError):
-    """The bytes are no UTF-8; `at` counts in `readable`, the text before them."""
+    """The bytes are not UTF-8; `readable` is the text before them, `at` its length."""
 
     def __init__(self, readable: str, message: str) -> None:
         super().__init__(len(readable), message)
@@ -23,11 +23,11 @@ class EncodingError(SourceError):
 
 
 def decode(data: bytes) -> str:
-    """Return the text of the file; EncodingError says which byte is at fault."""
+    """Return the text of the file; raise EncodingError at the first invalid byte."""
     if len(data) > MAX_BYTES:
         limit = f"{MAX_BYTES // 1024 // 1024} MiB"
         raise EncodingError("", f"the file is larger than {limit}, the limit")
-    if name := _foreign(data):
+    if name := _other_encoding(data):
         raise EncodingError("", f"the file is {name}, not UTF-8; save it as UTF-8")
     body = data.removeprefix(codecs.BOM_UTF8)
     try:
@@ -35,15 +35,15 @@ def decode(data: bytes) -> str:
     except UnicodeDecodeError as error:
         raise _not_utf8(body, error.start, len(data) - len(body)) from None
     if not text.strip(" \t\r\n"):
-        raise EncodingError("", 'the file is empty; the least is {"entities": [...]}')
+        raise EncodingError("", 'the file is empty; it must have {"entities": [...]}')
     return text
 
 
-def _foreign(data: bytes) -> str | None:
+def _other_encoding(data: bytes) -> str | None:
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name
-    # JSON begins with an ASCII character: a NUL beside it means wide characters.
+    # JSON begins with an ASCII character: NUL bytes next to it mean UTF-16 or UTF-32.
     zeros = data[:4].count(0)
     begins_like_json = data.lstrip(b"\0")[:1] in (b"{", b"[", b'"', b" ", b"\t", b"\n")
     if begins_like_json and zeros in (2, 3):

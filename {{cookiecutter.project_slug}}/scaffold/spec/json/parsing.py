@@ -1,4 +1,4 @@
-"""JSON text with positions: what json.loads gives, and where in the file it stood."""
+"""A JSON parser that keeps the position of every object, array, key and value."""
 
 import math
 import re
@@ -35,7 +35,7 @@ class Array(list[object]):
 
 
 class Lines:
-    """Turns an offset into a line and a column, both from 1."""
+    """Converts an offset to a line and a column, both counted from 1."""
 
     def __init__(self, text: str) -> None:
         ends = re.finditer(r"\r\n|\r|\n", text)
@@ -48,7 +48,7 @@ class Lines:
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _KEY = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
-# By far the most members: a plain key, plain text, and maybe a comma.
+# The fast path of most members: a plain key, a plain string, and maybe a comma.
 _MEMBER = re.compile(
     r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*'
     r'"([^"\\\x00-\x1f\x7f-\U0010ffff]*)"(?:[ \t\n\r]*(,)[ \t\n\r]*)?'
@@ -64,11 +64,11 @@ _ESCAPE = re.compile(
     r"|\\u([0-9a-fA-F]{4})|\\(.)"
 )
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Parser:
-    """One pass over the text; `problems` are those after which parsing goes on."""
+    """Parses a text in one pass; `problems` are those that do not stop it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -77,11 +77,11 @@ class Parser:
         self._open: list[int] = []
 
     def parse(self) -> object:
-        """Return the document; SourceError where the text is no JSON."""
+        """Return the document; raise SourceError where the text is not valid JSON."""
         value, end = self._value(self._skip(0))
         end = self._skip(end)
         if end < len(self.text):
-            raise SourceError(end, syntax_errors.after_the_end(self.text, end))
+            raise syntax_errors.after_the_end(self.text, end)
         return value
 
     def _skip(self, at: int) -> int:
@@ -132,7 +132,7 @@ class Parser:
 
     def _duplicate(self, result: Object, key: str, at: int) -> None:
         line = self.lines.position(result.keys_at[key])[0]
-        message = f"duplicate key {quote(key)}; it stands in line {line} already"
+        message = f"duplicate key {quote(key)}, already used in line {line}"
         self.problems.append((at, message))
 
     def _key(self, at: int) -> tuple[str, int]:
@@ -140,13 +140,11 @@ class Parser:
         if found := _KEY.match(self.text, at):
             return found[1], found.end()
         if self.text[at : at + 1] != '"':
-            raise SourceError(*syntax_errors.no_key(self.text, at, self._opened()))
+            raise syntax_errors.no_key(self.text, at, self._open_line())
         key, end = self._string(at)
         end = self._skip(end)
         if self.text[end : end + 1] != ":":
-            raise SourceError(
-                end, syntax_errors.no_colon(self.text, end, self._opened())
-            )
+            raise syntax_errors.no_colon(self.text, end, self._open_line())
         return key, self._skip(end + 1)
 
     def _array(self, at: int) -> tuple[Array, int]:
@@ -172,13 +170,13 @@ class Parser:
     def _leave(self, at: int, bracket: str) -> int:
         end = self._skip(at)
         if self.text[end : end + 1] != bracket:
-            opened = self._opened()
-            raise SourceError(*syntax_errors.no_comma(self.text, end, bracket, opened))
+            line = self._open_line()
+            raise syntax_errors.no_comma(self.text, end, bracket, line)
         self._open.pop()
         return end + 1
 
-    def _opened(self) -> int:
-        """The line of the innermost bracket that is still open."""
+    def _open_line(self) -> int:
+        """Return the line of the innermost bracket that is still open."""
         return self.lines.position(self._open[-1])[0] if self._open else 0
 
     def _string(self, at: int) -> tuple[str, int]:
@@ -188,42 +186,43 @@ class Parser:
         else:
             found = _ESCAPED.match(self.text, at)
             if found is None:
-                raise SourceError(*syntax_errors.bad_string(self.text, at))
+                raise syntax_errors.bad_string(self.text, at)
             text = _ESCAPE.sub(_unescape, found[1])
         if text.isascii() and "\0" not in text:
             return text, found.end()
         return self._storable(at, text), found.end()
 
     def _storable(self, at: int, text: str) -> str:
-        found = _NO_TEXT.search(text)
+        found = _NOT_STORABLE.search(text)
         if found is None:
             return text
         code = ord(found[0])
         name = "a NUL character" if code == 0 else f"a lone surrogate \\u{code:04x}"
-        self.problems.append((at, f"this text holds {name}, which no database stores"))
-        return _NO_TEXT.sub("\ufffd", text)
+        message = f"this string contains {name}, which PostgreSQL cannot store"
+        self.problems.append((at, f"{message}; remove it"))
+        return _NOT_STORABLE.sub("\ufffd", text)
 
     def _number(self, at: int) -> tuple[object, int]:
         found = _NUMBER.match(self.text, at)
-        if found is None or syntax_errors.goes_on(self.text, found.end()):
-            raise SourceError(*syntax_errors.no_value(self.text, at, self._opened()))
+        if found is None or syntax_errors.continues(self.text, found.end()):
+            raise syntax_errors.no_value(self.text, at, self._open_line())
         end = found.end()
         if end - at > MAX_NUMBER:
-            raise SourceError(at, f"a number of more than {MAX_NUMBER} characters")
+            raise SourceError(at, f"number with more than {MAX_NUMBER} characters")
         if not found[1]:
             return int(found[0]), end
         if not math.isfinite(float(found[0])):
-            self.problems.append((at, f"{found[0]} is beyond every number type"))
+            self.problems.append((at, f"{found[0]} is out of range for every type"))
             return 0, end
         return self._fraction(at, found[0]), end
 
     def _fraction(self, at: int, text: str) -> Decimal:
-        """Fractions stay exact: a decimal field's bound is what was written."""
+        """Return the exact number: a bound of a decimal field must not be rounded."""
         try:
             return Decimal(text)
         except InvalidOperation:  # an exponent that not even Decimal holds
             if re.search("[1-9].*[eE]", text):
-                self.problems.append((at, f"{text} is closer to 0 than any number"))
+                self.problems.append((at, f"{text} is too close to 0; write 0"))
             return Decimal(0)
 
 

@@ -1,4 +1,4 @@
-"""Defaults: each type's JSON value to what the templates write, or why it is none."""
+"""Checks the default of a field by its type, and returns it as the templates use it."""
 
 import datetime as dt
 import decimal
@@ -15,7 +15,7 @@ from scaffold.spec.problems import listing, nearest, quote, visible
 INT64 = 2**63
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-MOMENT = DATE + "[Tt ]" + TIME + r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+DATETIME = DATE + "[Tt ]" + TIME + r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -29,17 +29,40 @@ _EXACT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 _LOCAL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 )
-# Nobody can receive mail there (RFC 6761), so the API refuses them as well.
+# No mail is delivered to these domains (RFC 6761), so the API refuses them, too.
 _SPECIAL_DOMAINS = frozenset({"arpa", "invalid", "local", "localhost", "onion", "test"})
+
+
+# What other tools compute for each row. A default here is a constant.
+_COMPUTED = re.compile(
+    r"[\w.]+\(.*\)|(auto_)?now(_add)?|today|(utc)?now|(current|local)_?(date|time|timestamp)"
+    r"|uuid_?[v]?[47]?|random|autoincrement",
+    re.IGNORECASE,
+)
 
 
 class Refused(ValueError):
     """The value cannot be this field's default; the text says why."""
 
 
+def _invalid(value: str, what: str, example: str) -> Refused:
+    """Return the error for a string that is not of the type."""
+    fix = f"write it as {example}"
+    if _COMPUTED.fullmatch(value):
+        fix = f"a default is a constant, such as {example}; remove it"
+        fix += " and set the value in the service"
+    return Refused(f"{quote(value)} is not a valid {what}; {fix}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    return "an array" if isinstance(value, list) else quote(value)
+
+
 def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise Refused(f"must be text in quotes, not {quote(value)}")
+        raise Refused(f"must be a string, not {_shown(value)}")
     return value
 
 
@@ -47,13 +70,11 @@ def text(value: object, field: Field) -> str:
     value = _string(value)
     length = len(value)
     if field.min_length is not None and length < field.min_length:
-        raise Refused(
-            f"{quote(value)} has {length} characters, min_length is {field.min_length}"
-        )
+        limit = f"fewer than min_length {field.min_length}"
+        raise Refused(f"{quote(value)} has {length} characters, {limit}")
     if field.max_length is not None and length > field.max_length:
-        raise Refused(
-            f"{quote(value)} has {length} characters, max_length is {field.max_length}"
-        )
+        limit = f"more than max_length {field.max_length}"
+        raise Refused(f"{quote(value)} has {length} characters, {limit}")
     if field.pattern is not None:
         found = portable.search(field.pattern, value)
         if not found:
@@ -64,12 +85,12 @@ def text(value: object, field: Field) -> str:
 
 def integer(value: object, field: Field) -> int:
     if type(value) is not int:
-        raise Refused(f"must be a whole number, not {quote(value)}")
+        raise Refused(f"must be an integer, not {_shown(value)}")
     if not -INT64 <= value < INT64:
-        raise Refused(f"{value} is beyond 64 bits")
+        raise Refused(f"{quote(value)} is out of range for a 64-bit integer")
     _within(value, field)
     if field.multiple_of is not None and value % field.multiple_of:
-        raise Refused(f"{value} is no multiple of {field.multiple_of}")
+        raise Refused(f"{value} is not a multiple of {field.multiple_of}")
     return value
 
 
@@ -80,17 +101,18 @@ def floating(value: object, field: Field) -> float:
 
 
 def finite(value: object) -> float:
-    """Return a JSON number as a float; Refused where it is none or too large."""
+    """Return a JSON number as a float; raise Refused if it is out of range."""
     if isinstance(value, bool) or not isinstance(value, int | decimal.Decimal):
-        raise Refused(f"must be a number, not {quote(value)}")
+        raise Refused(f"must be a number, not {_shown(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise Refused(f"{quote(value)} is beyond double precision")
+        raise Refused(f"{quote(value)} is out of range for double precision")
     if value and not number:
-        raise Refused(f"{visible(str(value))} is closer to 0 than any double but 0")
+        shown = visible(str(value))
+        raise Refused(f"{shown} is too close to 0 for double precision; write 0")
     return number
 
 
@@ -98,17 +120,19 @@ def exact(value: object, field: Field) -> decimal.Decimal:
     number = number_or_string(value)
     _within(number, field)
     if number and number.adjusted() >= field.precision - field.scale:
+        most = field.precision - field.scale
+        limits = f"precision {field.precision} and scale {field.scale}"
         raise Refused(
-            f"{quote(value)} has more digits before the point than precision "
-            f"{field.precision} and scale {field.scale} leave"
+            f"{quote(value)} has more digits before the point than {limits} allow: "
+            f"at most {most}"
         )
     try:
         return number.quantize(
             decimal.Decimal((0, (1,), -field.scale)), context=_ALL_DIGITS
         )
     except decimal.Inexact:
-        many = f"{quote(value)} has more decimals than scale {field.scale}"
-        raise Refused(many) from None
+        many = f"more digits after the point than scale {field.scale}"
+        raise Refused(f"{quote(value)} has {many}") from None
 
 
 _ALL_DIGITS = decimal.Context(
@@ -117,14 +141,14 @@ _ALL_DIGITS = decimal.Context(
 
 
 def number_or_string(value: object) -> decimal.Decimal:
-    """Return a decimal written as a JSON number or as a string of digits."""
+    """Return a decimal that is written as a JSON number or as a string of digits."""
     if isinstance(value, str) and not _EXACT.fullmatch(value):
-        raise Refused(f'must be a number such as "10.50", not {quote(value)}')
+        raise Refused(f'must be a decimal such as "10.50", not {quote(value)}')
     if isinstance(value, bool) or not isinstance(value, int | str | decimal.Decimal):
-        raise Refused(f'must be a number such as "10.50", not {quote(value)}')
+        raise Refused(f'must be a decimal such as "10.50", not {_shown(value)}')
     number = decimal.Decimal(value)
     if len(number.as_tuple().digits) > 1000 or abs(number.adjusted()) > 1000:
-        raise Refused(f"{quote(value)} has more than the 1000 digits of a decimal")
+        raise Refused(f"{quote(value)} has more than 1000 digits, the limit of decimal")
     return number
 
 
@@ -133,18 +157,18 @@ def _within(value: int | float | decimal.Decimal, field: Field) -> None:
         return
     shown = repr(value) if isinstance(value, float) else str(value)
     if isinstance(field.gt, int | float | decimal.Decimal) and not value > field.gt:
-        raise Refused(f"{shown} is not greater than gt {field.gt}")
+        raise Refused(f"{shown} must be greater than {field.gt} (gt)")
     if isinstance(field.ge, int | float | decimal.Decimal) and not value >= field.ge:
-        raise Refused(f"{shown} is less than ge {field.ge}")
+        raise Refused(f"{shown} must be greater than or equal to {field.ge} (ge)")
     if isinstance(field.lt, int | float | decimal.Decimal) and not value < field.lt:
-        raise Refused(f"{shown} is not less than lt {field.lt}")
+        raise Refused(f"{shown} must be less than {field.lt} (lt)")
     if isinstance(field.le, int | float | decimal.Decimal) and not value <= field.le:
-        raise Refused(f"{shown} is greater than le {field.le}")
+        raise Refused(f"{shown} must be less than or equal to {field.le} (le)")
 
 
 def boolean(value: object, field: Field) -> bool:
     if not isinstance(value, bool):
-        raise Refused(f"must be true or false, not {quote(value)}")
+        raise Refused(f"must be a boolean (true or false), not {_shown(value)}")
     return value
 
 
@@ -155,7 +179,7 @@ def date(value: object, field: Field) -> str:
             return dt.date.fromisoformat(written).isoformat()
     except ValueError:
         pass
-    raise Refused(f"{quote(value)} is no date; write it like 2026-01-31")
+    raise _invalid(written, "date", "2026-01-31")
 
 
 def time(value: object, field: Field) -> str:
@@ -165,38 +189,34 @@ def time(value: object, field: Field) -> str:
             return dt.time.fromisoformat(written).isoformat()
     except ValueError:
         pass
-    raise Refused(
-        f"{quote(value)} is no time of day; write it like 09:30:00, without an offset"
-    )
+    raise _invalid(written, "time", "09:30:00, without an offset")
 
 
 def datetime(value: object, field: Field) -> str:
     written = _string(value)
-    moment = None
+    parsed = None
     try:
-        if re.fullmatch(MOMENT, written):
-            moment = dt.datetime.fromisoformat(written.upper())
+        if re.fullmatch(DATETIME, written):
+            parsed = dt.datetime.fromisoformat(written.upper())
     except ValueError:
         pass
-    if moment is None:
-        raise Refused(
-            f"{quote(value)} is no moment; write it like 2026-01-31T09:30:00Z, "
-            "with its offset"
-        )
+    if parsed is None:
+        raise _invalid(written, "datetime", "2026-01-31T09:30:00Z, with an offset")
     try:
-        moment = moment.astimezone(dt.UTC)
+        parsed = parsed.astimezone(dt.UTC)
     except OverflowError:
-        moment = LATEST
-    # What the API takes, so that a client in any offset can write the moment down.
-    if not EARLIEST <= moment < LATEST:
-        raise Refused(f"{quote(value)} does not lie between the years 2 and 9998")
-    return moment.isoformat()
+        parsed = LATEST
+    # The API has these limits too, so that every offset can express the value.
+    if not EARLIEST <= parsed < LATEST:
+        years = "its year in UTC must be between 2 and 9998"
+        raise Refused(f"{quote(value)} is out of range: {years}")
+    return parsed.isoformat()
 
 
 def uuid(value: object, field: Field) -> str:
     written = _string(value)
     if not re.fullmatch(UUID, written):
-        raise Refused(f"{quote(value)} is no UUID; write it like {uuids.UUID(int=0)}")
+        raise _invalid(written, "UUID", str(uuids.UUID(int=0)))
     return written.lower()
 
 
@@ -207,7 +227,7 @@ def choice(value: object, field: Field) -> str:
     shown = listing(quote(choice) for choice in field.values)
     hint = nearest(written, field.values)
     meant = f"; did you mean {quote(hint)}?" if hint else ""
-    raise Refused(f"{quote(value)} is not one of values {shown}{meant}")
+    raise Refused(f"{quote(value)} is not in values ({shown}){meant}")
 
 
 def email(value: object, field: Field) -> str:
@@ -222,24 +242,24 @@ def email(value: object, field: Field) -> str:
         and all(re.fullmatch(_LABEL, label) for label in labels)
         and not any(label[2:4] == "--" for label in labels)  # Punycode
         and labels[-1][-1].isalpha()
-        and labels[-1] not in _SPECIAL_DOMAINS
     )
+    if labels[-1] in _SPECIAL_DOMAINS:
+        reserved = f"the domain {labels[-1]} is reserved"
+        raise Refused(f"{quote(value)} is not a valid email address: {reserved}")
     if not good:
-        raise Refused(f"{quote(value)} is no e-mail address that the API would take")
+        raise _invalid(written, "email address", "name@example.org")
     return f"{local}@{domain.lower()}"
 
 
 def url(value: object, field: Field) -> str:
     written = _string(value)
     if not re.fullmatch(URL, written) or not _has_host(written):
-        raise Refused(
-            f"{quote(value)} is no absolute URL; write it like https://example.org/"
-        )
+        raise _invalid(written, "URL", "https://example.org/")
     return text(written, field)
 
 
 def _has_host(written: str) -> bool:
-    """Whether the host is a name or an address, and the port a port."""
+    """Whether the host is a valid name or address, and the port a valid one."""
     try:
         parts = urllib.parse.urlsplit(written)
         host, port = parts.hostname or "", parts.port
@@ -252,7 +272,7 @@ def _has_host(written: str) -> bool:
 
 
 def anything(value: object, field: Field) -> object:
-    """Return plain JSON: no positions, and fractions as the floats that JSON has."""
+    """Return plain dicts and lists, without positions; fractions become floats."""
     if isinstance(value, dict):
         return {key: anything(item, field) for key, item in value.items()}
     if isinstance(value, list):

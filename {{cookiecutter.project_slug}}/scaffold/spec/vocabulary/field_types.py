@@ -1,4 +1,4 @@
-"""THE table of field types: what each is called, takes, defaults to and means."""
+"""The field types: their keys, their JSON Schema, and how a default is checked."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -16,14 +16,14 @@ MAX_STRING = 10_485_760
 MAX_TEXT = 268_435_455
 MAX_PRECISION = 1000
 INT64 = 2**63
-# What an index entry of PostgreSQL can hold, with room for its own header.
+# An index entry of PostgreSQL holds 2,704 bytes; this leaves room for its header.
 INDEX_BYTES = 2_600
 INDEXED_LENGTH = 600
 
 
 @dataclass(frozen=True)
 class FieldType:
-    """One type: its keys, the JSON of its default, and the size of an index entry."""
+    """A field type; `index_bytes` is the most bytes that a value takes in an index."""
 
     description: str
     default: Callable[[object, Field], object]
@@ -32,7 +32,6 @@ class FieldType:
     length: int | None = None
     max_length: int = 0
     indexable: bool = True
-    # The most bytes that a value takes in an index.
     index_bytes: Callable[[Field], int] = lambda field: 8
 
 
@@ -42,22 +41,31 @@ def _count(least: int, most: int) -> Json:
 
 def _lengths(most: int) -> dict[str, Key]:
     return {
-        "min_length": Key("count", "The fewest characters.", _count(0, most)),
-        "max_length": Key("count", "The most characters.", _count(1, most)),
+        "min_length": Key(
+            "count", "The minimum number of characters.", _count(0, most)
+        ),
+        "max_length": Key(
+            "count", "The maximum number of characters.", _count(1, most)
+        ),
         "pattern": Key(
             "pattern",
-            "A regular expression that is found somewhere in the value; anchor it with "
-            "^ and $ to match whole values. Python's re and Rust's regex must agree "
-            "on it.",
+            "A regular expression that must match a part of the value; anchor it with "
+            "^ and $ to match whole values. Python's re and Rust's regex must both "
+            "support it.",
             {"type": "string", "maxLength": 4096},
         ),
     }
 
 
 def _bounds(kind: str, schema: Json) -> dict[str, Key]:
-    meanings = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+    meanings = {
+        "gt": "greater than",
+        "ge": "greater than or equal to",
+        "lt": "less than",
+        "le": "less than or equal to",
+    }
     return {
-        key: Key(kind, f"The value is {meaning} this.", schema)
+        key: Key(kind, f"The value must be {meaning} this.", schema)
         for key, meaning in meanings.items()
     }
 
@@ -80,14 +88,14 @@ _TEXT: Json = {"type": "string"}
 
 
 def _like(pattern: str, form: str = "") -> Json:
-    """Text of a form; JSON Schema's own formats only where they take as much."""
+    """Return the schema of a string that matches; `form` is its format."""
     named = {"format": form} if form else {}
     return {"type": "string", **named, "pattern": f"^{pattern}$"}
 
 
 TYPES: dict[str, FieldType] = {
     "string": FieldType(
-        "Text of limited length: varchar(n).",
+        "A string of limited length: varchar(n).",
         default_values.text,
         _TEXT,
         _lengths(MAX_STRING),
@@ -96,7 +104,7 @@ TYPES: dict[str, FieldType] = {
         index_bytes=_characters(4),
     ),
     "text": FieldType(
-        "Text of any length; it cannot be unique or indexed.",
+        "A string of any length; it cannot be unique or indexed.",
         default_values.text,
         _TEXT,
         _lengths(MAX_TEXT),
@@ -104,35 +112,35 @@ TYPES: dict[str, FieldType] = {
         indexable=False,
     ),
     "integer": FieldType(
-        "A whole number of 64 bits: bigint.",
+        "A 64-bit integer: bigint.",
         default_values.integer,
         _INTEGER,
         _bounds("integer", _INTEGER)
         | {
             "multiple_of": Key(
-                "count", "The value is a multiple of this.", _count(1, INT64 - 1)
+                "count", "The value must be a multiple of this.", _count(1, INT64 - 1)
             )
         },
     ),
     "float": FieldType(
-        "A finite binary fraction: double precision.",
+        "A floating-point number: double precision.",
         default_values.floating,
         _NUMBER,
         _bounds("number", _NUMBER),
     ),
     "decimal": FieldType(
-        "An exact decimal fraction, a string in JSON answers: numeric(p, s).",
+        "An exact decimal, a string in JSON responses: numeric(precision, scale).",
         default_values.exact,
         _DECIMAL,
         {
             "precision": Key(
                 "count",
-                "All digits, before and after the point; 18 where left out.",
+                "The number of digits before and after the point; 18 by default.",
                 _count(1, MAX_PRECISION),
             ),
             "scale": Key(
                 "count",
-                "The digits after the point; 2 where left out.",
+                "The number of digits after the point; 2 by default.",
                 _count(0, MAX_PRECISION),
             ),
         }
@@ -141,17 +149,17 @@ TYPES: dict[str, FieldType] = {
     ),
     "boolean": FieldType("true or false.", default_values.boolean, {"type": "boolean"}),
     "date": FieldType(
-        "A day: YYYY-MM-DD.", default_values.date, _like(default_values.DATE, "date")
+        "A date: YYYY-MM-DD.", default_values.date, _like(default_values.DATE, "date")
     ),
     "time": FieldType(
-        "A time of day without offset: HH:MM:SS.",
+        "A time of day without a time zone: HH:MM:SS.",
         default_values.time,
         _like(default_values.TIME),
     ),
     "datetime": FieldType(
-        "A moment with its offset, stored and answered in UTC: timestamptz.",
+        "A date and time with an offset, stored in UTC: timestamptz.",
         default_values.datetime,
-        _like(default_values.MOMENT),
+        _like(default_values.DATETIME),
     ),
     "uuid": FieldType(
         "A UUID.",
@@ -160,13 +168,13 @@ TYPES: dict[str, FieldType] = {
         index_bytes=lambda field: 16,
     ),
     "enum": FieldType(
-        "One of the texts in values: varchar with a CHECK.",
+        "One of the strings in values: varchar with a CHECK constraint.",
         default_values.choice,
         _TEXT,
         {
             "values": Key(
                 "values",
-                "What is allowed: different texts that are not empty.",
+                "The allowed values: unique strings that are not empty.",
                 {
                     "type": "array",
                     "minItems": 1,
@@ -179,7 +187,7 @@ TYPES: dict[str, FieldType] = {
         index_bytes=lambda field: max(len(value.encode()) for value in field.values),
     ),
     "email": FieldType(
-        "An e-mail address, checked: varchar(320).",
+        "An email address: varchar(320).",
         default_values.email,
         _like(r"[^@\s]+@[^@\s]+\.[^@\s]+", "email"),
         length=EMAIL_LENGTH,
@@ -187,13 +195,13 @@ TYPES: dict[str, FieldType] = {
         index_bytes=_characters(1),
     ),
     "url": FieldType(
-        "An absolute http or https URL, answered as it was sent.",
+        "An absolute http or https URL, returned as it was sent: varchar(n).",
         default_values.url,
         _like(default_values.URL, "uri"),
         {
             "max_length": Key(
                 "count",
-                "The most characters; 2048 where left out.",
+                "The maximum number of characters; 2048 by default.",
                 _count(SHORTEST_URL, 65_536),
             )
         },

@@ -1,4 +1,4 @@
-"""The keys of entities.json beside those of the field types: one table a level."""
+"""The keys of entities.json, one table for each level; field types add their own."""
 
 from dataclasses import dataclass, field
 
@@ -7,17 +7,17 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Key:
-    """A key of entities.json: how the checker reads it, and what an editor shows."""
+    """A key of entities.json: the kind of its value, and its JSON Schema."""
 
     kind: str
     description: str
     schema: Json = field(default_factory=dict)
 
     def limit(self, keyword: str) -> int:
-        """Return a number of the schema, so that it stands in one place only."""
+        """Return a number of the schema, which is the only place that states it."""
         number = self.schema[keyword]
         if not isinstance(number, int):
-            raise TypeError(f"{keyword} is no integer")
+            raise TypeError(f"{keyword} is not an integer")
         return number
 
 
@@ -37,10 +37,10 @@ _FLAG: Json = {"type": "boolean"}
 
 _DESCRIPTION = Key(
     "text",
-    "Any text; it ends up in docstrings and in OpenAPI.",
+    "Any text; it is used in docstrings and in the OpenAPI documentation.",
     {"type": "string", "pattern": r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"},
 )
-_FORMER = "The former name, so that a migration renames instead of dropping."
+_FORMER = "The former name: the migration renames instead of dropping and creating."
 
 
 def _together(what: str, but: list[str]) -> Key:
@@ -53,7 +53,7 @@ def _together(what: str, but: list[str]) -> Key:
     }
     return Key(
         "together",
-        f"{what}: lists of two or more names of fields or to-one relations.",
+        f"{what}: arrays of two or more names of fields or to-one relations.",
         {
             "type": "array",
             "maxItems": MAX_TOGETHER,
@@ -64,74 +64,76 @@ def _together(what: str, but: list[str]) -> Key:
 
 
 TOP = {
-    "$schema": Key(
-        "text", "Where an editor finds the JSON Schema of this file.", _TEXT
-    ),
-    "entities": Key("list", "Everything that the service keeps and serves."),
+    "$schema": Key("text", "The JSON Schema of this file, for editors.", _TEXT),
+    "entities": Key("list", "The resources that the service stores and serves."),
 }
 
 ENTITY = {
-    "name": Key("class", "A PascalCase singular such as OrderItem.", _CLASS),
+    "name": Key("class", "A singular in PascalCase, such as OrderItem.", _CLASS),
     "plural": Key(
-        "name",
-        "The snake_case plural: the table and, with dashes, the URL. English rules "
-        "where left out.",
+        "table",
+        "The plural in snake_case: the name of the table and, with dashes, the URL. "
+        "Derived from the name by English rules if omitted.",
         _NAME,
     ),
     "description": _DESCRIPTION,
-    "fields": Key("list", "The columns that hold values of their own."),
-    "relations": Key("list", "What points to other entities."),
+    "fields": Key("list", "The fields: columns that are not references."),
+    "relations": Key("list", "The relations to other entities."),
     "unique": _together("Composite unique constraints", ["id", *SET_BY_SERVICE]),
     "indexes": _together("Composite indexes", ["id"]),
     "renamed_from": Key("class", _FORMER, _CLASS),
 }
 
 FIELD = {
-    "name": Key("name", "The JSON key and the column, in snake_case.", _NAME),
+    "name": Key("member", "The JSON key and the column, in snake_case.", _NAME),
     "type": Key("type", "The type of the value.", _TEXT),
     "required": Key(
-        "flag", "The key must be sent, and null is no value; false by default.", _FLAG
+        "flag", "Whether the key must be sent, and not null; false by default.", _FLAG
     ),
-    "default": Key("any", "The value where none is sent; the database's default too."),
-    "unique": Key("flag", "No two rows have the same value; false by default.", _FLAG),
-    "index": Key("flag", "An index on the column; false by default.", _FLAG),
+    "default": Key(
+        "any", "The value if none is sent; also the default of the column. A constant."
+    ),
+    "unique": Key("flag", "Whether values must be unique; false by default.", _FLAG),
+    "index": Key("flag", "Whether the column has an index; false by default.", _FLAG),
     "description": _DESCRIPTION,
-    "renamed_from": Key("name", _FORMER, _NAME),
+    "renamed_from": Key("member", _FORMER, _NAME),
 }
 
 RELATION_TYPES = {
-    "many_to_one": "This entity holds <name>_id, indexed: many tasks, one project.",
-    "one_to_one": "This entity holds <name>_id, unique, unless the other side does.",
-    "one_to_many": "The target holds the key: one project, many tasks.",
-    "many_to_many": "An association table; <name>_ids in requests and answers.",
+    "many_to_one": "This entity has the column <name>_id: many tasks, one project.",
+    "one_to_one": "This entity or the other one has a unique column <name>_id.",
+    "one_to_many": "The target has the column: one project, many tasks.",
+    "many_to_many": "An association table; <name>_ids in requests and responses.",
 }
 TO_ONE = ("many_to_one", "one_to_one")
 ON_DELETE = {
     "cascade": "Deleting the target deletes this row.",
-    "set_null": "Deleting the target empties the key.",
-    "restrict": "The target cannot be deleted while this row points to it.",
+    "set_null": "Deleting the target sets the column to null.",
+    "restrict": "The target cannot be deleted while this row refers to it.",
 }
 
 RELATION = {
-    "name": Key("name", "The name of this side, in snake_case.", _NAME),
-    "type": Key("relation", "How many stand on each side.", _TEXT),
-    "target": Key("class", "The name of the other entity.", _CLASS),
+    "name": Key("member", "The name of the relation, in snake_case.", _NAME),
+    "type": Key("relation", "The type of the relation.", _TEXT),
+    "target": Key("class", "The name of the entity that it refers to.", _CLASS),
     "required": Key(
-        "flag", "There is always one; only to-one relations; false by default.", _FLAG
+        "flag",
+        "Whether null is refused; to-one relations only; false by default.",
+        _FLAG,
     ),
     "on_delete": Key(
         "on_delete",
-        "What happens here when the target is deleted: restrict where required, else "
-        "set_null.",
+        "What happens to this row when the target is deleted; by default restrict if "
+        "the relation is required, else set_null.",
         _TEXT,
     ),
     "back_populates": Key(
-        "name",
-        "The name of the reverse side, made on the target unless declared there.",
+        "member",
+        "The name of the reverse relation, added to the target if not declared there.",
         _NAME,
     ),
     "description": _DESCRIPTION,
-    "renamed_from": Key("name", _FORMER, _NAME),
+    "renamed_from": Key("member", _FORMER, _NAME),
 }
-# Where a relation holds no column, nothing can be required of it.
+# These keys need a column, which only to-one relations have.
 ONLY_TO_ONE = ("required", "on_delete")

@@ -1,4 +1,4 @@
-"""Names that Python, its libraries, PostgreSQL or this service need for themselves."""
+"""Names that Python, its libraries, PostgreSQL or the generated service reserve."""
 
 import keyword
 
@@ -9,17 +9,17 @@ def _words(text: str) -> frozenset[str]:
 
 KEYWORDS = frozenset(keyword.kwlist)
 
-# Every column there is without being asked.
+# The columns that every entity has.
 COLUMNS = frozenset({"id", "created_at", "updated_at"})
 
-# PostgreSQL has these on every table; no quoting makes a second one possible.
+# PostgreSQL has these in every table, and quoting does not help.
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 # Alembic's table, and the index of its primary key.
 TABLES = frozenset({"alembic_version", "alembic_version_pkc"})
 
-# Modules that generated class bodies name: an attribute of that name would hide them
-# from the attributes below it.
+# Modules that generated class bodies use: an attribute of that name would hide them
+# from the attributes after it.
 _MODULES = frozenset(
     {"sa", "orm", "dt", "uuid", "pydantic", "base", "decimal", "typing"}
     | {"types", "postgresql"}
@@ -42,23 +42,23 @@ _PYDANTIC = _words("""
     parse_obj parse_raw schema schema_json update_forward_refs validate
     """)
 
-# SQLAlchemy's constructor takes keyword arguments beside its own `self`.
+# SQLAlchemy's constructor takes the attributes as keyword arguments after `self`.
 _ARGUMENTS = frozenset({"self", "cls"})
 
 ATTRIBUTES = KEYWORDS | _MODULES | _BUILTINS | _SQLALCHEMY | _PYDANTIC | _ARGUMENTS
 
-# Windows opens a device where a file has such a name, whatever its extension.
+# Windows opens a device instead of a file of such a name, whatever its extension.
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul"}
     | {f"com{number}" for number in range(10)}
     | {f"lpt{number}" for number in range(10)}
 )
 
-# Modules of the skeleton beside those of the entities.
+# Modules of the skeleton in the same packages as those of the entities.
 MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors"}
 ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 
-# Functions of generated modules name these beside a variable for one row.
+# Generated functions use these names in the same scope as a variable for one row.
 VARIABLES = (
     KEYWORDS
     | _MODULES
@@ -67,7 +67,7 @@ VARIABLES = (
     | {"service", "repository", "page", "data", "items", "total", "skip", "limit"}
 )
 
-# Classes cannot have these names, and the name of an entity is that of a class.
+# An entity is a class, and a class cannot have these names.
 CLASSES = frozenset({"None", "True", "False"})
 
 # Reserved in PostgreSQL's own parser (pg_get_keywords, catcode R and T), 15 to 18.
@@ -84,8 +84,8 @@ POSTGRESQL = _words("""
     using variadic verbose when where window with
     """)
 
-# Not reserved, but words with a syntax of their own where an expression may stand
-# (catcode C): quoted in SQL text that we write ourselves.
+# Not reserved, but with a syntax of their own in expressions (catcode C): quoted in
+# the SQL that the generator writes itself.
 POSTGRESQL_EXPRESSIONS = _words("""
     between bigint bit boolean char character coalesce dec decimal exists extract float
     greatest grouping inout int integer interval json json_array json_arrayagg
@@ -96,7 +96,7 @@ POSTGRESQL_EXPRESSIONS = _words("""
     xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
     """)
 
-# Those of them that SQLAlchemy 2.1 does not quote by itself.
+# Reserved words that SQLAlchemy 2.1 does not quote by itself.
 UNQUOTED_BY_SQLALCHEMY = frozenset(
     {"lateral", "collation", "concurrently", "tablesample"}
 )

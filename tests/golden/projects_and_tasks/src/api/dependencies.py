@@ -1,7 +1,7 @@
-"""The chain from the database session to each service: session, repository, service.
+"""Dependencies: the database session, and the repository and service of each entity.
 
-Each step of each entity is one line; repositories come before services, so that a
-service of your own may depend on any of them.
+Repositories come before services, so that a service of your own may depend on any of
+them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from src.services.task import TaskService
 
 # scope="function": the transaction is committed before the answer is sent.
 SessionDep = Annotated[AsyncSession, Depends(get_db, scope="function")]
-# For a GET that writes: the session of SessionDep only reads there.
+# For a GET route that writes: the session of SessionDep is read-only there.
 WriteSessionDep = Annotated[AsyncSession, Depends(get_write_db, scope="function")]
 
 RepositoryT = TypeVar("RepositoryT")
@@ -28,7 +28,7 @@ ServiceT = TypeVar("ServiceT")
 def repository_of(
     make: Callable[[AsyncSession], RepositoryT],
 ) -> Callable[[AsyncSession], Awaitable[RepositoryT]]:
-    """Return the dependency that makes a repository on the request's session."""
+    """Return a dependency that creates a repository with the request's session."""
 
     async def get_repository(db: SessionDep) -> RepositoryT:
         return make(db)
@@ -39,7 +39,7 @@ def repository_of(
 def service_of(
     make: Callable[[Any], ServiceT], get_repository: Callable[..., Awaitable[Any]]
 ) -> Callable[[Any], Awaitable[ServiceT]]:
-    """Return the dependency that makes a service of its repository."""
+    """Return a dependency that creates a service with its repository."""
 
     async def get_service(
         repository: Annotated[Any, Depends(get_repository)],

@@ -1,4 +1,4 @@
-"""Every table of the service, on one page."""
+"""The tables of the service."""
 
 import datetime as dt
 import decimal

@@ -1,4 +1,4 @@
-"""Every JSON shape of the service, on one page."""
+"""The schemas of requests and responses."""
 
 import datetime as dt
 import decimal
@@ -38,7 +38,7 @@ class ProjectCreate(ProjectBase):
 
 
 class ProjectUpdate(base.Changes):
-    """Changes of a project; what is left out stays as it is."""
+    """Changes of a project; omitted fields keep their values."""
 
     name: ProjectName = base.UNSET
     budget: ProjectBudget = base.UNSET
@@ -84,7 +84,7 @@ class TaskCreate(TaskBase):
 
 
 class TaskUpdate(base.Changes):
-    """Changes of a task; what is left out stays as it is."""
+    """Changes of a task; omitted fields keep their values."""
 
     title: TaskTitle = base.UNSET
     class_: TaskClass = base.UNSET

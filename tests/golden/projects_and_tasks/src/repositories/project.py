@@ -1,4 +1,4 @@
-"""Storage of projects: queries of their own belong here."""
+"""Queries of projects: add your own here."""
 
 from src.models import entities
 from src.repositories import base

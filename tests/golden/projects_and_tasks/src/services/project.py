@@ -1,4 +1,4 @@
-"""The rules of projects: what may be created, changed, removed, and when."""
+"""Business rules of projects."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from src.services import base
 class ProjectService(
     base.Service[ProjectEntity, Project, ProjectCreate, ProjectUpdate]
 ):
-    """What can be done with projects."""
+    """Creates, reads, changes and deletes projects."""
 
     resource = Project
     plain_text = frozenset({"name"})
@@ -26,13 +26,13 @@ class ProjectService(
     async def list_projects(
         self, paging: base.Paging, *, milestone_id: uuid.UUID | None = None
     ) -> base.Page[Project]:
-        """Return a page of projects, oldest first; of one parent, if given."""
+        """Return a page of projects, oldest first, optionally of one parent."""
         return await self._list(paging, {"milestone_id": milestone_id})
 
     async def replace_project(
         self, project_id: uuid.UUID, data: ProjectCreate
     ) -> Project:
-        """Set every field; what was not sent falls back to its default or null."""
+        """Replace every field; omitted ones get their default or null."""
         return await self._replace(project_id, data)
 
     async def update_project(

@@ -1,4 +1,4 @@
-"""The rules of tasks: what may be created, changed, removed, and when."""
+"""Business rules of tasks."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from src.services import base
 
 
 class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
-    """What can be done with tasks."""
+    """Creates, reads, changes and deletes tasks."""
 
     resource = Task
     plain_text = frozenset({"title"})
@@ -25,11 +25,11 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
     async def list_tasks(
         self, paging: base.Paging, *, project_id: uuid.UUID | None = None
     ) -> base.Page[Task]:
-        """Return a page of tasks, oldest first; of one parent, if given."""
+        """Return a page of tasks, oldest first, optionally of one parent."""
         return await self._list(paging, {"project_id": project_id})
 
     async def replace_task(self, task_id: uuid.UUID, data: TaskCreate) -> Task:
-        """Set every field; what was not sent falls back to its default or null."""
+        """Replace every field; omitted ones get their default or null."""
         return await self._replace(task_id, data)
 
     async def update_task(self, task_id: uuid.UUID, data: TaskUpdate) -> Task:

@@ -1,4 +1,4 @@
-"""Every table of the service, on one page."""
+"""The tables of the service."""
 
 import sqlalchemy as sa
 from sqlalchemy import orm

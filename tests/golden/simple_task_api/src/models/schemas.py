@@ -1,4 +1,4 @@
-"""Every JSON shape of the service, on one page."""
+"""The schemas of requests and responses."""
 
 import typing
 
@@ -35,7 +35,7 @@ class TaskCreate(TaskBase):
 
 
 class TaskUpdate(base.Changes):
-    """Changes of a task; what is left out stays as it is."""
+    """Changes of a task; omitted fields keep their values."""
 
     title: TaskTitle = base.UNSET
     description: TaskDescription = base.UNSET

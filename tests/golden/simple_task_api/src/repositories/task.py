@@ -1,4 +1,4 @@
-"""Storage of tasks: queries of their own belong here."""
+"""Queries of tasks: add your own here."""
 
 from src.models import entities
 from src.repositories import base

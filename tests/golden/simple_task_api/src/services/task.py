@@ -1,4 +1,4 @@
-"""The rules of tasks: what may be created, changed, removed, and when."""
+"""Business rules of tasks."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from src.services import base
 
 
 class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
-    """What can be done with tasks."""
+    """Creates, reads, changes and deletes tasks."""
 
     resource = Task
     plain_text = frozenset({"title"})
@@ -27,7 +27,7 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
         return await self._list(paging)
 
     async def replace_task(self, task_id: uuid.UUID, data: TaskCreate) -> Task:
-        """Set every field; what was not sent falls back to its default or null."""
+        """Replace every field; omitted ones get their default or null."""
         return await self._replace(task_id, data)
 
     async def update_task(self, task_id: uuid.UUID, data: TaskUpdate) -> Task:

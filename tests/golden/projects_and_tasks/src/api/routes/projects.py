@@ -40,7 +40,7 @@ async def get_project(project_id: http.Id, service: deps.ProjectServiceDep) -> P
 async def replace_project(
     project_id: http.Id, data: ProjectCreate, service: deps.ProjectServiceDep
 ) -> Project:
-    """Replace a project: what is not sent falls back to its default or null."""
+    """Replace a project: omitted fields get their default or null."""
     return await service.replace_project(project_id, data)
 
 
@@ -48,7 +48,7 @@ async def replace_project(
 async def update_project(
     project_id: http.Id, data: ProjectUpdate, service: deps.ProjectServiceDep
 ) -> Project:
-    """Change only what is sent."""
+    """Update a project: only the fields that are sent change."""
     return await service.update_project(project_id, data)
 
 

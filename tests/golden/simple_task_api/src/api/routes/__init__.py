@@ -1,4 +1,4 @@
-"""The routers of the entities, and what OpenAPI says of each."""
+"""The routers of the entities, and their tags in OpenAPI."""
 
 from src.api.routes import tasks
 

@@ -40,7 +40,7 @@ async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
 async def replace_task(
     task_id: http.Id, data: TaskCreate, service: deps.TaskServiceDep
 ) -> Task:
-    """Replace a task: what is not sent falls back to its default or null."""
+    """Replace a task: omitted fields get their default or null."""
     return await service.replace_task(task_id, data)
 
 
@@ -48,7 +48,7 @@ async def replace_task(
 async def update_task(
     task_id: http.Id, data: TaskUpdate, service: deps.TaskServiceDep
 ) -> Task:
-    """Change only what is sent."""
+    """Update a task: only the fields that are sent change."""
     return await service.update_task(task_id, data)
 
 

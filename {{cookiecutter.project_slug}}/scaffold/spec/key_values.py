@@ -1,0 +1,275 @@
+"""Reads the values of single keys: checks their type, their form and their limits."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from scaffold.patterns import portable
+from scaffold.spec import naming
+from scaffold.spec.json.parsing import Array, Object
+from scaffold.spec.problems import Suggestion, listing, quote
+from scaffold.spec.vocabulary import default_values, keys, reserved_names, synonyms
+from scaffold.spec.vocabulary.field_types import INT64, TYPES
+from scaffold.spec.vocabulary.keys import Key
+
+NAME = re.compile(keys.NAME.removeprefix("^").removesuffix("$"))
+CLASS = re.compile(keys.CLASS.removeprefix("^").removesuffix("$"))
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SNAKE = "use ASCII letters in lower case, digits and _, such as due_date"
+_PASCAL = "use ASCII letters and digits, a capital letter first, such as OrderItem"
+_COLUMNS = reserved_names.COLUMNS | reserved_names.SYSTEM_COLUMNS
+
+
+class BadValue(Exception):
+    """A value cannot be used; for an item of an array, `item` and `at` say which."""
+
+    def __init__(
+        self,
+        message: str,
+        suggestion: Suggestion | None = None,
+        item: int | None = None,
+        at: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+        self.item = item
+        self.at = at
+
+
+def describe(value: object) -> str:
+    """Return a JSON value as a message names it: scalars as they are written."""
+    if isinstance(value, Object):
+        return "an object"
+    return "an array" if isinstance(value, Array) else quote(value)
+
+
+def _normalized(word: str) -> str:
+    """Return a word as `synonyms` has it; `varchar(255)` is `varchar`."""
+    return re.sub(r"\(.*|[^a-z0-9]", "", word.lower())
+
+
+def unknown_key(
+    name: str, known: Mapping[str, Key], present: Collection[str]
+) -> BadValue:
+    """Return the error for a key that is not in the table of known ones.
+
+    Keys that are `present` in the same object are not suggested again.
+    """
+    message = f"unknown key {quote(name)}"
+    word = _normalized(name)
+    if word in synonyms.NOT_REQUIRED and "required" in known:
+        fix = 'use "required", with the opposite value'
+        if "required" in present:
+            fix = 'remove it, as "required" says the same'
+        return BadValue(f"{message}; {fix}")
+    if advice := synonyms.KEY_ADVICE.get(word):
+        return BadValue(f"{message}; {advice}")
+    allowed = f"allowed here: {listing(known)}"
+    if word in ("choices", "options", "enum") and "index" in known:
+        allowed = 'use "type": "enum" with "values"'
+    meant = next((key for key in synonyms.KEYS.get(word, ()) if key in known), name)
+    candidates = (meant,) if meant in known else tuple(known)
+    return BadValue(message, Suggestion(meant, candidates, allowed, lambda: present))
+
+
+def _unknown_type(word: str) -> BadValue:
+    message = f"unknown type {quote(word)}"
+    normalized = _normalized(word)
+    if advice := synonyms.TYPE_ADVICE.get(normalized):
+        return BadValue(f"{message}; {advice}")
+    meant = synonyms.TYPES.get(normalized, word)
+    if meant in keys.RELATION_TYPES:
+        return BadValue(f'{message}; add it to "relations", with the type {meant}')
+    if re.search(r"\[|<|^array", word.lower()):
+        meant = "json"  # string[], list<int>
+    elif meant not in TYPES and normalized in TYPES:
+        meant = normalized
+    allowed = f"allowed here: {listing(TYPES)}"
+    return BadValue(message, Suggestion(meant, tuple(TYPES), allowed))
+
+
+def _unknown(
+    what: str, word: str, known: Mapping[str, object], elsewhere: Mapping[str, str]
+) -> BadValue:
+    meant = elsewhere.get(_normalized(word), word)
+    if meant not in known:
+        meant = word
+    allowed = f"allowed here: {listing(known)}"
+    message = f"unknown {what} {quote(word)}"
+    return BadValue(message, Suggestion(meant, tuple(known), allowed))
+
+
+def string(value: object, key: Key) -> str:
+    if not isinstance(value, str):
+        raise BadValue(f"must be a string, not {describe(value)}")
+    if control := _CONTROL.search(value):
+        code = f"\\u{ord(control[0]):04x}"
+        raise BadValue(f"contains the control character {code}; remove it")
+    return value
+
+
+def boolean(value: object, key: Key) -> bool:
+    if not isinstance(value, bool):
+        raise BadValue(f"must be a boolean (true or false), not {describe(value)}")
+    return value
+
+
+def array(value: object, key: Key) -> Array:
+    if not isinstance(value, Array):
+        raise BadValue(f"must be an array, not {describe(value)}")
+    return value
+
+
+def table_name(value: object, key: Key) -> str:
+    return _name(value, NAME, _SNAKE, reserved_names.TABLES)
+
+
+def member_name(value: object, key: Key) -> str:
+    """Read the name of a field or of a side of a relation."""
+    return _name(value, NAME, _SNAKE, _COLUMNS)
+
+
+def class_name(value: object, key: Key) -> str:
+    return _name(value, CLASS, _PASCAL, reserved_names.CLASSES)
+
+
+def _name(
+    value: object, form: re.Pattern[str], rule: str, reserved: frozenset[str]
+) -> str:
+    case = "snake_case" if form is NAME else "PascalCase"
+    if not isinstance(value, str):
+        raise BadValue(f"must be a string in {case}, not {describe(value)}")
+    if not form.fullmatch(value):
+        message = f"{quote(value)} is not a valid name in {case}"
+        better = _in_case(value, form)
+        if better in reserved_names.COLUMNS and form is NAME and better in reserved:
+            remove = f"remove it, as every entity already has {quote(better)}"
+            raise BadValue(f"{message}; {remove}, or choose another name")
+        owned = form is NAME and reserved is reserved_names.TABLES
+        if owned and (better or "").startswith("pg_"):
+            better = None
+        if better is None or better in reserved:
+            raise BadValue(f"{message}; {rule}")
+        raise BadValue(message, Suggestion(better, (better,), rule))
+    if len(value) > keys.MAX_NAME:
+        length = f"{len(value)} characters"
+        raise BadValue(f"{quote(value)} has {length}; the limit is {keys.MAX_NAME}")
+    return value
+
+
+def _in_case(value: str, form: re.Pattern[str]) -> str | None:
+    """Return a name in the right case, where nothing else is wrong with it."""
+    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,63}", value):
+        return None
+    words = "_".join(filter(None, (naming.snake(w) for w in re.split("[ _-]", value))))
+    better = words if form is NAME else naming.pascal(words)
+    fits = form.fullmatch(better) and len(better) <= keys.MAX_NAME
+    return better if fits else None
+
+
+def count(value: object, key: Key) -> int:
+    least, most = key.limit("minimum"), key.limit("maximum")
+    if type(value) is not int:
+        raise BadValue(f"must be an integer, not {describe(value)}")
+    if not least <= value <= most:
+        raise BadValue(f"must be between {least} and {most}, not {quote(value)}")
+    return value
+
+
+def integer(value: object, key: Key) -> int:
+    if type(value) is not int:
+        raise BadValue(f"must be an integer, not {describe(value)}")
+    if not -INT64 <= value < INT64:
+        message = f"{quote(value)} is out of range for a 64-bit integer"
+        raise BadValue(f"{message} (-2^63 to 2^63-1)")
+    return value
+
+
+def number(value: object, key: Key) -> object:
+    return _refused(lambda: default_values.finite(value))
+
+
+def exact(value: object, key: Key) -> object:
+    return _refused(lambda: default_values.number_or_string(value))
+
+
+def _refused(read: Callable[[], object]) -> object:
+    try:
+        return read()
+    except default_values.Refused as refused:
+        raise BadValue(str(refused)) from None
+
+
+def pattern(value: object, key: Key) -> str:
+    if not isinstance(value, str):
+        raise BadValue(f"must be a string, not {describe(value)}")
+    if problem := portable.problem(value):
+        raise BadValue(f"{quote(value)} {problem}")
+    return value
+
+
+def enum_values(value: object, key: Key) -> tuple[str, ...]:
+    listed = array(value, key)
+    most = key.limit("maxItems")
+    if not 1 <= len(listed) <= most:
+        raise BadValue(f"must have 1 to {most} items, not {len(listed)}")
+    seen: dict[str, int] = {}
+    for index, item in enumerate(listed):
+        problem = _value_problem(item, seen)
+        if problem:
+            raise BadValue(problem, item=index, at=listed.items_at[index])
+        seen[str(item)] = index
+    return tuple(seen)
+
+
+def _value_problem(item: object, seen: Mapping[str, int]) -> str | None:
+    if not isinstance(item, str):
+        return f"must be a string, not {describe(item)}"
+    if not item:
+        return "must not be empty; write at least one character"
+    if len(item) > 255:
+        return f"{quote(item)} has {len(item)} characters; the limit is 255"
+    if item in seen:
+        return f"duplicate value {quote(item)}, already used by values[{seen[item]}]"
+    return None
+
+
+def _one_of(
+    known: Mapping[str, object], unknown: Callable[[str], BadValue]
+) -> Callable[[object, Key], str]:
+    def read(value: object, key: Key) -> str:
+        if not isinstance(value, str):
+            raise BadValue(f"must be one of {listing(known)}, not {describe(value)}")
+        if value not in known:
+            raise unknown(value)
+        return value
+
+    return read
+
+
+KINDS: Mapping[str, Callable[[object, Key], object]] = {
+    "any": lambda value, key: value,
+    "class": class_name,
+    "count": count,
+    "decimal": exact,
+    "flag": boolean,
+    "integer": integer,
+    "list": array,
+    "member": member_name,
+    "number": number,
+    "on_delete": _one_of(
+        keys.ON_DELETE,
+        lambda word: _unknown("on_delete", word, keys.ON_DELETE, synonyms.ON_DELETE),
+    ),
+    "pattern": pattern,
+    "relation": _one_of(
+        keys.RELATION_TYPES,
+        lambda word: _unknown(
+            "relation type", word, keys.RELATION_TYPES, synonyms.TYPES
+        ),
+    ),
+    "table": table_name,
+    "text": string,
+    "together": array,
+    "type": _one_of(TYPES, _unknown_type),
+    "values": enum_values,
+}
