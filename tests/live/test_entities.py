@@ -207,7 +207,12 @@ def edited(team: Project) -> Project:
     )
     create(team, "tests/integration/test_reports.py", OWN_TEST)
     # a docstring, a setting, a deleted file
-    edit(team, "src/services/coupon.py", "Business rules of coupons", "What marketing wants")
+    edit(
+        team,
+        "src/services/coupon.py",
+        "Business rules of coupons",
+        "What marketing wants",
+    )
     edit(
         team,
         "src/core/config.py",
