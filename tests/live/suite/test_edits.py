@@ -194,6 +194,7 @@ def fails(project: Project, *command: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("ecommerce_api")
 def test_the_suite_passes_after_edits_of_every_kind(shop: Project) -> None:
     add_settings(shop)
