@@ -31,6 +31,7 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert "merged  src/services/task.py" in said
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("simple_task_api")
 def test_the_first_day(baked: Callable[[str], Project], tmp_path: Path) -> None:
     """In a fresh clone."""

@@ -50,11 +50,12 @@ ELEMENTS = frozenset(_NAMES.split())
 MAX_TAGS = 5_000
 MAX_PASSES = 4
 
-# A complete tag or the start of a comment.
+# A complete tag or the start of a comment. No group is possessive: Python before 3.11.5
+# loses its place in one that fails.
 MARKUP = re.compile(
     r"""<(?:!--|
     (?P<slash>/?)(?P<name>[a-z][\w:.-]*+)
-    (?P<attributes>(?:[\s/]++[^\s=<>"'/]++(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]++))?+)*+)
+    (?P<attributes>(?:[\s/]++[^\s=<>"'/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++))?)*)
     [\s/]*+>)""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
