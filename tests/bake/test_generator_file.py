@@ -191,6 +191,36 @@ def test_changed_template_reaches_edited_files(project: Path) -> None:
     assert not kept.exists()
 
 
+def test_template_that_cannot_be_rendered_is_named(project: Path) -> None:
+    assert run(project, "templates").returncode == 0
+    template = project / "templates" / "src" / "services" / "ENTITY.py.jinja"
+    text = template.read_text()
+    place = "templates/src/services/ENTITY.py.jinja"
+    for broken, told in {
+        f"{{% if %}}\n{text}": f"{place}:1: Expected an expression",
+        f"{{{{ entity.nothing }}}}\n{text}": f"{place}: ",
+        f"def\n{text}": f"{place}: invalid syntax (the rendered file",
+        f"<<<<<<< yours\n{text}": f"{place}: a conflict is still open in it",
+    }.items():
+        template.write_text(broken)
+        for command in ("plan", "apply"):
+            done = run(project, command)
+            assert done.returncode == 1
+            assert done.stderr.startswith(told), done.stderr
+            assert done.stderr.endswith("\nNothing was written.\n")
+
+
+def test_template_of_a_new_file_generates_it(project: Path) -> None:
+    template = project / "templates" / "docs" / "ENTITY.md.jinja"
+    template.parent.mkdir(parents=True)
+    template.write_text("# {{ entity.title }}\n")
+    assert run(project, "apply").returncode == 0
+    assert (project / "docs" / "task.md").read_text().startswith("# ")
+    template.unlink()
+    assert run(project, "apply").returncode == 0
+    assert not (project / "docs" / "task.md").exists()
+
+
 # Branches
 
 

@@ -26,6 +26,11 @@ CONFLICT = "conflict"
 OUTCOMES = (CREATED, MERGED, UPDATED, UNCHANGED, KEPT, DELETED, REMOVED, CONFLICT)
 WRITTEN = (CREATED, MERGED, UPDATED, DELETED, CONFLICT)
 
+OPEN_CONFLICT = (
+    "{}: a conflict is still open in it; look for <<<<<<<, ||||||| and >>>>>>>, leave the "
+    "lines that are right, and run this again"
+)
+
 Files = Mapping[str, bytes]
 
 
@@ -187,10 +192,7 @@ class _Planner:
 
     def _refuse_markers(self, path: str, current: bytes) -> None:
         if three_way.has_markers(decoded(current)):
-            self.blocked.append(
-                f"{path}: a conflict is still open in it; look for <<<<<<<, ||||||| "
-                "and >>>>>>>, leave the lines that are right, and run this again"
-            )
+            self.blocked.append(OPEN_CONFLICT.format(path))
 
 
 def carry_out(plan: Plan) -> None:

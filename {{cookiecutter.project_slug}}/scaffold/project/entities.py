@@ -10,7 +10,13 @@ from typing import Any
 
 from scaffold.merging import atomic_writer, git_state, history, merge
 from scaffold.merging.entity_renames import Move, find_moves
-from scaffold.merging.three_way import common_lines, decoded, nearest_base
+from scaffold.merging.three_way import (
+    common_lines,
+    decoded,
+    has_markers,
+    nearest_base,
+)
+from scaffold.processes import Unfinished
 from scaffold.project import consistency, generator, state
 from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
@@ -100,7 +106,7 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
     """
     spec = load(root / ENTITIES)
     text = state.to_record((root / ENTITIES).read_bytes())
-    now = State(state.from_record(text), project_templates(root / TEMPLATES))
+    now = State(state.from_record(text), _own_templates(root))
     last = state.last(root)
     files = state.rendered(spec, now.templates, only=only)
     base = files if last.state == now else _base(root, last, files, only=only)
@@ -108,6 +114,15 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
     texts = {path: decoded(content) for path, content in files.items()}
     made = merge.make_plan(root, base, texts, moves)
     return replace(made, records=_records(root, last, now), note=last.note)
+
+
+def _own_templates(root: Path) -> dict[str, str]:
+    """Return the templates of the project, unless a conflict is open in one."""
+    templates = project_templates(root / TEMPLATES)
+    for path, content in templates.items():
+        if has_markers(content):
+            raise Unfinished(merge.OPEN_CONFLICT.format(f"{TEMPLATES}/{path}"))
+    return templates
 
 
 def is_current(root: Path, page: str) -> bool:

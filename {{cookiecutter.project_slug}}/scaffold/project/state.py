@@ -200,7 +200,7 @@ def run_generator(
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
-            raise Unfinished(f"the recorded generator cannot render its state: {said}")
+            raise Unfinished(f"the generator cannot render {ENTITIES}: {said}")
         return _files(folder / "generated"), _files(folder / "skeleton")
 
 

@@ -142,9 +142,10 @@ def make_plan(
     unless a conflict is open in one, whose files then stay as they are.
     """
     last = state.last(root)
-    if last.state is None:
+    if last.state is None or last.note:
         raise Unfinished(
-            f"{state.ENTITIES} and the code do not belong together; run `make entities`"
+            f"the code and {state.ENTITIES} come from two branches; run `make entities` "
+            "first"
         )
     old = {**skeleton.render(answers), **last.state.files()}
     templates, changes = _merged_templates(root, packed)

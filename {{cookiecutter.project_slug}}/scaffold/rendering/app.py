@@ -9,8 +9,15 @@ from importlib.resources import files as resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import (
+    DictLoader,
+    Environment,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 
+from scaffold.processes import Unfinished
 from scaffold.python_code.formatting import literal, natural_key, wrap
 from scaffold.rendering.entity_view import EntityView
 from scaffold.spec.model import Entity, Spec
@@ -34,7 +41,7 @@ def generate_modular_app(
     A template's path is its target's path. ENTITY stands for the entity's module
     (`order_item`), ENTITIES for that of its routes (`order_items`). `templates` are
     those of the project, by path, which replace ours. `only` names a template that is
-    to be rendered alone.
+    to be rendered alone. Raises `Unfinished` for a template that cannot be rendered.
     """
     known = {**packaged_templates(), **(templates or {})}
     environment = Environment(
@@ -49,10 +56,16 @@ def generate_modular_app(
     entities = [EntityView(entity, spec) for entity in spec.entities]
     files = {}
     for name in sorted(map(_without_suffix, known)) if only is None else [only]:
-        template = environment.get_template(name + SUFFIX)
-        for path, context in _targets(name, entities):
-            text = template.render(context, entities=entities, by_module=_by_module)
-            files[path] = _finish(path, text)
+        try:
+            template = environment.get_template(name + SUFFIX)
+            for path, context in _targets(name, entities):
+                text = template.render(context, entities=entities, by_module=_by_module)
+                files[path] = _finish(path, text)
+        except TemplateSyntaxError as error:
+            place = f"templates/{name}{SUFFIX}:{error.lineno}"
+            raise Unfinished(f"{place}: {error.message}") from None
+        except (TemplateError, SyntaxError) as error:
+            raise Unfinished(f"templates/{name}{SUFFIX}: {error}") from None
     return GeneratedApp(dict(sorted(files.items())))
 
 
@@ -121,7 +134,7 @@ def _prune_imports(source: str) -> str:
 
     Templates have each import on one line.
     """
-    used = _used_names(symtable.symtable(source, "<rendered>", "exec"))
+    used = _used_names(symtable.symtable(source, "the rendered file", "exec"))
     lines = source.split("\n")
     imports = {n: line for n, line in enumerate(lines) if _IMPORT.match(line)}
     header = max(imports, default=-1) + 1
