@@ -1,10 +1,8 @@
 """Checks the answers and the entities before anything is written."""
 
-import contextlib
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing may appear beside the template's modules
@@ -49,32 +47,5 @@ def check(tree: Path) -> None:
         raise SystemExit(report(error)) from None
 
 
-def remove_new_parents() -> None:
-    """Remove the parents that Cookiecutter made; it removes only the folder itself.
-
-    A folder's access time is its creation time until something lists it.
-    """
-    folders = [Path.cwd()]
-    made = folders[0].stat().st_atime
-    if time.time() - made > 10 or any(folders[0].iterdir()):
-        return
-    for parent in folders[0].parents:
-        if (
-            parent.stat().st_atime < made - 0.1
-            or list(parent.iterdir()) != folders[-1:]
-        ):
-            break
-        folders.append(parent)
-    if len(folders) > 1:
-        os.chdir(folders[-1].parent)
-        for folder in folders:
-            folder.rmdir()
-
-
 if __name__ == "__main__":
-    try:
-        check(find_tree())
-    except SystemExit:
-        with contextlib.suppress(OSError):
-            remove_new_parents()
-        raise
+    check(find_tree())

@@ -24,6 +24,9 @@ INSERT INTO genres (id, label) SELECT md5('genre' || n)::uuid, 'Genre ' || n FRO
 INSERT INTO books_genres (book_id, genre_id)
 SELECT md5('book' || n)::uuid, md5('genre' || (1 + n % 3))::uuid FROM generate_series(1, 6) n;
 
+INSERT INTO books_translators (book_id, author_id)
+SELECT md5('book' || n)::uuid, md5('author1')::uuid FROM generate_series(1, 2) n;
+
 INSERT INTO reviews (id, stars, body, book_id)
 SELECT md5('review' || n)::uuid, n, CASE WHEN n < 4 THEN repeat('x', n * 100) END, md5('book' || n)::uuid
 FROM generate_series(1, 5) n;

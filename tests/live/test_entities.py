@@ -461,7 +461,7 @@ def test_random_edits_leave_a_working_service(
         later = evolved(document, random)
         (project.path / "entities.json").write_text(json.dumps(later))
         try:
-            project.run("make", "entities", "ARGS=--allow-drop")
+            project.run("make", "entities")
             break
         except AssertionError as failure:
             if not any(help_ in str(failure) for help_ in NEEDS_HELP):

@@ -18,9 +18,9 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_part_of_a_run_gets_its_arguments() -> None:
-    shown = make("entities", "ARGS=--allow-dirty --allow-drop").stdout
+    shown = make("entities", "ARGS=--allow-dirty --allow-drop=a.b,c").stdout
     assert "generator.pyz apply --allow-dirty\n" in shown
-    assert "generator.pyz migrate --allow-drop " in shown
+    assert "generator.pyz migrate --allow-drop=a.b,c " in shown
 
 
 def test_a_mistyped_argument_is_refused() -> None:
@@ -28,7 +28,10 @@ def test_a_mistyped_argument_is_refused() -> None:
         done = make("entities", f"ARGS={words}")
         assert done.returncode == 2
         wrong = words.split()[-1]
-        assert f"ARGS: {wrong} is neither --allow-dirty nor --allow-drop" in done.stderr
+        assert (
+            f"ARGS: {wrong} is neither --allow-dirty nor --allow-drop=NAMES"
+            in done.stderr
+        )
         assert "generator" not in done.stdout
 
 

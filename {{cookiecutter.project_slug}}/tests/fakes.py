@@ -53,7 +53,10 @@ class InMemoryRepository(Repository[EntityT]):
         return self.rows.get(entity_id)
 
     async def find(self, where: Filters) -> EntityT | None:
-        return next(iter(self._matching(where)), None)
+        if not where:
+            raise ValueError("find() needs a value to look for")
+        found = [] if None in where.values() else self._matching(where)
+        return next(iter(found), None)
 
     async def list(
         self,
@@ -112,7 +115,7 @@ class InMemoryRepository(Repository[EntityT]):
         return row
 
     def _matching(self, where: Filters | None) -> Sequence[EntityT]:
-        wanted = {name: value for name, value in (where or {}).items() if value}
+        wanted = {k: v for k, v in (where or {}).items() if v is not None}
         return [
             row
             for row in self.rows.values()

@@ -8,9 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from scaffold.merging.python_source import attributes
+from scaffold.processes import Unfinished
 from scaffold.rendering.app import entity_paths, generate_modular_app
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Spec
+
+TAKEN = (
+    "{new}: the last run has another entity of that name, and its files. Do it in two "
+    "steps: leave {old} as it is, remove or rename {new}, and run `make entities`; then "
+    "rename {old} to {new}, and run it again"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ def find_moves(
     What a person wrote into a renamed entity's files goes along. To learn the words,
     the old entities are rendered under their old and under their new names.
     """
+    _check_names_are_free(old, new)
     renamed = {
         former.name: entity
         for entity in new.entities
@@ -70,6 +78,18 @@ def find_moves(
     }
 
 
+def _check_names_are_free(old: Spec, new: Spec) -> None:
+    """Raise `Unfinished` if an entity takes the name that another one had until now.
+
+    A person's code for the other one is in the files of that name.
+    """
+    taken = {entity.name for entity in old.entities}
+    for entity in new.entities:
+        former = find_former(old, entity)
+        if former and former.name != entity.name and entity.name in taken:
+            raise Unfinished(TAKEN.format(old=former.name, new=entity.name))
+
+
 def _has_a_name_of_its_own(entity: Entity, former: Entity, old: Spec) -> bool:
     """Whether it is called anew, and by a name that nothing else had."""
     others = [one for one in old.entities if one is not former]
@@ -81,7 +101,10 @@ def _has_a_name_of_its_own(entity: Entity, former: Entity, old: Spec) -> bool:
 def find_former(old: Spec, entity: Entity) -> Entity | None:
     """What an entity was when the spec was the old one."""
     by_name = {former.name: former for former in old.entities}
-    return by_name.get(entity.renamed_from or entity.name, by_name.get(entity.name))
+    same = by_name.get(entity.name)
+    if same and same.renamed_from == entity.renamed_from:  # not renamed since
+        return same
+    return by_name.get(entity.renamed_from or entity.name, same)
 
 
 def under_former_names(spec: Spec) -> Spec:

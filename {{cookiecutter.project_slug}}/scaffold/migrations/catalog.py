@@ -17,7 +17,8 @@ _LITERAL = re.compile("('(?:[^']|'')*')")
 _NOISE = re.compile(r"::[a-z ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])?|[() ]")
 
 COLUMNS = """
-SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), '')
+SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), ''),
+    coalesce(obj_description(c.oid, 'pg_class'), '')
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
 AND a.attnum > 0 AND NOT a.attisdropped
@@ -31,7 +32,9 @@ WHERE c.relnamespace = current_schema()::regnamespace
 AND k.contype IN ('c', 'f', 'p', 'u')
 """
 INDEXES = """
-SELECT t.relname, i.relname, 'i', pg_get_indexdef(i.oid), ARRAY[]::text[]
+SELECT t.relname, i.relname, 'i', pg_get_indexdef(i.oid),
+    ARRAY(SELECT attname::text FROM pg_attribute
+          WHERE attrelid = t.oid AND attnum = ANY (x.indkey))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_class t ON t.oid = x.indrelid
 WHERE t.relnamespace = current_schema()::regnamespace
@@ -41,7 +44,7 @@ AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid AND contype <> 
 
 @dataclass(frozen=True)
 class Item:
-    """A constraint or an index; `columns` are those of a constraint."""
+    """A constraint or an index, and the columns that it is about."""
 
     name: str
     kind: str  # c(heck), f(oreign key), i(ndex), p(rimary key), u(nique)
@@ -69,6 +72,11 @@ class Table:
 
     columns: Mapping[str, str]
     items: Mapping[str, Item]
+    comment: str = ""
+
+    @property
+    def unused(self) -> bool:
+        return self.comment.startswith(UNUSED)
 
     def is_unused(self, column: str) -> bool:
         return self.columns.get(column, "").startswith(UNUSED)
@@ -80,15 +88,20 @@ Catalog = Mapping[str, Table]
 def read(connection: sa.Connection) -> Catalog:
     """Return every table of the current schema, but for Alembic's own."""
     columns: dict[str, dict[str, str]] = {}
-    for table, column, comment in connection.execute(sa.text(COLUMNS)):
+    comments: dict[str, str] = {}
+    for table, column, comment, own in connection.execute(sa.text(COLUMNS)):
         columns.setdefault(table, {})[column] = comment
+        comments[table] = own
     items: dict[str, dict[str, Item]] = {}
     for query in (CONSTRAINTS, INDEXES):
         for table, name, kind, text, names in connection.execute(sa.text(query)):
             item = Item(name, kind, _definition(text), frozenset(names))
             items.setdefault(table, {})[name] = item
     columns.pop("alembic_version", None)
-    return {name: Table(columns[name], items.get(name, {})) for name in sorted(columns)}
+    return {
+        name: Table(columns[name], items.get(name, {}), comments[name])
+        for name in sorted(columns)
+    }
 
 
 def _definition(text: str) -> str:

@@ -1,42 +1,53 @@
 """CHECK constraints: autogenerate knows none of them, the databases tell."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
 
 from scaffold.migrations.catalog import Catalog, Item, Table
 from scaffold.migrations.operations import FASTEN, LOOSEN, Draft
 from scaffold.migrations.owned_names import Ours
-from scaffold.migrations.renames import Rename
-from scaffold.migrations.statements import add_check, drop_check
+from scaffold.migrations.statements import (
+    Statement,
+    add_check,
+    drop_check,
+    quote,
+    refuse_if,
+)
 
-RULES = (
-    *("min_length", "max_length", "gt", "ge", "lt", "le"),
-    *("multiple_of", "choice", "finite"),
+REMOVED = (
+    "{}: rows have a value that entities.json no longer lists; give them another one "
+    "first: UPDATE {} SET {} = ... WHERE NOT ({})"
 )
 
 
 class Checks:
-    """Compares the database after the renames with one that the models made."""
+    """Compares the database after the renames with one that the models made.
+
+    `enums` are the names of the rules that list the values of an enum. PostgreSQL lets
+    no row be changed that breaks a rule, whichever column changes. For other rules that
+    is a row's own problem, and a request can solve it; a removed value stops the
+    migration until no row has it.
+    """
 
     def __init__(
         self,
         before: Catalog,
         after: Catalog,
         models: sa.MetaData,
-        renames: list[Rename],
         ours: Ours,
+        enums: Collection[str],
     ) -> None:
         self.before = before
         self.after = after
         self.models = models
-        self.renames = renames
         self.ours = ours
+        self.enums = enums
 
-    def add_to(self, draft: Draft, *, allow_drop: bool) -> None:
+    def add_to(self, draft: Draft, drop: Collection[str]) -> None:
         for table in sorted(self.before.keys() & self.after.keys()):
             for old, new in self._pairs(table):
-                if new is None and not self._may_go(table, old, allow_drop):
+                if new is None and not self._may_go(table, old, drop):
                     continue
                 if old is not None:
                     restored = add_check(table, old.name, _condition(old), rows=True)
@@ -45,7 +56,14 @@ class Checks:
                     rows = new.columns <= self.before[table].columns.keys()
                     text = self._written(table, new)
                     added = add_check(table, new.name, text, rows=rows)
+                    if rows and new.name in self.enums:
+                        added.insert(0, self._refuse_removed(table, new, text))
                     draft.add(FASTEN, added, [drop_check(table, new.name)])
+
+    def _refuse_removed(self, table: str, rule: Item, text: str) -> Statement:
+        (column,) = rule.columns
+        words = (f"{table}.{column}", *map(quote, (table, column)), text)
+        return refuse_if(table, f"NOT ({text})", REMOVED.format(*words))
 
     def _pairs(self, table: str) -> Iterator[tuple[Item | None, Item | None]]:
         """What each rule says in the database, and what it is to say."""
@@ -55,13 +73,12 @@ class Checks:
             if old is None or new is None or old.meaning != new.meaning:
                 yield old, new
 
-    def _may_go(self, table: str, item: Item | None, allow_drop: bool) -> bool:
+    def _may_go(self, table: str, item: Item | None, drop: Collection[str]) -> bool:
         """Whether a rule may be dropped; rules that we did not write stay."""
-        if item is not None and item.name not in self.ours.items:
-            return allow_drop and any(map(self.before[table].is_unused, item.columns))
-        if item is None or not item.columns <= self.after[table].columns.keys():
-            return allow_drop
-        return True
+        if item is None or any(f"{table}.{column}" in drop for column in item.columns):
+            return True
+        known = self.after[table].columns.keys()
+        return item.name in self.ours.items and item.columns <= known
 
     def _written(self, table: str, item: Item) -> str:
         """The condition as the models word it, which reads better than the server's."""

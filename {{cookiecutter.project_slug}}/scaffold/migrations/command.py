@@ -10,6 +10,7 @@ from pathlib import Path
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from scaffold.migrations import row_counts
 from scaffold.migrations.revision import Outcome, Wish, Writer
 from scaffold.migrations.scratch_databases import scratch
 from scaffold.processes import Unfinished
@@ -19,9 +20,9 @@ from scaffold.spec.loading import SpecError, load, report
 MODELS = "src/models/entities.py"
 LEFT = """\
 Left out of the migration, so the database keeps it, unused: {what}.
-To drop it for good: make entities ARGS=--allow-drop
+To drop it for good: make entities ARGS=--allow-drop={names}
 """
-FOREIGN = "Left alone, as it has no model: {what}.\n"
+FOREIGN = "Left alone, as it is not from entities.json: {what}.\n"
 REFUSED = "No migration was written; fix entities.json and run `make entities` again."
 
 
@@ -31,11 +32,16 @@ def main(root: Path, words: Sequence[str]) -> int:
     message = " ".join(options.message).strip()
     gc.disable()  # of all that comparing hundreds of tables makes, little is garbage
     try:
-        wish = Wish(load(root / ENTITIES), message, options.allow_drop)
+        drop = options.allow_drop
+        names = None if drop is None else frozenset(filter(None, drop.split(",")))
+        wish = Wish(load(root / ENTITIES), message, names)
+        own_database = row_counts.database_url()
         if not is_current(root, MODELS):  # all that a migration is made of
             raise Unfinished("the code differs from entities.json: run `make entities`")
         with scratch() as databases:
-            outcome = Writer(root, databases, wish).run(write=not options.check)
+            outcome = Writer(root, databases, wish, own_database).run(
+                write=not options.check
+            )
         return _checked(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)
@@ -55,8 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--allow-drop",
-        action="store_true",
-        help="drop what entities.json has no longer",
+        metavar="NAMES",
+        nargs="?",
+        const="",
+        help="drop what entities.json has no longer: tables and columns, as in "
+        "orders,products.weight; without names, say what there is to drop",
     )
     return parser
 
@@ -89,10 +98,14 @@ def _tell(outcome: Outcome) -> int:
     if outcome.refusals:
         print(*outcome.refusals, REFUSED, sep="\n", file=sys.stderr)
         return 1
-    for what in outcome.draft.destroyed:
-        print(f"DESTRUCTIVE: the migration drops {what}")
-    if outcome.draft.left:
-        print(LEFT.format(what=", ".join(outcome.draft.left)), end="")
+    for part, rows in zip(outcome.draft.destroyed, outcome.rows, strict=True):
+        print(f"DESTRUCTIVE: the migration drops {part} ({rows})")
+    if left := outcome.draft.left:
+        words = {
+            "what": ", ".join(map(str, left)),
+            "names": ",".join(p.name for p in left),
+        }
+        print(LEFT.format(**words), end="")
     if outcome.draft.foreign:
         print(FOREIGN.format(what=", ".join(outcome.draft.foreign)), end="")
     if outcome.path is None:

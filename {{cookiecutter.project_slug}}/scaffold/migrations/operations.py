@@ -1,6 +1,6 @@
 """Autogenerate's operations, in an order that works and in a form that keeps rows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from alembic.operations import ops
 from scaffold.migrations import column_changes
 from scaffold.migrations.catalog import UNUSED
 from scaffold.migrations.owned_names import Ours
+from scaffold.migrations.renames import Rename
 from scaffold.migrations.statements import Operation, comment
 
 # In this order a table's parts are taken apart and put together again.
@@ -26,15 +27,47 @@ class Step:
     down: list[Operation]
 
 
+@dataclass(frozen=True)
+class Part:
+    """A table, or a column of it."""
+
+    table: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        if self.column:
+            return f"the column {self.name} and its values"
+        return f"the table {self.name} and its rows"
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}.{self.column}" if self.column else self.table
+
+
+def current(part: Part, renames: Iterable[Rename]) -> Part:
+    """Return a part under the name that it has after the renames."""
+    table, column = part.table, part.column
+    for one in renames:
+        if one.kind == "table" and one.old == table:
+            table = one.new
+        elif one.kind == "column" and (one.table, one.old) == (table, column):
+            column = one.new
+    return Part(table, column)
+
+
 @dataclass
 class Draft:
-    """What goes into a migration, and what has to be said about it."""
+    """What goes into a migration, and what has to be said about it.
+
+    `left` has all that could be dropped and is not, whether this migration marks it as
+    unused or an earlier one has.
+    """
 
     steps: list[Step] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    left: list[Part] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    destroyed: list[str] = field(default_factory=list)
+    destroyed: list[Part] = field(default_factory=list)
 
     def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
         self.steps.append(Step(phase, up, down))
@@ -54,7 +87,8 @@ class Arranger:
     """Takes autogenerate's operations one by one.
 
     `labels` has what a person calls a column, by table and column; `ours` is what
-    entities.json has brought into the database, if that is known.
+    entities.json has brought into the database; `nullable` are the columns that may be
+    null by entities.json, now and at the last migration. `drop` names what to drop.
     """
 
     def __init__(
@@ -62,13 +96,14 @@ class Arranger:
         models: sa.MetaData,
         labels: Mapping[tuple[str, str], str],
         ours: Ours,
-        *,
-        allow_drop: bool,
+        nullable: Collection[tuple[str, str]],
+        drop: Collection[str],
     ) -> None:
         self.models = models
         self.ours = ours
         self.labels = labels
-        self.allow_drop = allow_drop
+        self.nullable = nullable
+        self.drop = drop
         self.draft = Draft()
 
     def run(self, found: Iterable[Operation]) -> Draft:
@@ -81,7 +116,11 @@ class Arranger:
         gone = _tables(operations, ops.DropTableOp)
         new = _tables(operations, ops.CreateTableOp)
         columns = (one for one in operations if isinstance(one, ops.DropColumnOp))
-        going = {_column(one) for one in columns if self._is_our_column(one)}
+        going = {
+            _column(one)
+            for one in columns
+            if self._is_our_column(one) and ".".join(_column(one)) in self.drop
+        }
         for operation in operations:
             match operation:
                 case ops.DropTableOp():
@@ -123,19 +162,21 @@ class Arranger:
         """
         table = operation.table_name
         if table in gone:
-            if self.allow_drop:
+            if table in self.drop:
                 self.draft.add(LOOSEN, [], [operation.reverse()])
             return
         columns = _columns(operation)
         goes = any((table, column.name) in going for column in columns)
-        if not (self._is_our_item(operation, columns) or (goes and self.allow_drop)):
+        if not (self._is_our_item(operation, columns) or goes):
             kind = "index" if isinstance(operation, ops.DropIndexOp) else "constraint"
             name = _item_name(operation)
             self.draft.foreign.append(f"the {kind} {name} of {table}")
             return
         known = set(self.models.tables[table].c.keys())
-        if {column.name for column in columns} <= known or self.allow_drop:
+        if goes or {column.name for column in columns} <= known:
             self._plain(LOOSEN, operation)
+        else:
+            self._check_target(table, operation.reverse())
 
     def _is_our_item(self, operation: Any, columns: list[Any]) -> bool:
         if _item_name(operation) in self.ours.items:
@@ -149,41 +190,57 @@ class Arranger:
         return _is_unused(made.column)
 
     def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
-        name = operation.table_name
+        part = Part(operation.table_name)
         made: Any = operation.reverse()
-        ours = name in self.ours.tables
-        if not ours and not _is_unused(made):
-            self.draft.foreign.append(f"the table {name}")
+        if part.table not in self.ours.tables and not _is_unused(made):
+            self.draft.foreign.append(f"the table {part.table}")
             return
-        if not self.allow_drop:
-            self.draft.left.append(f"the table {name} and its rows")
-            mark = ops.CreateTableCommentOp(name, MARK)
-            self.draft.add(ALTER, [mark], [ops.DropTableCommentOp(name)])
+        if part.name not in self.drop:
+            self.draft.left.append(part)
+            for item in made.columns:
+                self._check_target(part.table, item)
+            if not _is_unused(made):
+                mark = ops.CreateTableCommentOp(part.table, MARK)
+                unmark = ops.DropTableCommentOp(part.table)
+                self.draft.add(ALTER, [mark], [unmark])
             return
-        self.draft.destroyed.append(f"the table {name} and its rows")
-        keys = [item for item in made.columns if _points_to(item, gone - {name})]
+        self.draft.destroyed.append(part)
+        others = (gone & {*self.drop}) - {part.table}
+        keys = [item for item in made.columns if _points_to(item, others)]
         for key in keys:
             drop: Any = ops.DropConstraintOp.from_constraint(key)
             self._plain(LOOSEN, drop)
         made.columns = [one for one in made.columns if not any(one is k for k in keys)]
-        warning = comment(f"DESTRUCTIVE: drops {name} with all its rows.")
-        self.draft.add(DROP, [warning, ops.DropTableOp(name)], [made])
+        warning = comment(f"DESTRUCTIVE: drops {part.name} with all its rows.")
+        self.draft.add(DROP, [warning, ops.DropTableOp(part.table)], [made])
+
+    def _check_target(self, table: str, item: Any) -> None:
+        """Refuse to drop a table that a column refers to which is left."""
+        if isinstance(item, ops.CreateForeignKeyOp):
+            item = item.to_constraint()
+        if _points_to(item, self.drop):
+            (column,) = item.column_keys
+            target = item.referred_table.name
+            self.draft.refusals.append(
+                f"{target} cannot be dropped alone: {table}.{column} refers to it; name "
+                f"that one, or the table {table}, too"
+            )
 
     def _drop_column(self, operation: ops.DropColumnOp) -> None:
         made: Any = operation.reverse()
         table, column = operation.table_name, made.column
-        name = f"{table}.{column.name}"
+        part = Part(table, column.name)
         if not self._is_our_column(operation):
-            self.draft.foreign.append(f"the column {name}")
+            self.draft.foreign.append(f"the column {part.name}")
             return
         back = (
             [column_changes.fill_if_possible(table, column)]
             if not column.nullable
             else []
         )
-        if self.allow_drop:
-            self.draft.destroyed.append(f"the column {name} and its values")
-            warning = comment(f"DESTRUCTIVE: drops {name} with all its values.")
+        if part.name in self.drop:
+            self.draft.destroyed.append(part)
+            warning = comment(f"DESTRUCTIVE: drops {part.name} with all its values.")
             restored = sa.Column(
                 column.name, column.type, server_default=column.server_default
             )
@@ -191,7 +248,9 @@ class Arranger:
             drop = ops.DropColumnOp(table, column.name)
             self.draft.add(DROP, [warning, drop], [add, *back])
             return
-        self.draft.left.append(f"the column {name} and its values")
+        self.draft.left.append(part)
+        if _is_unused(column):
+            return
         relaxed = None if column.nullable else True
         mark = ops.AlterColumnOp(
             table, column.name, modify_comment=MARK, modify_nullable=relaxed
@@ -210,6 +269,11 @@ class Arranger:
     def _alter_column(self, operation: ops.AlterColumnOp) -> None:
         table, name = operation.table_name, operation.column_name
         column = self.models.tables[table].c[name]
+        if operation.modify_nullable and self._is_required_by_a_person(operation):
+            self.draft.foreign.append(f"the NOT NULL of {table}.{name}")
+            operation.modify_nullable = None
+        if not operation.has_changes():
+            return
         back: Any = operation.reverse()
         try:
             up = column_changes.change(operation, column)
@@ -219,6 +283,12 @@ class Arranger:
             self.draft.refusals.append(f"{label}: {reason}")
         else:
             self.draft.add(ALTER, up, down)
+
+    def _is_required_by_a_person(self, operation: ops.AlterColumnOp) -> bool:
+        """Whether a column is NOT NULL that has never been so by entities.json."""
+        column = (operation.table_name, str(operation.column_name))
+        unused = (operation.existing_comment or "").startswith(UNUSED)
+        return column in self.nullable and not unused
 
     def _add_foreign_key(
         self, operation: ops.CreateForeignKeyOp, operations: list[Operation]
@@ -273,7 +343,7 @@ def _columns(operation: Any) -> list[Any]:
     return list(operation.to_constraint().columns)
 
 
-def _points_to(item: Any, tables: set[str]) -> bool:
+def _points_to(item: Any, tables: Collection[str]) -> bool:
     return (
         isinstance(item, sa.ForeignKeyConstraint) and item.referred_table.name in tables
     )

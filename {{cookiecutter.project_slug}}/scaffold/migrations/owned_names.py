@@ -28,14 +28,44 @@ class Ours:
 def find_ours(spec: Spec, renames: Iterable[Rename] = ()) -> Ours:
     """Return what a spec has, under the names that it has after the renames."""
     renames = list(renames)
-    tables = {one.old: one.new for one in renames if one.kind == "table"}
-    names = {one.new for one in renames if one.kind in ("constraint", "index")}
-    columns = set(_columns(spec))
-    return Ours(
-        frozenset(table for table, _ in columns),
-        frozenset((tables.get(table, table), column) for table, column in columns),
-        frozenset(names | {naming.constraint(*parts) for parts in _items(spec)}),
-    )
+    columns = _renamed(_columns(spec), renames)
+    items = {naming.constraint(*parts) for parts in _items(spec)}
+    items |= {one.new for one in renames if one.kind in ("constraint", "index")}
+    tables = {table for table, _ in columns}
+    return Ours(frozenset(tables), frozenset(columns), frozenset(items))
+
+
+def find_nullable(spec: Spec, renames: Iterable[Rename] = ()) -> set[tuple[str, str]]:
+    """Return the tables and columns that may be null, named as after the renames."""
+    found = []
+    for entity in spec.entities:
+        fields = (one for one in entity.fields if one.nullable)
+        references = (one for one in entity.references if one.nullable)
+        found += [(entity.table, one.name) for one in fields]
+        found += [(entity.table, one.column) for one in references]
+    return _renamed(found, renames)
+
+
+def enum_rules(spec: Spec) -> set[str]:
+    """Return the names of the rules that list the values of an enum."""
+    return {
+        naming.constraint("ck", entity.table, field.name, "choice")
+        for entity in spec.entities
+        for field in entity.fields
+        if field.type == "enum"
+    }
+
+
+def _renamed(
+    columns: Iterable[tuple[str, str]], renames: Iterable[Rename]
+) -> set[tuple[str, str]]:
+    found = set(columns)
+    for one in renames:
+        if one.kind == "table":
+            found = {(one.new if t == one.old else t, c) for t, c in found}
+        elif one.kind == "column" and (one.table, one.old) in found:
+            found = found - {(one.table, one.old)} | {(one.table, one.new)}
+    return found
 
 
 def _columns(spec: Spec) -> Iterator[tuple[str, str]]:

@@ -1,15 +1,23 @@
 """Renames that entities.json speaks of, as long as the database has the old names."""
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from scaffold.merging.entity_renames import find_former
-from scaffold.migrations.catalog import Catalog, Table
+from scaffold.migrations.catalog import Catalog, Item
+from scaffold.migrations.former_names import Candidate
 from scaffold.migrations.statements import Statement, execute, quote
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Link, Reference, Spec
 
-Columns = Mapping[str, frozenset[str]]  # of the models, by table
+UNKNOWN = (
+    "{label}: no migration knows a {kind} called {was} or {name}; let "
+    '"renamed_from" say what they call it, or leave it out'
+)
+UNSURE = (
+    "{label}: there is a {kind} called {was} and one called {name}, and no migration "
+    "renames the one to the other. If {name} has the right values, remove "
+    '"renamed_from". If not, give it a third name, run this, then give it this name, and '
+    "run this again"
+)
 
 
 @dataclass(frozen=True)
@@ -51,178 +59,189 @@ class Rename:
         return f"rename {prefix}{self.old} to {self.new}"
 
 
-class Renamer:
-    """Compares names of the old and the new spec with what the database has.
+def in_order(moves: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield renames one by one, so that each new name is free when it is given.
 
-    Only what the models call by the new name, and nothing by the old one, is renamed.
+    If names change places, one of them has a third name in between.
     """
-
-    def __init__(self, new: Spec, old: Spec, catalog: Catalog, models: Columns) -> None:
-        self.new = new
-        self.old = old
-        self.catalog = catalog
-        self.models = models
-        self.found: list[Rename] = []
-        self.problems: list[str] = []
-
-    def run(self) -> list[Rename]:
-        for entity in self.new.entities:
-            former = find_former(self.old, entity)
-            today = self._table(
-                entity.name, self._former_table(entity, former), entity.table
-            )
-            for name, was in self._columns(entity, former):
-                self._column(f"{entity.name}.{name}", entity.table, today, was, name)
-            for link in entity.links:
-                if link.owner:
-                    self._link(entity, former, link)
-        tables = [one for one in self.found if one.kind == "table"]
-        return tables + [one for one in self.found if one.kind == "column"]
-
-    def _former_table(self, entity: Entity, former: Entity | None) -> str:
-        if former:
-            return former.table
-        if entity.renamed_from is None:
-            return entity.table
-        return naming.plural(naming.snake(entity.renamed_from))
-
-    def _table(self, label: str, was: str, name: str) -> Table | None:
-        """Note that a table has a new name; return what it holds so far."""
-        if was == name or was not in self.catalog or was in self.models:
-            if was != name and self.catalog and name in self.models:
-                self._check_known(label, "table", self.catalog, was, name)
-            return self.catalog.get(name)
-        if name in self.catalog:
-            self.problems.append(
-                f"{label}: its table {was} is to be called {name}, and there is one "
-                f"of that name; drop that in a run of its own, under the old names and "
-                f"with --allow-drop, or name another plural"
-            )
-        elif name in self.models:
-            self.found.append(Rename("table", was, was, name))
-        return self.catalog[was]
-
-    def _column(
-        self, label: str, table: str, today: Table | None, was: str, name: str
-    ) -> None:
-        columns = self.models.get(table, frozenset())
-        if today is None or name not in columns or was in columns or was == name:
-            return
-        self._check_known(label, f"column of {table}", today.columns, was, name)
-        if was in today.columns and name not in today.columns:
-            self.found.append(Rename("column", table, was, name))
-        elif (
-            today.is_unused(name) and was in today.columns and not today.is_unused(was)
-        ):
-            self.problems.append(
-                f"{label}: a column {name} is kept in {table} from before; drop that "
-                f"in a run of its own, under the old names and with --allow-drop, or "
-                f"give {was} another name"
-            )
-
-    def _check_known(
-        self, label: str, kind: str, known: Container[str], was: str, name: str
-    ) -> None:
-        """A rename on top of one that no migration was made for would lose the rows."""
-        if was not in known and name not in known:
-            self.problems.append(
-                f"{label}: no migration knows a {kind} called {was} or {name}; let "
-                f'"renamed_from" say what they call it, or leave it out'
-            )
-
-    def _columns(
-        self, entity: Entity, former: Entity | None
-    ) -> Iterator[tuple[str, str]]:
-        """Each column with a new name, and its old one."""
-        for field in entity.fields:
-            if field.renamed_from:
-                yield field.name, field.renamed_from
-        for reference in entity.references:
-            was = reference.renamed_from or self._implied(entity, former, reference)
-            if was:
-                yield reference.column, f"{was}_id"
-
-    def _implied(
-        self, entity: Entity, former: Entity | None, reference: Reference
-    ) -> str | None:
-        """The old name of a key that only the other side's one_to_many speaks of."""
-        if former is None:
-            return None
-        known = {one.name for one in former.references}
-        kept = {one.name for one in entity.references}
-        target = find_former(self.old, self.new.entity(reference.target))
-        if target is None or reference.name in known or reference.reverse is None:
-            return None
-        side = (target.name, reference.reverse)
-        for one in former.references:
-            if (one.target, one.reverse) == side and one.name not in kept:
-                return one.name
-        return None
-
-    def _link(self, entity: Entity, former: Entity | None, link: Link) -> None:
-        label = f"{entity.name}.{link.name}"
-        was = self._former_link(entity, former, link)
-        if was is None:
-            if link.renamed_from and self.catalog:
-                names = link.renamed_from, link.table
-                self._check_known(label, "many_to_many", self.catalog, *names)
-            return
-        today = self._table(label, was.table, link.table)
-        self._column(label, link.table, today, was.left_column, link.left_column)
-        self._column(label, link.table, today, was.right_column, link.right_column)
-
-    def _former_link(
-        self, entity: Entity, former: Entity | None, link: Link
-    ) -> Link | None:
-        """The link as it was, seen from the side that owns it now."""
-        if former is None:
-            return None
-        names = (link.renamed_from, link.name)
-        found = _named(former, names)
-        if found:
-            return found
-        target = self.new.entity(link.target)
-        other = find_former(self.old, target)
-        back = next((one for one in target.links if one.name == link.reverse), None)
-        found = (
-            _named(other, (back.renamed_from, back.name)) if other and back else None
-        )
-        if found is None or found.target != former.name:
-            return None
-        return Link(
-            link.name,
-            found.target,
-            True,
-            link.reverse,
-            found.table,
-            found.right_column,
-            found.left_column,
-        )
-
-
-def _named(entity: Entity, names: tuple[str | None, ...]) -> Link | None:
-    links = {link.name: link for link in entity.links}
-    return next((links[name] for name in names if name in links), None)
-
-
-def follow(before: Catalog, after: Catalog, renames: list[Rename]) -> Iterator[Rename]:
-    """Yield what follows: constraints and indexes are named after their columns.
-
-    `before` is the database after the renames, `after` what the models make.
-    """
-    for table in sorted({_table_of(rename) for rename in renames}):
-        if table not in before or table not in after:
+    left = dict(moves)
+    while left:
+        old = next((old for old, new in left.items() if new not in left), None)
+        if old is not None:
+            yield old, left.pop(old)
             continue
-        have, want = before[table].items, after[table].items
-        free = {name: have[name] for name in sorted(have.keys() - want.keys())}
-        for name in sorted(want.keys() - have.keys()):
-            item = want[name]
-            for old, found in free.items():
-                if (found.kind, found.meaning) == (item.kind, item.meaning):
-                    kind = "index" if item.kind == "i" else "constraint"
-                    yield Rename(kind, table, old, name)
-                    del free[old]
-                    break
+        old = next(iter(left))
+        between = naming.shorten(f"{old}_between")
+        left[between] = left.pop(old)
+        yield old, between
+
+
+def unused_name(name: str, taken: Collection[str]) -> str:
+    """Return a free name for what gives its own to something else."""
+    found = naming.shorten(f"{name}_unused")
+    number = 1
+    while found in taken:
+        number += 1
+        found = naming.shorten(f"{name}_unused_{number}")
+    return found
+
+
+@dataclass
+class Names:
+    """The names of the tables of a database, or of the columns of a table.
+
+    `known` has the names that the database has, and whether they are marked as unused.
+    `former` are the names that entities.json had at the last migration, `wanted` those
+    that the models have. `is_made(old, new)` says whether a migration has that rename.
+    """
+
+    kind: str
+    known: Mapping[str, bool]
+    former: Collection[str]
+    wanted: Collection[str]
+    is_made: Callable[[str, str], bool]
+    problems: list[str] = field(default_factory=list)
+
+    def moves(self, candidates: Sequence[Candidate]) -> dict[str, str]:
+        """Return the renames to make, by the old name.
+
+        A former name that the database still has is renamed. If it has the new name,
+        too, that one moves away first, if it is unused, renamed itself, or is in
+        entities.json no longer. All else is a problem.
+        """
+        renamed = [
+            one for one in candidates if one.was != one.name and one.name in self.wanted
+        ]
+        for one in renamed:
+            if one.was not in self.known and one.name not in self.known:
+                self._report(UNKNOWN, one)
+        left = [one for one in renamed if one.was in self.known]
+        moves: dict[str, str] = {}
+        while due := [one for one in left if self._is_due(one, moves)]:
+            moves |= {one.was: one.name for one in due}
+            left = [one for one in left if one not in due]
+        for one in left:
+            if self._is_unsure(one, renamed) and not self.is_made(one.was, one.name):
+                self._report(UNSURE, one)
+        taken = {*self.known, *self.wanted}
+        occupied = [n for n in moves.values() if n in self.known and n not in moves]
+        return {**{name: unused_name(name, taken) for name in occupied}, **moves}
+
+    def _is_due(self, one: Candidate, moves: Mapping[str, str]) -> bool:
+        if one.name not in self.known or one.name in moves:
+            return True
+        if self.known[one.was]:
+            return False
+        return self.known[one.name] or (one.recorded and one.name in self.former)
+
+    def _is_unsure(self, one: Candidate, renamed: Sequence[Candidate]) -> bool:
+        """Whether either of the two names may have the values."""
+        if self.known[one.was]:
+            return False
+        if one.recorded or one.was not in self.wanted:
+            return True
+        # Something else has taken the old name. Either all of that is made, or names
+        # have changed places, and nothing shows whether they have.
+        former = {other.name: other.was for other in renamed}
+        name, steps = one.was, 0
+        while name in former and steps <= len(former):
+            name, steps = former[name], steps + 1
+        return steps > len(former)
+
+    def _report(self, problem: str, one: Candidate) -> None:
+        words = {"label": one.label, "was": one.was, "name": one.name}
+        self.problems.append(problem.format(kind=self.kind, **words))
+
+
+def find_renames(
+    tables: Sequence[tuple[Candidate, list[Candidate]]],
+    catalog: Catalog,
+    former: Collection[tuple[str, str]],
+    models: Mapping[str, frozenset[str]],
+    is_made: Callable[[str, str], bool],
+) -> tuple[list[Rename], list[str]]:
+    """Return the renames of tables and columns, and the problems.
+
+    `former` are the tables and columns that entities.json had at the last migration,
+    `models` those that the models have.
+    """
+    if not catalog:
+        return [], []
+    names = Names(
+        "table",
+        {name: table.unused for name, table in catalog.items()},
+        {table for table, _ in former},
+        models,
+        is_made,
+    )
+    moves = names.moves([table for table, _ in tables])
+    found = [Rename("table", old, old, new) for old, new in in_order(moves)]
+    problems = names.problems
+    today = {new: old for old, new in moves.items()}
+    for table, columns in tables:
+        old = today.get(table.name, table.name)
+        if old not in catalog or (old == table.name and old in moves):
+            continue
+        names = Names(
+            f"column of {table.name}",
+            {name: catalog[old].is_unused(name) for name in catalog[old].columns},
+            {column for one, column in former if one == old},
+            models.get(table.name, frozenset()),
+            is_made,
+        )
+        steps = in_order(names.moves(columns))
+        found += [Rename("column", table.name, *names_) for names_ in steps]
+        problems += names.problems
+    return found, problems
+
+
+def follow(before: Catalog, after: Catalog, renames: Sequence[Rename]) -> list[Rename]:
+    """Return the renames of constraints and indexes, which are named after columns.
+
+    `before` is the database after the renames, `after` what the models make. What is
+    left of a table or column whose name was given away gives its own names away, too.
+    """
+    tables = {_table_of(rename) for rename in renames} & before.keys()
+    have = {(t, name): item for t in tables for name, item in before[t].items.items()}
+    want = {(t, name): item for t, x in after.items() for name, item in x.items.items()}
+    kept = {key for key, item in have.items() if _is_same(item, want.get(key))}
+    moves: dict[tuple[str, str], str] = {}
+    for table, name in sorted(want.keys() - kept):
+        for key in sorted(have.keys() - kept - moves.keys()):
+            if key[0] == table and _is_same(have[key], want[table, name]):
+                moves[key] = name
+                break
+    wanted = {_scope(key, item) for key, item in want.items()}
+    given = {_scope((key[0], name), have[key]) for key, name in moves.items()}
+    taken = {name for _, name in (*have, *want)}
+    for key in sorted(have.keys() - kept - moves.keys()):
+        scope = _scope(key, have[key])
+        if scope in given or (scope in wanted and _is_left(key[0], have[key], after)):
+            moves[key] = unused_name(key[1], taken)
+    found = []
+    for part in sorted({_scope(key, have[key])[0] for key in moves}):
+        here = {key[1]: key for key in moves if _scope(key, have[key])[0] == part}
+        steps = in_order({name: moves[key] for name, key in here.items()})
+        for old, new in steps:
+            here[new] = here.pop(old)
+            kind = "index" if have[here[new]].kind == "i" else "constraint"
+            found.append(Rename(kind, here[new][0], old, new))
+    return found
+
+
+def _scope(key: tuple[str, str], item: Item) -> tuple[str, str]:
+    """What a name must be unique in: a key has an index, and that is the schema's."""
+    table, name = key
+    return ("" if item.kind in "ipu" else table), name
+
+
+def _is_same(one: Item, other: Item | None) -> bool:
+    return other is not None and (one.kind, one.meaning) == (other.kind, other.meaning)
+
+
+def _is_left(table: str, item: Item, after: Catalog) -> bool:
+    """Whether it is on something that entities.json has no longer."""
+    return table not in after or not item.columns <= after[table].columns.keys()
 
 
 def _table_of(rename: Rename) -> str:

@@ -18,21 +18,26 @@ from alembic.script import Script, ScriptDirectory
 from dotenv import dotenv_values
 
 from scaffold.merging.entity_renames import under_former_names
-from scaffold.migrations import catalog
+from scaffold.migrations import carried_links, catalog, last_spec, row_counts
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
+from scaffold.migrations.former_names import FormerNames
 from scaffold.migrations.operations import Arranger, Draft
-from scaffold.migrations.owned_names import find_ours
-from scaffold.migrations.renames import Rename, Renamer, follow
+from scaffold.migrations.owned_names import enum_rules, find_nullable, find_ours
+from scaffold.migrations.renames import Rename, find_renames, follow, in_order
 from scaffold.migrations.scratch_databases import Scratch
 from scaffold.migrations.statements import Statement
 from scaffold.processes import Unfinished
-from scaffold.project.state import MIGRATED, from_record
-from scaffold.spec.loading import Spec, parse
+from scaffold.project.state import MIGRATED
+from scaffold.spec.loading import Spec
 from src.core.config import get_settings
 from src.core.database import Base
 
 TITLE = 66
+NAME_DROPS = "--allow-drop needs the names of what to drop, for example --allow-drop={}"
+NO_DROP = (
+    "--allow-drop={}: nothing of that name is unused; there is {} that could be dropped"
+)
 HEADS = (
     "{} are both the newest migration, as two branches have it; join them: "
     ".venv/bin/alembic merge heads --message 'join two branches'"
@@ -45,7 +50,7 @@ class Wish:
 
     new: Spec
     message: str = ""
-    allow_drop: bool = False
+    drop: frozenset[str] | None = None  # names; none at all: say what there is to drop
 
 
 @dataclass
@@ -55,6 +60,7 @@ class Outcome:
     draft: Draft
     renames: list[Rename]
     problems: list[str] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)  # of what is dropped, one by one
     path: Path | None = None
 
     @property
@@ -74,17 +80,30 @@ class Outcome:
 
 
 class Writer:
-    """Works on databases of its own: one for the migrations, two to compare it with."""
+    """Works on databases of its own: one for the migrations, two to compare it with.
 
-    def __init__(self, root: Path, databases: Scratch, wish: Wish) -> None:
+    `own_database` is the URL of the project's own one, which is only asked how many rows
+    a migration would drop.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        databases: Scratch,
+        wish: Wish,
+        own_database: str | None = None,
+    ) -> None:
+        self.root = root
         self.migrated = root / MIGRATED
+        self.own_database = own_database
+        self.record = last_spec.read(root)
         self.databases = databases
         self.url = databases.create()
         self.wish = wish
         quiet = argparse.Namespace(quiet=True)
         self.config = Config(Path("alembic.ini"), cmd_opts=quiet)
         self.config.attributes["show_foreign"] = True
-        self.config.attributes["show_unused"] = wish.allow_drop
+        self.config.attributes["show_unused"] = wish.drop is not None
 
     def run(self, *, write: bool) -> Outcome:
         """Find the difference; write the migration if that is wanted and possible."""
@@ -95,7 +114,7 @@ class Writer:
         command.upgrade(self.config, "head")  # env.py also imports the models
         # Comparing renames what is there; the first migration finds nothing.
         trial = self.databases.create(self.url) if write and heads else self.url
-        outcome = self._compare(self.url, write=write)
+        outcome = self._compare(self.url, write=write, record=self.record)
         if outcome.path:
             self._try(outcome.path, trial, back=bool(heads))
         if write and not outcome.refusals:
@@ -110,32 +129,46 @@ class Writer:
         os.environ["DATABASE_URL"] = url
         get_settings.cache_clear()
 
-    def _compare(self, url: str, *, write: bool) -> Outcome:
+    def _compare(self, url: str, *, write: bool, record: Spec | None = None) -> Outcome:
+        """Compare the database with the models, and rename in it what is renamed.
+
+        `record` is the specification that the migrations were made for, if known.
+        """
+        old = record or under_former_names(self.wish.new)
+        former = FormerNames(old, self.wish.new, has_record=record is not None)
         before = catalog.run(url, catalog.read)
-        renamer = Renamer(self.wish.new, self.old, before, _columns(Base.metadata))
-        renames = renamer.run()
+        renames, problems = find_renames(
+            list(former.tables()),
+            before,
+            find_ours(old).columns,
+            _columns(Base.metadata),
+            self._is_made,
+        )
         after: Catalog = {}
         if before:
             catalog.run(url, _doing(renames))
             before = catalog.run(url, catalog.read)
             after = self._models
-            names = list(follow(before, after, renames))
+            names = follow(before, after, renames)
             catalog.run(url, _doing(names))
             before = catalog.run(url, catalog.read)
             renames += names
-        outcome = Outcome(Draft(), renames, renamer.problems)
-        self._autogenerate(outcome, before, after, write=write)
+        outcome = Outcome(Draft(), renames, problems)
+        self._autogenerate(outcome, old, before, after, write=write)
         return outcome
 
-    @cached_property
-    def old(self) -> Spec:
-        """The entities that the migrations so far were made for.
-
-        Without a record of them, they had the names that `renamed_from` tells.
-        """
-        if self.migrated.exists():
-            return parse(from_record(self.migrated.read_bytes()))
-        return under_former_names(self.wish.new)
+    def _is_made(self, old: str, new: str) -> bool:
+        """Whether one of the migrations has this rename of a column or a table."""
+        between = next(in_order({old: new, new: old}))[1]
+        wanted = [f'"{name}", new_column_name="{new}"' for name in (old, between)] + [
+            f'op.rename_table("{name}", "{new}")' for name in (old, between)
+        ]
+        for path in (self.root / last_spec.VERSIONS).glob("*.py"):
+            text = path.read_text(encoding="utf-8").partition("def downgrade")[0]
+            text = " ".join(text.split()).replace("'", '"').replace("( ", "(")
+            if any(step in text for step in wanted):
+                return True
+        return False
 
     @cached_property
     def _models(self) -> Catalog:
@@ -145,12 +178,18 @@ class Writer:
         return catalog.run(url, catalog.read)
 
     def _autogenerate(
-        self, outcome: Outcome, before: Catalog, after: Catalog, *, write: bool
+        self,
+        outcome: Outcome,
+        old: Spec,
+        before: Catalog,
+        after: Catalog,
+        *,
+        write: bool,
     ) -> None:
         """Let Alembic compare, and put what it finds into a form that keeps rows."""
 
         def arrange(_: Any, __: Any, scripts: list[ops.MigrationScript]) -> None:
-            self._arrange(outcome, before, after, scripts[0])
+            self._arrange(outcome, old, before, after, scripts[0])
             if not (write and outcome.is_writable):
                 scripts.clear()  # then Alembic writes none
 
@@ -164,25 +203,43 @@ class Writer:
     def _arrange(
         self,
         outcome: Outcome,
+        old: Spec,
         before: Catalog,
         after: Catalog,
         script: ops.MigrationScript,
     ) -> None:
-        labels, allow_drop = _labels(self.wish.new), self.wish.allow_drop
-        ours = find_ours(self.old, outcome.renames) | find_ours(self.wish.new)
-        arranger = Arranger(Base.metadata, labels, ours, allow_drop=allow_drop)
+        new, renames, drop = self.wish.new, outcome.renames, self.wish.drop or ()
         up, down = script.upgrade_ops, script.downgrade_ops
         if up is None or down is None:
             raise Unfinished("alembic/env.py speaks of several databases")
+        ours = find_ours(old, renames) | find_ours(new)
+        nullable = find_nullable(old, renames) & find_nullable(new)
+        models = Base.metadata
+        arranger = Arranger(models, _labels(new), ours, nullable, drop)
         draft = outcome.draft = arranger.run(up.ops)
-        checks = Checks(before, after, Base.metadata, outcome.renames, ours)
-        checks.add_to(draft, allow_drop=allow_drop)
-        steps = [one.step for one in outcome.renames]
-        undo = [one.back.step for one in reversed(outcome.renames)]
+        checks = Checks(before, after, models, ours, enum_rules(new))
+        checks.add_to(draft, drop)
+        created = models.tables.keys() - before.keys()
+        carried_links.add_to(draft, old, new, renames, created)
+        outcome.problems += self._check_drops(draft)
+        outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
+        steps = [one.step for one in renames]
+        undo = [one.back.step for one in reversed(renames)]
         up.ops[:] = [*steps, *draft.up]
         down.ops[:] = [*draft.down, *undo]
         script.message = self.wish.message or _message(outcome)
         self.config.attributes["destroyed"] = draft.destroyed
+
+    def _check_drops(self, draft: Draft) -> list[str]:
+        """Return a problem for each name that cannot be dropped, or if none is named."""
+        if self.wish.drop is None:
+            return []
+        names = [part.name for part in draft.left]
+        if not self.wish.drop and names:
+            return [NAME_DROPS.format(",".join(names))]
+        known = {part.name for part in draft.destroyed}
+        some = ", ".join(names) or "nothing"
+        return [NO_DROP.format(name, some) for name in sorted(self.wish.drop - known)]
 
     def _try(self, path: Path, url: str, *, back: bool) -> None:
         """Up, compare, down and up again, on tables without rows."""
@@ -193,7 +250,7 @@ class Writer:
                 return
             command.downgrade(self.config, "-1")
             command.upgrade(self.config, "head")
-            lacking = self._compare(url, write=False).changes
+            lacking = self._compare(url, write=False, record=self.wish.new).changes
             if lacking:
                 told = f"the migration does not lead to the models: {lacking}"
                 raise Unfinished(told)

@@ -83,7 +83,6 @@ class Step:
             not (is_generator or inspect.iscoroutinefunction(call))
             or not inspect.isroutine(call)
             or hasattr(call, "__wrapped__")  # FastAPI inspects the wrapped function
-            or not dependant.use_cache
             or any(getattr(dependant, name) for name in OTHERS)
         ):
             raise NotCoveredError
@@ -131,6 +130,8 @@ class Plan(Route):
     def _add(self, dependant: Any) -> int:
         results = []
         for needed in dependant.dependencies:
+            if not needed.use_cache:
+                raise NotCoveredError
             key = (needed.call, needed.scope)  # FastAPI calls it once for each of these
             if key not in self._places:
                 self._places[key] = self._add(needed)

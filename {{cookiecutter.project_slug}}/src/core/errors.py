@@ -67,15 +67,17 @@ class NotFoundError(ServiceError):
 
 
 class ConflictError(ServiceError):
-    """Another row already has these values."""
+    """Another row already has these values, or another request changes the row."""
 
     status = 409
     code = "conflict"
 
-    def __init__(self, resource: str, fields: Sequence[str]) -> None:
+    def __init__(
+        self, resource: str, fields: Sequence[str], message: str | None = None
+    ) -> None:
         names = " and ".join(fields) or "value"
         super().__init__(
-            f"Another {resource.replace('_', ' ')} has this {names}",
+            message or f"Another {resource.replace('_', ' ')} has this {names}",
             resource=resource,
             fields=list(fields),
         )

@@ -25,9 +25,27 @@ class Write:
     resource_id: str
 
 
+@dataclass(frozen=True)
+class Note:
+    """A write, and the savepoint that it was made in, if any."""
+
+    write: Write
+    savepoint: orm.SessionTransaction | None
+
+    def belongs_to(self, transaction: orm.SessionTransaction) -> bool:
+        """Return whether the write is undone when the transaction is rolled back."""
+        if transaction.parent is None:
+            return True
+        inner = self.savepoint
+        while inner is not None and inner is not transaction:
+            inner = inner.parent
+        return inner is not None
+
+
 def note_write(session: AsyncSession, write: Write) -> None:
     """Record a write in the session until its transaction ends."""
-    session.info.setdefault("writes", []).append(write)
+    savepoint = session.sync_session.get_nested_transaction()
+    session.info.setdefault("writes", []).append(Note(write, savepoint))
 
 
 @event.listens_for(Session, "after_commit")
@@ -35,8 +53,8 @@ def announce(session: orm.Session) -> None:
     """Log and count the writes of a committed transaction."""
     if session.in_nested_transaction():  # only a savepoint was released
         return
-    writes: list[Write] = session.info.pop("writes", [])
-    for write in writes:
+    notes: list[Note] = session.info.pop("writes", [])
+    for write in (note.write for note in notes):
         metrics.count(write.table, write.verb)
         fields = {f"{write.resource}_id": write.resource_id}
         logger.info(f"{write.resource}_{write.verb}", **fields)
@@ -44,6 +62,6 @@ def announce(session: orm.Session) -> None:
 
 @event.listens_for(Session, "after_soft_rollback")
 def forget(session: orm.Session, transaction: orm.SessionTransaction) -> None:
-    """Drop the writes of a transaction that was rolled back."""
-    if transaction.parent is None:
-        session.info.pop("writes", None)
+    """Drop the writes of a transaction or savepoint that was rolled back."""
+    notes: list[Note] = session.info.get("writes", [])
+    notes[:] = [note for note in notes if not note.belongs_to(transaction)]

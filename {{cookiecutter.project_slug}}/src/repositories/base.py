@@ -72,8 +72,12 @@ class Repository(Generic[EntityT]):
         return await self.db.scalar(self._locked(loaded=False), {"id": entity_id})
 
     async def find(self, where: Filters) -> EntityT | None:
-        """Return the only row with these values, if there is one."""
-        where = _given(where)
+        """Return the only row with these values, if there is one.
+
+        None is equal to nothing, as null in SQL.
+        """
+        if not where:
+            raise ValueError("find() needs a value to look for")
         return await self.db.scalar(self._narrowed(tuple(where)), where)
 
     async def list(
@@ -243,7 +247,8 @@ class Repository(Generic[EntityT]):
         except IntegrityError as error:
             raise translate(error) from error
         except StaleDataError as error:  # another request has just removed these links
-            raise ConflictError(self.entity.__resource__, []) from error
+            message = "Another request changed the same links; try again"
+            raise ConflictError(self.entity.__resource__, [], message) from error
 
     def _note(self, verb: Verb, entity_id: uuid.UUID) -> None:
         entity = self.entity

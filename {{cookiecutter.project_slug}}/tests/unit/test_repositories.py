@@ -115,6 +115,7 @@ async def test_get_returns_none_for_an_unknown_id(
         assert await get(uuid.uuid4(), for_update=for_update) is None
         assert (await get(row.id, for_update=for_update)) is row
     assert await tested.repository.find({"id": uuid.uuid4()}) is None
+    assert await tested.repository.find({"id": None}) is None
 
 
 @each_case

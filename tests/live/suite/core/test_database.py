@@ -56,6 +56,18 @@ async def test_writes_that_are_rolled_back_are_not_logged() -> None:
     assert lines == []
 
 
+@pytest.mark.usefixtures("app")
+async def test_writes_of_a_savepoint_that_is_rolled_back_are_not_logged() -> None:
+    with capture_logs() as lines:
+        async with transaction() as session:
+            note_write(session, CREATED)
+            outer = await session.begin_nested()
+            async with session.begin_nested():
+                note_write(session, DELETED)
+            await outer.rollback()
+    assert [line["event"] for line in lines] == ["parcel_created"]
+
+
 async def test_all_writes_of_a_transaction_are_kept_or_none(
     app: FastAPI, connection: AsyncConnection
 ) -> None:

@@ -246,8 +246,8 @@ async def request_scope(
 
 
 async def without_cache(
-    one: Annotated[str, Depends(page, use_cache=False)],
-    two: Annotated[str, Depends(page)],
+    one: Annotated[str, Depends(page)],
+    two: Annotated[str, Depends(page, use_cache=False)],
 ) -> str:
     return one + two
 

@@ -1,4 +1,4 @@
-"""Checks renamed_from: a former name must differ from every current name."""
+"""Checks renamed_from: a former name must be free, or its bearer must be renamed, too."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,11 @@ def check(
     resolved: Mapping[str, Resolved],
     problems: Problems,
 ) -> None:
-    """Check entities against each other, and the members of each entity."""
+    """Check entities against each other, and the members of each entity.
+
+    Members may exchange names. Entities may not: a person's code in their files could
+    not tell which of the two it is for.
+    """
     entities = list(entities)
     _check_names({one.name: (one.name, one) for one in entities}, {}, problems)
     for entity in entities:
@@ -46,8 +50,13 @@ def _check_names(
             continue
         if former == name:
             why = "is the current name; remove it"
-        elif former in drafts:
+        elif former in drafts and not _is_renamed(drafts[former][1], former):
             why = f"is already used by {drafts[former][0]}; rename or remove one"
+        elif former in drafts and isinstance(draft, EntityDraft):
+            other = drafts[former][0]
+            why = (
+                f"is already used by {other}; rename {other} in a run of its own first"
+            )
         elif former in columns:
             why = f"cannot be a former name: {columns[former]}"
         elif former in taken:
@@ -57,3 +66,7 @@ def _check_names(
             continue
         message = f"renamed_from {quote(former)} {why}"
         problems.rule(draft.at("renamed_from"), label, message)
+
+
+def _is_renamed(draft: Draft, name: str) -> bool:
+    return draft.text("renamed_from") not in (None, name)

@@ -1,0 +1,143 @@
+"""Finds the tables and columns that entities.json gives a new name."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from scaffold.merging.entity_renames import find_former
+from scaffold.spec import naming
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A table or column, and its former name, which may be the same.
+
+    It is `recorded` if the specification of the last migration has the former name,
+    and the new one does not have the same `renamed_from` that was there then.
+    """
+
+    label: str
+    was: str
+    name: str
+    recorded: bool = False
+
+
+class FormerNames:
+    """Compares the specification with the one of the last migration.
+
+    If there is no record of that, `old` is the new one under former names.
+    """
+
+    def __init__(self, old: Spec, new: Spec, *, has_record: bool) -> None:
+        self.old = old
+        self.new = new
+        self.has_record = has_record
+
+    def tables(self) -> Iterator[tuple[Candidate, list[Candidate]]]:
+        """Yield each table, and those of its columns that may have a new name."""
+        for entity in self.new.entities:
+            former = find_former(self.old, entity)
+            was = former.table if former else entity.table
+            if former is None and entity.renamed_from is not None:
+                was = naming.plural(naming.snake(entity.renamed_from))
+            recorded = self.has_record and former is not None
+            table = Candidate(entity.name, was, entity.table, recorded)
+            yield table, list(self._columns(entity, former))
+            for link in entity.links:
+                if link.owner:
+                    yield self._link(entity, former, link)
+
+    def _columns(self, entity: Entity, former: Entity | None) -> Iterator[Candidate]:
+        for field in entity.fields:
+            if field.renamed_from:
+                known = former.fields if former else ()
+                yield Candidate(
+                    f"{entity.name}.{field.name}",
+                    field.renamed_from,
+                    field.name,
+                    self._is_recorded(field, known),
+                )
+        for reference in entity.references:
+            known_references = former.references if former else ()
+            was = reference.renamed_from
+            recorded = self._is_recorded(reference, known_references)
+            if was is None and former:
+                was = self._implied(entity, former, reference)
+                recorded = self.has_record
+            if was:
+                label = f"{entity.name}.{reference.name}"
+                yield Candidate(label, f"{was}_id", reference.column, recorded)
+
+    def _is_recorded(
+        self, member: Field | Reference, known: Sequence[Field | Reference]
+    ) -> bool:
+        before = {one.name: one for one in known}
+        same = before.get(member.name)
+        is_new = same is None or same.renamed_from != member.renamed_from
+        return self.has_record and is_new and member.renamed_from in before
+
+    def _implied(
+        self, entity: Entity, former: Entity, reference: Reference
+    ) -> str | None:
+        """Return the old name of a key that only the other side's one_to_many names."""
+        known = {one.name for one in former.references}
+        kept = {one.name for one in entity.references}
+        target = find_former(self.old, self.new.entity(reference.target))
+        if target is None or reference.name in known or reference.reverse is None:
+            return None
+        side = (target.name, reference.reverse)
+        for one in former.references:
+            if (one.target, one.reverse) == side and one.name not in kept:
+                return one.name
+        return None
+
+    def _link(
+        self, entity: Entity, former: Entity | None, link: Link
+    ) -> tuple[Candidate, list[Candidate]]:
+        label = f"{entity.name}.{link.name}"
+        was = self._former_link(entity, former, link) if former else None
+        if was is None:
+            plural = former.plural if former else entity.plural
+            name = f"{plural}_{link.renamed_from}" if link.renamed_from else link.table
+            return Candidate(label, name, link.table), []
+        pairs = (
+            (was.left_column, link.left_column),
+            (was.right_column, link.right_column),
+        )
+        columns = [Candidate(label, *pair, self.has_record) for pair in pairs]
+        return Candidate(label, was.table, link.table, self.has_record), columns
+
+    def _former_link(self, entity: Entity, former: Entity, link: Link) -> Link | None:
+        """Return the link as it was, seen from the side that owns it now."""
+        found = self._same_link(former, link)
+        if found:
+            return found
+        target = self.new.entity(link.target)
+        other = find_former(self.old, target)
+        back = next((one for one in target.links if one.name == link.reverse), None)
+        found = self._same_link(other, back) if other and back else None
+        if found is None or found.target != former.name:
+            return None
+        return replace(
+            found,
+            left_column=found.right_column,
+            right_column=found.left_column,
+        )
+
+    def _same_link(self, former: Entity, link: Link) -> Link | None:
+        links = {one.name: one for one in former.links}
+        same = links.get(link.name)
+        if same and same.renamed_from == link.renamed_from:
+            return same if self.has_record else _under_former_name(former, same)
+        return links.get(link.renamed_from or link.name, same)
+
+
+def _under_former_name(former: Entity, link: Link) -> Link:
+    """Return a link as it was called before, where no record tells."""
+    if link.renamed_from is None:
+        return link
+    right = link.right_column
+    if right == f"{naming.singular(link.name)}_id":  # a link of an entity with itself
+        right = f"{naming.singular(link.renamed_from)}_id"
+    table = f"{former.plural}_{link.renamed_from}"
+    return replace(link, table=table, right_column=right)
