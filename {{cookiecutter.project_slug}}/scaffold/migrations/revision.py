@@ -22,7 +22,7 @@ from scaffold.migrations import carried_links, catalog, last_spec, row_counts
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
 from scaffold.migrations.former_names import FormerNames
-from scaffold.migrations.operations import Arranger, Draft
+from scaffold.migrations.operations import MARK, Arranger, Draft
 from scaffold.migrations.owned_names import enum_rules, find_nullable, find_ours
 from scaffold.migrations.renames import Rename, find_renames, follow, in_order
 from scaffold.migrations.scratch_databases import Scratch
@@ -76,7 +76,9 @@ class Outcome:
         """What a migration would do, a line each."""
         steps = [str(one) for one in self.renames if one.kind in ("table", "column")]
         told = [_told(one) for step in self.draft.steps for one in step.up]
-        return list(dict.fromkeys(filter(None, steps + told)))
+        # The indexes of a new table are told with it.
+        new = [f"change {one[7:]}" for one in told if one.startswith("create ")]
+        return [one for one in dict.fromkeys(steps + told) if one and one not in new]
 
 
 class Writer:
@@ -217,6 +219,7 @@ class Writer:
         models = Base.metadata
         arranger = Arranger(models, _labels(new), ours, nullable, drop)
         draft = outcome.draft = arranger.run(up.ops)
+        draft.left.sort(key=lambda part: part.name)
         checks = Checks(before, after, models, ours, enum_rules(new))
         checks.add_to(draft, drop)
         created = models.tables.keys() - before.keys()
@@ -298,7 +301,11 @@ def _told(operation: Any) -> str:
             return f"add {operation.table_name}.{operation.column.name}"
         case ops.DropColumnOp() | ops.AlterColumnOp():
             verb = "drop" if isinstance(operation, ops.DropColumnOp) else "change"
+            if getattr(operation, "modify_comment", False) == MARK:
+                verb = "keep unused"
             return f"{verb} {operation.table_name}.{operation.column_name}"
+        case ops.CreateTableCommentOp(comment=comment) if comment == MARK:
+            return f"keep unused {operation.table_name}"
         case Statement():
             return operation.about
         case _:
