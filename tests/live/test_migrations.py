@@ -637,6 +637,10 @@ REFUSED = {
         "Book.notes: nothing says what its values of type text would be as integer; add "
         "a field under another name",
     ),
+    "json to boolean": (
+        set_keys("Genre.extra", type="boolean", default=False),
+        "Genre.extra: nothing says what its values of type json would be as boolean",
+    ),
     "an entity's new name for a name that no migration knows": (
         all_of(
             rename_entity("Review", "Opinion"),
@@ -1084,7 +1088,7 @@ def commit(library: Project, message: str) -> None:
 
 
 def test_not_null_of_a_team_stays(library: Project, server: dict[str, str]) -> None:
-    change(library, add_field("Genre", "extra", "date"))
+    change(library, add_field("Genre", "since", "date"))
     own_migration(library, "own", OWN_NOT_NULL)
     migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     said = library.run(*migration, environment=server)
@@ -1146,7 +1150,7 @@ def test_what_a_team_has_made_itself_is_left_alone(
     migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     for arguments, changes, others in (
         ([], rename_entity("Book", "Volume"), "volumes"),
-        (["--allow-drop"], add_field("Genre", "extra", "date"), "books"),
+        (["--allow-drop"], add_field("Genre", "since", "date"), "books"),
     ):
         change(library, changes)
         own_migration(library, "own", OWN_STEPS)
