@@ -86,13 +86,13 @@ def _places(text: str) -> list[Place]:
     ]
 
 
-def may_stand_side_by_side(texts: Sequence[str], n: int, yours: str, new: str) -> bool:
+def may_stand_side_by_side(texts: Sequence[str], n: int) -> bool:
     """Whether the order of two additions, joined as texts[n], cannot matter.
 
     In a module, a class or a list it cannot; among the steps of a function it can.
     """
     tree = _tree("".join(texts))
-    if tree is None or _defined(yours) & _defined(new):
+    if tree is None:
         return False
     first, last = _span(texts, n)
     for node in ast.walk(tree):
@@ -121,17 +121,6 @@ def _steps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stm
 
 def _surrounds(node: ast.stmt, first: int, last: int) -> bool:
     return node.lineno < first and last <= (node.end_lineno or 0)
-
-
-_DEFINITION = re.compile(r"((?:async )?def|class) (\w+)|(\w+)(?=: | = )")
-
-
-def _defined(addition: str) -> set[str]:
-    """Names that an addition defines: twice the same one would be an error."""
-    lines = [line for line in addition.split("\n") if line.strip()]
-    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    found = (_DEFINITION.match(line[indent:]) for line in lines)
-    return {match[2] or match[3] for match in found if match}
 
 
 def attributes(text: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.merging import imports, python_source
+from scaffold.merging import definitions, imports, python_source
 from scaffold.merging.imports import Parts
 from scaffold.processes import Unfinished, environment, find
 
@@ -51,10 +51,10 @@ def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
         return _joined(_merge_lines(yours, before, new, label))
     if not all(map(python_source.is_valid, (yours, before, new))):
         return _joined(_merge_lines(yours, before, new, label))  # in the middle of work
-    parts = [imports.split(text) for text in (yours, before, new)]
-    if not all(map(python_source.is_valid, (part.rest for part in parts))):
+    mine, old, theirs = (imports.split(text) for text in (yours, before, new))
+    if not all(python_source.is_valid(part.rest) for part in (mine, old, theirs)):
         return _joined(_merge_lines(yours, before, new, label))
-    merged = _merge_modules(*parts, label, _package(path))
+    merged = _merge_modules(mine, old, theirs, label, _package(path))
     if not merged.conflicts and not python_source.is_valid(merged.text):
         return _whole(yours, before, new, label)
     return merged
@@ -68,7 +68,7 @@ def _merge_modules(
     yours: Parts, before: Parts, new: Parts, label: str, package: str
 ) -> Merged:
     top = _merge_python(yours.top, before.top, new.top, label)
-    rest = _merge_python(yours.rest, before.rest, new.rest, label)
+    rest = _merge_definitions(yours.rest, before.rest, new.rest, label)
     is_whole = not rest.conflicts and python_source.is_valid(rest.text)
     rests = [rest.text] if is_whole else [yours.rest, new.rest]
     found = imports.merge_imports(yours, before, new, rests, package)
@@ -77,6 +77,45 @@ def _merge_modules(
         return Merged(imports.joined(top.text, found, rest.text), conflicts)
     shown = _whole(yours.imports, before.imports, new.imports, label)
     return Merged(imports.joined(top.text, shown.text, rest.text), conflicts + 1)
+
+
+def _merge_definitions(yours: str, before: str, new: str, label: str) -> Merged:
+    """Merge two modules without their imports, and define each name once.
+
+    What both sides have added under one name is taken from the new text, or shown there
+    as a conflict.
+    """
+    both = definitions.added_by_both(yours, before, new)
+    cut = definitions.without(yours, [mine for mine, _ in both])
+    merged = None
+    if both and python_source.is_valid(cut):
+        merged = _merge_python(cut, before, new, label)
+        for mine, theirs in both:
+            if mine.text.strip() != theirs.text.strip() and merged:
+                merged = _with_conflict(merged, mine.text, theirs.text, label)
+    if merged is None:
+        merged = _merge_python(yours, before, new, label)
+    if merged.conflicts or not python_source.is_valid(merged.text):
+        return merged
+    if definitions.defined_twice(merged.text, yours, new):
+        return _whole(yours, before, new, label)
+    return merged
+
+
+def _with_conflict(merged: Merged, yours: str, new: str, label: str) -> Merged | None:
+    """The text with both sides in place of the new one, unless it is in a conflict."""
+    parts = list(_parts(merged.text, label))
+    places = [n for n, one in enumerate(parts) if isinstance(one, str) and new in one]
+    if len(places) != 1 or merged.text.count(new) != 1:
+        return None
+    shown = _whole(_whole_lines(yours), "", _whole_lines(new), label).text
+    plain = str(parts[places[0]])
+    parts[places[0]] = plain.replace(new, shown)
+    return Merged(_joined(parts).text, merged.conflicts + 1)
+
+
+def _whole_lines(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
 
 
 def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
@@ -102,7 +141,7 @@ def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
         if (
             part.before
             or texts[n] == part.yours
-            or python_source.may_stand_side_by_side(texts, n, part.yours, part.new)
+            or python_source.may_stand_side_by_side(texts, n)
         ):
             parts[n] = texts[n]
     merged = _joined(parts)

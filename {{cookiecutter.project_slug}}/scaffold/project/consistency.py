@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scaffold.merging import merge
+from scaffold.merging.atomic_writer import read
+from scaffold.merging.definitions import defined_twice
+from scaffold.merging.python_source import is_valid
+from scaffold.merging.three_way import decoded
 from scaffold.processes import Unfinished, project_python, run
 from scaffold.project import generator, state
 from scaffold.project.answers import read_answers
@@ -14,6 +18,8 @@ TAMPERED = (
     f"restore both from git, or run `make upgrade`"
 )
 
+TWICE = "{}:{}: {} is there already, in line {}; delete one of them"
+
 
 def check(root: Path, plan: merge.Plan) -> bool:
     """Print a line for each; return whether all agree."""
@@ -21,6 +27,7 @@ def check(root: Path, plan: merge.Plan) -> bool:
     results = [
         _generator(root),
         _code(plan),
+        _definitions(plan),
         _tool(root, "migrations", [state.GENERATOR, "migrate"]),
         _tool(root, "openapi.json", ["-m", "scripts.openapi"]),
     ]
@@ -42,6 +49,26 @@ def _code(plan: merge.Plan) -> bool:
     paths = [change.path for change in plan.written] or plan.outdated_records
     few = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if paths[5:] else "")
     return _differs("code", f"differs, `make entities` fixes it: {few}")
+
+
+def _definitions(plan: merge.Plan) -> bool:
+    """Whether the code holds each generated class, function and route once."""
+    twice = [
+        TWICE.format(path, again.first + 1, again.label, first.first + 1)
+        for path in plan.base
+        if path.endswith(".py") and (text := _own_text(plan, path))
+        for first, again in defined_twice(text, decoded(plan.base[path]))
+    ]
+    if twice:
+        return _differs("definitions", f"\n{'':<15}".join(twice))
+    return _agrees("definitions", "each is there once")
+
+
+def _own_text(plan: merge.Plan, path: str) -> str:
+    """The text of a file that a person has edited, if it is a program; else ""."""
+    current = decoded((read(plan.root / path) or b"").replace(b"\r\n", b"\n"))
+    is_edited = current != decoded(plan.base[path])
+    return current if is_edited and is_valid(current) else ""
 
 
 def _tool(root: Path, name: str, command: Sequence[str]) -> bool:
