@@ -191,15 +191,15 @@ def test_check_names_what_is_defined_twice(
     assert not consistency.check(tmp_path, plan)
     line = MODULE.count("\n") + 3
     assert (
-        f"definitions    {PATH}:{line}: {label} is there already, in line {first}; "
+        f"code           {PATH}:{line}: {label} is there already, in line {first}; "
         "delete one of them\n" in capsys.readouterr().err
     )
     path.write_text(MODULE + "\n\ndef mine():\n    pass\n")
     consistency.check(tmp_path, plan)
-    assert "definitions    each is there once\n" in capsys.readouterr().out
+    assert "code           as entities.json has it\n" in capsys.readouterr().out
     path.write_text("def (\n")
     consistency.check(tmp_path, plan)
-    assert "definitions    each is there once\n" in capsys.readouterr().out
+    assert "code           as entities.json has it\n" in capsys.readouterr().out
 
 
 def test_check_names_an_item_and_an_attribute_that_are_there_twice(

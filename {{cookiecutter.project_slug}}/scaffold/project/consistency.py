@@ -27,7 +27,6 @@ def check(root: Path, plan: merge.Plan) -> bool:
     results = [
         _generator(root),
         _code(plan),
-        _definitions(plan),
         _tool(root, "migrations", [state.GENERATOR, "migrate"]),
         _tool(root, "openapi.json", ["-m", "scripts.openapi"]),
     ]
@@ -44,24 +43,28 @@ def _generator(root: Path) -> bool:
 
 
 def _code(plan: merge.Plan) -> bool:
+    problems = _outdated(plan) + _defined_twice(plan)
+    if problems:
+        return _differs("code", f"\n{'':<15}".join(problems))
+    return _agrees("code", "as entities.json has it")
+
+
+def _outdated(plan: merge.Plan) -> list[str]:
     if plan.is_idle:
-        return _agrees("code", "as entities.json has it")
+        return []
     paths = [change.path for change in plan.written] or plan.outdated_records
     few = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if paths[5:] else "")
-    return _differs("code", f"differs, `make entities` fixes it: {few}")
+    return [f"differs, `make entities` fixes it: {few}"]
 
 
-def _definitions(plan: merge.Plan) -> bool:
-    """Whether the code holds each generated class, function and route once."""
-    twice = [
+def _defined_twice(plan: merge.Plan) -> list[str]:
+    """Where an edited file holds a generated class, function or route once more."""
+    return [
         TWICE.format(path, again.first + 1, again.label, first.first + 1)
         for path in plan.base
         if path.endswith(".py") and (text := _own_text(plan, path))
         for first, again in defined_twice(text, decoded(plan.base[path]))
     ]
-    if twice:
-        return _differs("definitions", f"\n{'':<15}".join(twice))
-    return _agrees("definitions", "each is there once")
 
 
 def _own_text(plan: merge.Plan, path: str) -> str:
