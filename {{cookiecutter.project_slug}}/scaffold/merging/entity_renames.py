@@ -1,13 +1,10 @@
 """Entities that were renamed: where their files were, and what was called how."""
 
-import ast
-import io
-import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from scaffold.merging.python_source import attributes
+from scaffold.merging.translation import attributes, words_of
 from scaffold.rendering.app import entity_paths, generate_modular_app
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Spec
@@ -28,7 +25,7 @@ class Move:
     @cached_property
     def words(self) -> Mapping[str, str]:
         """The words in it that are others now."""
-        return _words(self.before, self.after)
+        return _words(self.before, self.after) if self.path.endswith(".py") else {}
 
     @property
     def owners(self) -> frozenset[str]:
@@ -142,29 +139,12 @@ def _renamed_link(
 
 def _words(before: str, after: str) -> dict[str, str]:
     """The words that differ between two texts of one shape, where that is certain."""
-    tokens = list(_tokens(before)), list(_tokens(after))
-    if len(tokens[0]) != len(tokens[1]):
+    pairs = list(words_of(before)), list(words_of(after))
+    if len(pairs[0]) != len(pairs[1]):
         return {}
     words: dict[str, str] = {}
     unsure = set()
-    for old, new in zip(*tokens, strict=True):
+    for old, new in zip(*pairs, strict=True):
         if words.setdefault(old, new) != new:
             unsure.add(old)
     return {o: n for o, n in words.items() if o != n and o not in unsure}
-
-
-_TELLING = {tokenize.NAME, tokenize.STRING, tokenize.COMMENT}
-_TELLING |= {getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
-
-
-def _tokens(text: str) -> Iterator[str]:
-    """The words of a module but for its imports, which are in another order."""
-    imports = {
-        number
-        for node in ast.parse(text).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in _TELLING and token.start[0] not in imports:
-            yield token.string

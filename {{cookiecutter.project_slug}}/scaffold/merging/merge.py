@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scaffold.merging import python_source, three_way
+from scaffold.merging import three_way, translation
 from scaffold.merging.atomic_writer import Write, read, replace_files
 from scaffold.merging.entity_renames import Move
 from scaffold.merging.three_way import decoded, encoded
@@ -175,10 +175,8 @@ class _Planner:
     ) -> three_way.Merged:
         yours, old = decoded(_lf(current) or b""), decoded(before or b"")
         if move and move.words:
-            yours, old = (
-                python_source.translate(one, move.words, move.owners)
-                for one in (yours, old)
-            )
+            yours = translation.translate(yours, move.words, move.owners, old)
+            old = translation.translate(old, move.words, move.owners)
         return three_way.merge(path, yours, old, new, self.label)
 
     def no_longer_generated(self, path: str) -> Change | None:

@@ -1,12 +1,9 @@
-"""Python texts side by side: what may join them, and what their words are now."""
+"""Python texts side by side: what may join them, and what lost its home."""
 
 import ast
-import io
-import re
 import symtable
-import tokenize
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -121,34 +118,3 @@ def _steps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stm
 
 def _surrounds(node: ast.stmt, first: int, last: int) -> bool:
     return node.lineno < first and last <= (node.end_lineno or 0)
-
-
-def attributes(text: str) -> Iterator[tuple[str, str]]:
-    """What a program reads of what: `a.b` is the attribute b of a."""
-    yield from re.findall(r"(?<![\w.])(?:\w+\.)*(\w+)\.(\w+)", text)
-
-
-def translate(
-    text: str, words: Mapping[str, str], owners: Set[str] = frozenset()
-) -> str:
-    """Replace whole words of a program; a text or a comment counts as one word.
-
-    An attribute is one of these words only where it belongs to one of the `owners`, or
-    to the object itself: `asyncio.Task` is nothing of ours.
-    """
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return text
-    ours = {"self", "cls", *owners}
-    lines = text.split("\n")
-    for number, token in reversed(list(enumerate(tokens))):
-        if token.string not in words or token.start[0] != token.end[0]:
-            continue
-        is_attribute = token.type == tokenize.NAME and tokens[number - 1].string == "."
-        if is_attribute and tokens[number - 2].string not in ours:
-            continue
-        row, column = token.start
-        line = lines[row - 1]
-        lines[row - 1] = line[:column] + words[token.string] + line[token.end[1] :]
-    return "\n".join(lines)

@@ -1,0 +1,171 @@
+"""A rename of an entity renames what was generated, and leaves what a person wrote."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scaffold.cli import main
+
+PROJECT = {"name": "Project", "fields": [{"name": "title", "type": "string"}]}
+TASK = {
+    "name": "Task",
+    "fields": [{"name": "title", "type": "string"}],
+    "relations": [
+        {
+            "name": "project",
+            "type": "many_to_one",
+            "target": "Project",
+            "back_populates": "tasks",
+        }
+    ],
+}
+ROUTES, NEW_ROUTES = "src/api/routes/tasks.py", "src/api/routes/jobs.py"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "entities.json").write_text(json.dumps({"entities": [PROJECT, TASK]}))
+    assert main(["apply"], tmp_path) == 0
+    return tmp_path
+
+
+def rename(root: Path) -> None:
+    """Task is called Job from now on."""
+    entities = [PROJECT, {**TASK, "name": "Job", "renamed_from": "Task"}]
+    (root / "entities.json").write_text(json.dumps({"entities": entities}))
+    assert main(["apply"], root) == 0
+
+
+def edit(root: Path, path: str, old: str, new: str) -> None:
+    text = (root / path).read_text()
+    assert text.count(old) == 1, text
+    (root / path).write_text(text.replace(old, new))
+
+
+def append(root: Path, path: str, text: str) -> None:
+    (root / path).write_text((root / path).read_text() + text)
+
+
+MINE = {
+    "strings and JSON keys": (
+        "\n\nKEYS = {'task_id': 1, 'Task': 2}\n"
+        'NAMES = ["tasks", "task", "/{task_id}", "/api/v1/tasks"]\n'
+    ),
+    "comments": "\n\n# A remark on task_id and Task\nMINE = 1  # tasks\n",
+    "a schema of their own": (
+        "\n\nclass Import(base.Schema):\n    task_id: int\n    tasks: list[int]\n\n"
+        "    def first(self) -> int:\n        return self.task_id + self.tasks[0]\n"
+    ),
+    "a helper and its parameters": (
+        "\n\ndef helper(task_id: int, *, task: str) -> str:\n"
+        '    return f"{task_id} of {task}"\n'
+    ),
+    "keyword arguments of other libraries": (
+        '\n\nRESPONSE = fastapi.Response(headers=dict(task_id="1", Task="2"))\n'
+    ),
+    "a route with their own path": (
+        '\n\n@router.post("/{task_id}/close")\n'
+        "async def close(task_id: http.Id) -> dict[str, str]:\n"
+        '    return {"task_id": str(task_id), "url": f"/tasks/{task_id}"}\n'
+    ),
+    "a text that is generated elsewhere, too": (
+        '\n\nDOCS = """Return one task."""\nPATH = "/{task_id}"\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MINE)
+def test_what_a_person_added_stays(project: Path, case: str) -> None:
+    append(project, ROUTES, MINE[case])
+    rename(project)
+    assert (project / NEW_ROUTES).read_text().endswith(MINE[case])
+
+
+def test_references_to_generated_code_follow(project: Path) -> None:
+    mine = (
+        '\n\n@router.get("/{task_id}/copy")\n'
+        "async def copy(task_id: http.Id, service: deps.TaskServiceDep) -> Task:\n"
+        "    task = await service.get_task(task_id)\n"
+        "    return await service.create_task(TaskCreate(title=task.title))\n"
+    )
+    append(project, ROUTES, mine)
+    rename(project)
+    assert (
+        (project / NEW_ROUTES)
+        .read_text()
+        .endswith(
+            '\n\n@router.get("/{task_id}/copy")\n'
+            "async def copy(task_id: http.Id, service: deps.JobServiceDep) -> Job:\n"
+            "    task = await service.get_job(task_id)\n"
+            "    return await service.create_job(JobCreate(title=task.title))\n"
+        )
+    )
+
+
+GET = """\
+@router.get("/{task_id}", responses=http.problems(404))
+async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
+    \"\"\"Return one task.\"\"\"
+    return await service.get_task(task_id)
+"""
+GET_JOB = """\
+@router.get("/{job_id}", responses=http.problems(404))
+async def get_job(job_id: http.Id, service: deps.JobServiceDep) -> Job:
+    \"\"\"Return one job.\"\"\"
+    return await service.get_job(job_id)
+"""
+# What a person makes of the generated route, and what it is after the rename.
+HAND_WRITTEN = {
+    "nothing": (GET, GET_JOB),
+    "a line of their own": (
+        GET.replace("    return", '    log(f"{task_id}", "tasks")\n    return'),
+        GET_JOB.replace("    return", '    log(f"{job_id}", "tasks")\n    return'),
+    ),
+    "other options of the route": (
+        GET.replace("problems(404)", "problems(404, 410)"),
+        GET_JOB.replace("problems(404)", "problems(404, 410)"),
+    ),
+    "another placeholder and parameter": (
+        GET.replace("{task_id}", "{id}").replace("task_id", "id"),
+        GET_JOB.replace("{job_id}", "{id}").replace("job_id", "id"),
+    ),
+    "another path with the same placeholder": (
+        GET.replace("{task_id}", "{task_id}/details"),
+        GET_JOB.replace("{job_id}", "{job_id}/details").replace("job_id", "task_id"),
+    ),
+    "a dependency that takes the parameter": (
+        GET.replace("task_id: http.Id", "task: TaskDep").replace("(task_id)", "(task)"),
+        GET_JOB.replace("{job_id}", "{task_id}")
+        .replace("job_id: http.Id", "task: TaskDep")
+        .replace("(job_id)", "(task)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HAND_WRITTEN)
+def test_a_placeholder_and_its_parameter_are_renamed_together_or_not_at_all(
+    project: Path, case: str
+) -> None:
+    mine, expected = HAND_WRITTEN[case]
+    edit(project, ROUTES, GET, mine)
+    rename(project)
+    assert expected in (project / NEW_ROUTES).read_text()
+
+
+def test_a_placeholder_in_a_prefix_keeps_its_name_in_the_file(project: Path) -> None:
+    edit(project, ROUTES, '"/api/v1/tasks"', '"/api/v1/of/{task_id}/tasks"')
+    rename(project)
+    text = (project / NEW_ROUTES).read_text()
+    assert '"/api/v1/of/{task_id}/tasks"' in text
+    assert "job_id" not in text
+    assert "async def get_job(task_id: http.Id, service: deps.JobServiceDep)" in text
+
+
+def test_edited_lines_of_generated_code_keep_generated_strings_right(
+    project: Path,
+) -> None:
+    edit(project, ROUTES, 'tags=["tasks"],', 'tags=["tasks"], deprecated=True,')
+    rename(project)
+    text = (project / NEW_ROUTES).read_text()
+    assert 'prefix="/api/v1/jobs", tags=["jobs"], deprecated=True,' in text
