@@ -1,6 +1,7 @@
 """A rename of an entity renames what was generated, and leaves what a person wrote."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rename(root: Path) -> None:
+def rename(root: Path, status: int = 0) -> None:
     """Task is called Job from now on."""
     entities = [PROJECT, {**TASK, "name": "Job", "renamed_from": "Task"}]
     (root / "entities.json").write_text(json.dumps({"entities": entities}))
-    assert main(["apply"], root) == 0
+    assert main(["apply"], root) == status
 
 
 def edit(root: Path, path: str, old: str, new: str) -> None:
@@ -169,3 +170,148 @@ def test_edited_lines_of_generated_code_keep_generated_strings_right(
     rename(project)
     text = (project / NEW_ROUTES).read_text()
     assert 'prefix="/api/v1/jobs", tags=["jobs"], deprecated=True,' in text
+
+
+# What the run says about the application. It has an environment: ours, in which a
+# document stands for the service.
+
+
+@pytest.fixture
+def service(project: Path) -> Path:
+    python = project / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    document(project)
+    return project
+
+
+def document(root: Path, before: str = "", **paths: dict[str, object]) -> None:
+    """Let `scripts.openapi` render these paths, after some statements."""
+    for package in ("scripts", "src"):  # before those of the skeleton
+        (root / package).mkdir(exist_ok=True)
+        (root / package / "__init__.py").touch()
+    (root / "scripts" / "openapi.py").write_text(
+        f"import json\nimport warnings\n\n\ndef render():\n    {before}\n"
+        f"    return json.dumps({{'paths': { ({'/' + k: v for k, v in paths.items()})!r}}})\n"
+    )
+
+
+def get(name: str, *parameters: str) -> dict[str, object]:
+    known = [{"name": one, "in": "path"} for one in parameters]
+    return {"get": {"operationId": f"tasks_{name}", "parameters": known}}
+
+
+def test_an_application_that_works_is_not_talked_about(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document(service, **{"api/v1/jobs/{job_id}": get("get_job", "job_id")})
+    rename(service)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_placeholder_without_a_parameter_is_named(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    route = '\n\n@router.get("/{id}/mine")\ndef mine() -> None:\n    pass\n'
+    append(service, ROUTES, route)
+    document(service, **{"api/v1/jobs/{id}/mine": get("mine", "task_id")})
+    rename(service, status=1)
+    text = (service / NEW_ROUTES).read_text()
+    place = f"{NEW_ROUTES}:{text[: text.index('def mine')].count(chr(10)) + 1}"
+    assert capsys.readouterr().err == (
+        "The files are written, but the application does not work after the rename. "
+        "Fix this,\nthen run `make entities` again:\n"
+        f"  {place}: GET /api/v1/jobs/{{id}}/mine has no parameter for {{id}}; rename "
+        "the placeholder or the parameter, so that both have one name\n"
+        f"  {place}: the parameter task_id of GET /api/v1/jobs/{{id}}/mine is not in "
+        "the path; rename it or the placeholder, so that both have one name\n"
+    )
+    assert main(["apply"], service) == 0
+
+
+BROKEN = {
+    "an import of a module that has moved": (
+        "import src.services.task",
+        "  scripts/openapi.py:6: ModuleNotFoundError: No module named "
+        "'src.services.task'\n",
+    ),
+    "an exception": (
+        "raise ValueError('no such table')",
+        "  scripts/openapi.py:6: ValueError: no such table\n",
+    ),
+    "a route that is there twice": (
+        "warnings.warn('Duplicate Operation ID tasks_get_task for function get_task')",
+        "  Duplicate Operation ID tasks_get_task for function get_task\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_breaks_the_application_is_told_with_its_place(
+    service: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    statement, told = BROKEN[case]
+    document(service, statement)
+    rename(service, status=1)
+    assert told in capsys.readouterr().err
+    assert (service / NEW_ROUTES).exists()
+
+
+def test_a_syntax_error_is_told_with_its_place(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (service / "src" / "mine.py").write_text("a = 1\nb = (\n")
+    document(service, "import src.mine")
+    rename(service, status=1)
+    assert (
+        "  src/mine.py:2: SyntaxError: '(' was never closed" in capsys.readouterr().err
+    )
+
+
+def test_an_environment_that_lacks_a_package_says_nothing(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document(service, "import a_library_that_is_not_installed")
+    rename(service)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_renames_nothing_does_not_run_the_application(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document(service, "raise ValueError")
+    entities = [PROJECT, {**TASK, "fields": []}]
+    (service / "entities.json").write_text(json.dumps({"entities": entities}))
+    assert main(["apply"], service) == 0
+
+
+def test_a_renamed_field_runs_the_application_as_well(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document(service, "raise ValueError('no')")
+    field = {**PROJECT["fields"][0], "name": "label", "renamed_from": "title"}  # type: ignore[index]
+    entities = [{**PROJECT, "fields": [field]}, TASK]
+    (service / "entities.json").write_text(json.dumps({"entities": entities}))
+    assert main(["apply"], service) == 1
+    assert "ValueError: no" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_longer_defined_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without an environment, too."""
+    append(project, "src/models/schemas.py", "\n\nMINE = TaskTitle\n")
+    entities = [
+        PROJECT,
+        {**TASK, "name": "Job", "renamed_from": "Task", "fields": []},
+    ]
+    (project / "entities.json").write_text(json.dumps({"entities": entities}))
+    status = main(["apply"], project)
+    said = capsys.readouterr().err
+    text = (project / "src" / "models" / "schemas.py").read_text()
+    assert (status, "MINE = TaskTitle" in text or "MINE = JobTitle" in text) == (
+        1,
+        True,
+    )
+    assert "src/models/schemas.py:" in said

@@ -7,7 +7,7 @@ from functools import cached_property
 from scaffold.merging.translation import attributes, words_of
 from scaffold.rendering.app import entity_paths, generate_modular_app
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Link, Spec
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,18 @@ def find_moves(
         for path, source in paths.items()
         if path in after and source in before
     }
+
+
+def renames(old: Spec, new: Spec) -> bool:
+    """Whether the new spec renames something, and the old one did not do so."""
+    return bool(_renames_of(new) - _renames_of(old))
+
+
+def _renames_of(spec: Spec) -> set[tuple[str, str]]:
+    members: list[Entity | Field | Reference | Link] = [*spec.entities]
+    for entity in spec.entities:
+        members += [*entity.fields, *entity.references, *entity.links]
+    return {(one.renamed_from, one.name) for one in members if one.renamed_from}
 
 
 def _has_a_name_of_its_own(entity: Entity, former: Entity, old: Spec) -> bool:
