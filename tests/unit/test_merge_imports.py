@@ -378,3 +378,13 @@ def test_unbound_names_are_found_in_every_scope() -> None:
     text = "import a\n\n\ndef f(b):\n    c = 1\n    return a, b, c, d, [e for e in g]\n"
     assert unbound(text) == {"d", "g"}
     assert unbound(f"from x import *\n{text}") == set()
+
+
+def test_imports_are_merged_beside_a_conflict() -> None:
+    before = module("import alpha\n\nfrom pkg import A")
+    yours = before.replace("import alpha", "import alpha\nimport mine") + "\nmine\n"
+    yours = yours.replace("LAST = 1", "LAST = 2")
+    new = module("import alpha\n\nfrom pkg import A, B", "alpha, A, B")
+    found = merged(yours, before, new.replace("LAST = 1", "LAST = 3"))
+    assert found.conflicts == 1
+    assert "\n\nimport alpha\nimport mine\n\nfrom pkg import A, B\n\n" in found.text

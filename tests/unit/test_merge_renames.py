@@ -104,6 +104,32 @@ def test_references_to_generated_code_follow(project: Path) -> None:
     )
 
 
+def test_imports_of_renamed_modules_follow(project: Path) -> None:
+    """Also those of a person, in whatever form."""
+    mine = (
+        "\n\ndef mine(service: TaskService) -> None:\n"
+        "    import src.services.task as services\n"
+        "    from src.repositories import task, base\n"
+        "    from src.services.task import (\n        TaskService as Service,\n    )\n"
+        "    use(service, services, task, base, Service)\n"
+    )
+    append(project, "src/api/dependencies.py", mine)
+    append(project, "tests/cases.py", "\n\nMINE = task_repository.TaskRepository\n")
+    rename(project)
+    text = (project / "src/api/dependencies.py").read_text()
+    assert "\nfrom src.services.job import JobService\n" in text
+    assert text.endswith(
+        "\n\ndef mine(service: JobService) -> None:\n"
+        "    import src.services.job as services\n"
+        "    from src.repositories import job as task, base\n"
+        "    from src.services.job import (\n        JobService as Service,\n    )\n"
+        "    use(service, services, task, base, Service)\n"
+    )
+    text = (project / "tests/cases.py").read_text()
+    assert "\nfrom src.repositories import job as job_repository\n" in text
+    assert text.endswith("\n\nMINE = job_repository.JobRepository\n")
+
+
 GET = """\
 @router.get("/{task_id}", responses=http.problems(404))
 async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:

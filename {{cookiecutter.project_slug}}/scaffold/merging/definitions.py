@@ -1,6 +1,7 @@
 """What a module defines, and where: a merge must not define anything twice."""
 
 import ast
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -31,9 +32,10 @@ class Defined:
     alone: bool
 
 
-def definitions(text: str) -> list[Defined]:
+@functools.lru_cache(maxsize=16)  # a merge asks for the same texts again
+def definitions(text: str) -> tuple[Defined, ...]:
     """Return what a valid module defines, but for the steps of its functions."""
-    return list(_Reader(text).body(ast.parse(text).body, ()))
+    return tuple(_Reader(text).body(ast.parse(text).body, ()))
 
 
 def added_by_both(yours: str, before: str, new: str) -> list[tuple[Defined, Defined]]:

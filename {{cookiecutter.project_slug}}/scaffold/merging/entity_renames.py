@@ -1,7 +1,7 @@
 """Entities that were renamed: where their files were, and what was called how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from scaffold.merging.translation import attributes, words_of
@@ -14,13 +14,15 @@ from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 class Move:
     """Where a file's text is today, and how the old spec renders: before, and renamed.
 
-    `uses` are the attributes that generated code reads, each with its owner.
+    `uses` are the attributes that generated code reads, each with its owner. `modules`
+    are the modules of entities that have new names.
     """
 
     path: str
     before: str = ""
     after: str = ""
     uses: frozenset[tuple[str, str]] = frozenset()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> Mapping[str, str]:
@@ -60,11 +62,20 @@ def find_moves(
         own = entity_paths(entity, templates), entity_paths(former, templates)
         paths |= dict(zip(*own, strict=True))
     uses = frozenset(use for text in before.values() for use in attributes(text))
+    modules = {
+        _module(source): _module(path)
+        for path, source in paths.items()
+        if path != source and path.endswith(".py")
+    }
     return {
-        path: Move(source, before[source], after[path], uses)
+        path: Move(source, before[source], after[path], uses, modules)
         for path, source in paths.items()
         if path in after and source in before
     }
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def renames(old: Spec, new: Spec) -> bool:

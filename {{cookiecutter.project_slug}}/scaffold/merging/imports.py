@@ -183,16 +183,15 @@ class Names:
 
     def __init__(self, text: str, package: str = "") -> None:
         tree = ast.parse(text)
+        nodes = list(ast.walk(tree))
         self.used: set[str] = set()
         self.bound: set[str] = set()
         self._read(symtable.symtable(text, "a module", "exec"))
         # Each use counts, wherever it is.
-        self.counts = Counter(
-            node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
-        )
+        self.counts = Counter(node.id for node in nodes if isinstance(node, ast.Name))
         self.strings = {
             node.value
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         typing, self.imported = set[str](), set[Binding]()

@@ -177,8 +177,9 @@ class _Planner:
     ) -> three_way.Merged:
         yours, old = decoded(_lf(current) or b""), decoded(before or b"")
         if move and move.words:
-            yours = translation.translate(yours, move.words, move.owners, old)
-            old = translation.translate(old, move.words, move.owners)
+            renamed = move.words, move.owners
+            yours = translation.translate(yours, *renamed, old, move.modules)
+            old = translation.translate(old, *renamed, modules=move.modules)
         return three_way.merge(path, yours, old, new, self.label)
 
     def no_longer_generated(self, path: str) -> Change | None:

@@ -1,6 +1,7 @@
 """Python texts side by side: what may join them, and what lost its home."""
 
 import ast
+import functools
 import symtable
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
+@functools.lru_cache(maxsize=16)  # a merge asks for the same texts again
 def is_valid(text: str) -> bool:
     """Whether it is a program, with scopes that Python accepts."""
     try:

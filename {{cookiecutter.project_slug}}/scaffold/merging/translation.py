@@ -8,6 +8,7 @@ import sys
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from scaffold.merging.python_source import is_valid
 
@@ -51,8 +52,11 @@ def translate(
     words: Mapping[str, str],
     owners: Set[str] = frozenset(),
     base: str | None = None,
+    modules: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return a module with other words; a string or a comment counts as one word.
+
+    `modules` are modules that are imported by another name now.
 
     An attribute is one of these words only where it belongs to one of the `owners`, or
     to the object itself: `asyncio.Task` is nothing of ours.
@@ -84,6 +88,27 @@ def translate(
             lines[row - 1] = (
                 line[:column] + new.removesuffix("=") + line[token.end[1] :]
             )
+    return _with_modules("\n".join(lines), modules)
+
+
+def _with_modules(text: str, modules: Mapping[str, str]) -> str:
+    """A module that imports other modules by their new names."""
+    lines = text.split("\n")
+    for node in ast.walk(ast.parse(text)):
+        module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+        parent = f"{module}." if module else ""
+        names = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
+        for alias in reversed(names):
+            new = modules.get(parent + alias.name, "").removeprefix(parent)
+            if new and (parent or alias.asname):
+                row, start = alias.lineno - 1, alias.col_offset
+                line = lines[row].encode()
+                end = start + len(alias.name.encode())
+                name = new if alias.asname else f"{new} as {alias.name}"
+                lines[row] = f"{line[:start].decode()}{name}{line[end:].decode()}"
+        if module in modules and isinstance(node, ast.ImportFrom):
+            row, new = node.lineno - 1, modules[module]
+            lines[row] = lines[row].replace(f"from {module} ", f"from {new} ", 1)
     return "\n".join(lines)
 
 
@@ -202,11 +227,12 @@ class _Own:
         self, tokens: Sequence[Token], words: Mapping[str, str]
     ) -> None:
         """A placeholder in a string of a person's, such as a prefix, keeps its name."""
+        known = self.generated | self.kept_paths
         names = {
             name
             for token in tokens
             if token.type == tokenize.STRING
-            and token.start not in self.generated | self.kept_paths
+            and token.start not in known
             and not _is_formatted(token)
             for name in _placeholders(token.string)
             if name in words

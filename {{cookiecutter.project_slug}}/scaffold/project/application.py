@@ -58,7 +58,8 @@ def problems(plan: merge.Plan) -> list[str]:
 
 def _undefined(change: merge.Change) -> Iterator[str]:
     """Yield the names that a file uses and no longer defines."""
-    if change.after is None or not change.path.endswith(".py"):
+    is_merged = change.outcome == merge.MERGED and change.path.endswith(".py")
+    if change.after is None or not is_merged:
         return
     before, after = decoded(change.before or b""), decoded(change.after)
     if not is_valid(after):
