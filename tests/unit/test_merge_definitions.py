@@ -1,12 +1,13 @@
 """A merge defines each name once, and `entities-check` finds what is defined twice."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from scaffold.merging import merge, three_way
 from scaffold.merging.python_source import is_valid
-from scaffold.project import consistency
+from scaffold.project import consistency, skeleton
 
 PATH = "src/api/routes/tasks.py"
 
@@ -216,3 +217,43 @@ def test_check_names_an_item_and_an_attribute_that_are_there_twice(
     said = capsys.readouterr().err
     assert f"{PATH}:6: tags.router in ROUTERS is there already, in line 4;" in said
     assert f"{PATH}:20: Base.title is there already, in line 18;" in said
+
+
+def test_check_names_a_router_that_the_application_includes_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = "src/main.py"
+    text = skeleton.render({})[main].decode()
+    routers = "(health.router, metrics.router, *ROUTERS)"
+    assert routers in text
+    (tmp_path / "src").mkdir()
+    again = routers.replace(")", ", health.router)")
+    (tmp_path / main).write_text(text.replace(routers, again))
+    assert not consistency.check(tmp_path, merge.Plan(tmp_path, {}, []))
+    line = text[: text.index(routers)].count("\n") + 1
+    assert (
+        f"{main}:{line}: health.router in create_app is there already, in line {line};"
+        in capsys.readouterr().err
+    )
+
+
+def test_check_names_a_route_that_is_registered_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In two files, too: FastAPI warns when it builds the document."""
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "scripts").mkdir()
+    told = (
+        f"Duplicate Operation ID get_task for function get_task at {tmp_path}/src/a.py"
+    )
+    (tmp_path / "scripts" / "openapi.py").write_text(
+        f"import warnings\n\nwarnings.warn({told!r})\nprint('up to date')\n"
+    )
+    assert not consistency.check(tmp_path, merge.Plan(tmp_path, {}, []))
+    assert (
+        "openapi.json   Duplicate Operation ID get_task for function get_task at "
+        "src/a.py\n" in capsys.readouterr().err
+    )

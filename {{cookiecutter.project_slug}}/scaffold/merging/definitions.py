@@ -130,6 +130,8 @@ class _Reader:
         for step in node.body:
             if isinstance(step, ast.Return | ast.Assign) and step.value:
                 yield from self.items(step.value, inner)
+            elif isinstance(step, ast.For):
+                yield from self.items(step.iter, inner)
             else:
                 yield from self.registration(step, inner)
 

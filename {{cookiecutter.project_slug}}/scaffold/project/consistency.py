@@ -10,7 +10,7 @@ from scaffold.merging.definitions import defined_twice
 from scaffold.merging.python_source import is_valid
 from scaffold.merging.three_way import decoded
 from scaffold.processes import Unfinished, project_python, run
-from scaffold.project import generator, state
+from scaffold.project import generator, skeleton, state
 from scaffold.project.answers import read_answers
 
 TAMPERED = (
@@ -18,6 +18,7 @@ TAMPERED = (
     f"restore both from git, or run `make upgrade`"
 )
 
+DUPLICATE = "error:Duplicate Operation ID"  # FastAPI's: a route is registered twice
 TWICE = "{}:{}: {} is there already, in line {}; delete one of them"
 
 
@@ -28,7 +29,7 @@ def check(root: Path, plan: merge.Plan) -> bool:
         _generator(root),
         _code(plan),
         _tool(root, "migrations", [state.GENERATOR, "migrate"]),
-        _tool(root, "openapi.json", ["-m", "scripts.openapi"]),
+        _tool(root, "openapi.json", ["-W", DUPLICATE, "-m", "scripts.openapi"]),
     ]
     return all(results)
 
@@ -59,19 +60,19 @@ def _outdated(plan: merge.Plan) -> list[str]:
 
 def _defined_twice(plan: merge.Plan) -> list[str]:
     """Where an edited file holds a generated class, function or route once more."""
+    generated = {**skeleton.render(read_answers(plan.root)), **plan.base}
     return [
         TWICE.format(path, again.first + 1, again.label, first.first + 1)
-        for path in plan.base
-        if path.endswith(".py") and (text := _own_text(plan, path))
-        for first, again in defined_twice(text, decoded(plan.base[path]))
+        for path, base in generated.items()
+        if path.endswith(".py") and (text := _edited(plan.root / path, base))
+        for first, again in defined_twice(text, decoded(base))
     ]
 
 
-def _own_text(plan: merge.Plan, path: str) -> str:
+def _edited(path: Path, base: bytes) -> str:
     """The text of a file that a person has edited, if it is a program; else ""."""
-    current = decoded((read(plan.root / path) or b"").replace(b"\r\n", b"\n"))
-    is_edited = current != decoded(plan.base[path])
-    return current if is_edited and is_valid(current) else ""
+    current = decoded((read(path) or b"").replace(b"\r\n", b"\n"))
+    return current if current != decoded(base) and is_valid(current) else ""
 
 
 def _tool(root: Path, name: str, command: Sequence[str]) -> bool:
@@ -79,13 +80,15 @@ def _tool(root: Path, name: str, command: Sequence[str]) -> bool:
     try:
         said = run([project_python(root), *command, "--check"], root)
     except Unfinished as reason:
-        return _differs(name, _told(str(reason)))
+        return _differs(name, _told(str(reason).replace(f"{root}/", "")))
     return _agrees(name, said.strip())
 
 
 def _told(reason: str) -> str:
     """What the command says, without the line that says that it failed."""
     first, _, rest = reason.partition("\n")
+    if "\nTraceback " in reason or '\n  File "' in reason:
+        return rest.splitlines()[-1].removeprefix("UserWarning: ")
     return (rest or first).removeprefix("migration: ")
 
 
