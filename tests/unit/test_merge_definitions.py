@@ -1,5 +1,6 @@
 """A merge defines each name once, and `entities-check` finds what is defined twice."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -223,7 +224,10 @@ def test_check_names_a_router_that_the_application_includes_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main = "src/main.py"
-    text = skeleton.render({})[main].decode()
+    answers = {"project_name": "Shop", "project_slug": "shop"}
+    (tmp_path / ".devmatrix").mkdir()
+    (tmp_path / ".devmatrix" / "answers.json").write_text(json.dumps(answers))
+    text = skeleton.render(answers)[main].decode()
     routers = "(health.router, metrics.router, *ROUTERS)"
     assert routers in text
     (tmp_path / "src").mkdir()

@@ -60,7 +60,9 @@ def _outdated(plan: merge.Plan) -> list[str]:
 
 def _defined_twice(plan: merge.Plan) -> list[str]:
     """Where an edited file holds a generated class, function or route once more."""
-    generated = {**skeleton.render(read_answers(plan.root)), **plan.base}
+    answers = read_answers(plan.root)
+    fixed = skeleton.render(answers) if answers else {}
+    generated = {**fixed, **plan.base}
     return [
         TWICE.format(path, again.first + 1, again.label, first.first + 1)
         for path, base in generated.items()
