@@ -132,11 +132,11 @@ def joined(top: str, imports: str, rest: str) -> str:
     """Return the module of these parts, with a blank line between them at least."""
     if not imports:
         return top + rest
-    if top and not top.endswith("\n\n") and '"""' in top.split("\n")[-2]:
-        top += "\n"
-    if not imports.endswith("\n"):
-        imports += "\n"
-    return top + imports + ("\n" if rest and rest[0] != "\n" else "") + rest
+    if top and not top.endswith("\n\n") and not top.splitlines()[-1].startswith("#"):
+        top = top.rstrip("\n") + "\n\n"
+    if rest and rest[0] != "\n":
+        rest = "\n" + rest
+    return top + imports + ("" if imports.endswith("\n") else "\n") + rest
 
 
 def statements(text: str) -> list[Statement]:
@@ -341,7 +341,7 @@ def _with_missing(
     typed = set().union(*(one.only_typed for one in names))
     typed -= {one.name for each in names for one in each.imported}
     wanted = {n for n in typed if new.counts[n] > before.counts[n]} | (kept - bound)
-    if any(one.name == "*" for one in now.imported):
+    if any(one.name == "*" for each in names for one in each.imported):
         wanted -= yours.used | yours.strings  # they come from there
     for source in sources:
         offered = Names(source.imports, package).imported
@@ -355,7 +355,11 @@ def _with_missing(
 def _without(text: str, gone: Binding, before: str, package: str) -> str:
     """The imports without a binding, unless a person has said something about it."""
     for one in reversed(statements(text)):
-        left = [a for a in one.node.names if _binding(one.node, a, package) != gone]
+        left = [
+            alias
+            for alias in one.node.names
+            if _binding(one.node, alias, package) != gone or alias.asname == alias.name
+        ]
         if len(left) == len(one.node.names) or not one.alone:
             continue
         lines = _lines(text)
