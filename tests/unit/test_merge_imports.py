@@ -2,16 +2,22 @@
 
 import builtins
 import contextlib
+import json
 import random
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scaffold.merging import three_way
+from scaffold.merging import merge, three_way
 from scaffold.merging.imports import unbound
+from scaffold.project.entities import make_plan
+from tests.unit.evolution import evolved, random_document
 
 PATH = "src/api/module.py"
 
@@ -388,3 +394,46 @@ def test_imports_are_merged_beside_a_conflict() -> None:
     found = merged(yours, before, new.replace("LAST = 1", "LAST = 3"))
     assert found.conflicts == 1
     assert "\n\nimport alpha\nimport mine\n\nfrom pkg import A, B\n\n" in found.text
+
+
+SORTERS = [
+    "force-single-line = true",
+    "force-sort-within-sections = true",
+    "combine-as-imports = true",
+    "order-by-type = false",
+    "from-first = true",
+    "length-sort = true",
+    "no-lines-before = ['third-party', 'first-party']",
+]
+
+
+def ruff(root: Path, *arguments: str) -> None:
+    known = "lint.isort.known-first-party = ['src', 'tests']"
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache"]
+    done = subprocess.run(
+        [*command, "--config", known, *arguments, str(root)], capture_output=True
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def apply(root: Path, document: object) -> merge.Plan:
+    (root / "entities.json").write_text(json.dumps(document))
+    plan = make_plan(root)
+    merge.carry_out(plan)
+    return plan
+
+
+@pytest.mark.parametrize("sorter", SORTERS)
+def test_imports_that_another_sorter_laid_out_are_merged(
+    tmp_path: Path, sorter: str
+) -> None:
+    """Nothing is a conflict, and nothing is missing, unused or there twice."""
+    seed = random.Random(sorter)
+    document = random_document(seed)
+    apply(tmp_path, document)
+    ruff(tmp_path, "--select=I", "--fix", "--config", f"lint.isort.{sorter}")
+    for _ in range(3):
+        document = evolved(document, seed)
+        plan = apply(tmp_path, document)
+        assert not plan.with_outcome(merge.CONFLICT)
+        ruff(tmp_path, "--select=E9,F401,F811,F821,F822,F823")
