@@ -260,7 +260,7 @@ BROKEN = {
     "an import of a module that has moved": (
         "import src.services.task",
         "  scripts/openapi.py:6: ModuleNotFoundError: No module named "
-        "'src.services.task'\n",
+        "'src.services.task'; it is src.services.job now\n",
     ),
     "an exception": (
         "raise ValueError('no such table')",

@@ -53,7 +53,23 @@ def problems(plan: merge.Plan) -> list[str]:
         said = run(command, plan.root, extra={"PYTHONPATH": str(HOME)})
     except Unfinished as error:  # the interpreter itself does not work
         return [str(error)]
-    return [str(line) for line in json.loads(said.splitlines()[-1])]
+    lines = json.loads(said.splitlines()[-1])
+    return [_with_new_name(str(line), plan) for line in lines]
+
+
+def _with_new_name(problem: str, plan: merge.Plan) -> str:
+    """The problem, and what the module that it misses is called now."""
+    for change in plan.written:
+        if (
+            change.moved_from
+            and f"No module named '{_module(change.moved_from)}'" in problem
+        ):
+            return f"{problem}; it is {_module(change.path)} now"
+    return problem
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def _undefined(change: merge.Change) -> Iterator[str]:
