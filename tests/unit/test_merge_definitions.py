@@ -170,6 +170,19 @@ def test_another_conflict_beside_it_is_shown_as_well() -> None:
         assert line in found.text
 
 
+def test_two_definitions_against_one_are_all_shown() -> None:
+    """One has the name of what is generated, the other one its route."""
+    path = '@router.get("/{id}/x")'
+    mine = f"\n\n{path}\ndef other(id):\n    return 1\n"
+    mine += "\n\ndef theirs():\n    return 2\n"
+    theirs = f"\n\n{path}\ndef theirs(id):\n    return 3\n"
+    yours, new = with_added(mine, "LAST = 1\n"), with_added(theirs, "    notes: str\n")
+    found = merged(yours, MODULE, new)
+    assert found.conflicts
+    for number in (1, 2, 3):
+        assert f"    return {number}\n" in found.text
+
+
 TWICE = {
     "a class": ("\n\nclass Base:\n    pass\n", "Base", 14),
     "a function": ("\n\ndef create_app():\n    pass\n", "create_app", 26),

@@ -31,6 +31,12 @@ class Defined:
     text: str
     alone: bool
 
+    @property
+    def tags(self) -> tuple[str, str]:
+        """The lines that mark it in a text, above and below."""
+        name = f"# devmatrix: line {self.first}"
+        return f"{name} begins\n", f"{name} ends\n"
+
 
 @functools.lru_cache(maxsize=16)  # a merge asks for the same texts again
 def definitions(text: str) -> tuple[Defined, ...]:
@@ -78,6 +84,16 @@ def without(text: str, parts: Sequence[Defined]) -> str:
         while above and not lines[above - 1].strip():
             above -= 1
         del lines[above:end]
+    return "".join(lines)
+
+
+def tagged(text: str, parts: Sequence[Defined]) -> str:
+    """Return the text with the tags of some of its definitions."""
+    lines = _lines(text)
+    for one in sorted(parts, key=lambda one: one.first, reverse=True):
+        start, end = one.tags
+        shown = "".join(lines[one.first : one.end])
+        lines[one.first : one.end] = [start, shown.removesuffix("\n") + "\n", end]
     return "".join(lines)
 
 

@@ -87,14 +87,17 @@ def _merge_definitions(yours: str, before: str, new: str, label: str) -> Merged:
     """
     both = definitions.added_by_both(yours, before, new)
     cut = definitions.without(yours, [mine for mine, _ in both])
-    merged = None
-    if both and python_source.is_valid(cut):
-        merged = _merge_python(cut, before, new, label)
-        for mine, theirs in both:
-            if mine.text.strip() != theirs.text.strip() and merged:
-                merged = _with_conflict(merged, mine.text, theirs.text, label)
-    if merged is None:
+    is_clear = len({theirs.first for _, theirs in both}) == len(both)
+    if not both or not is_clear or not python_source.is_valid(cut):
         merged = _merge_python(yours, before, new, label)
+    else:
+        pairs = [(a, b) for a, b in both if a.text.strip() != b.text.strip()]
+        tagged = definitions.tagged(new, [theirs for _, theirs in pairs])
+        merged = _merge_python(cut, before, tagged, label)
+        for mine, theirs in pairs:
+            merged = _with_conflict(merged, mine.text, theirs.tags, label)
+        if any(tag in merged.text for _, theirs in pairs for tag in theirs.tags):
+            return _whole(yours, before, new, label)
     if merged.conflicts or not python_source.is_valid(merged.text):
         return merged
     if definitions.defined_twice(merged.text, yours, new):
@@ -102,16 +105,20 @@ def _merge_definitions(yours: str, before: str, new: str, label: str) -> Merged:
     return merged
 
 
-def _with_conflict(merged: Merged, yours: str, new: str, label: str) -> Merged | None:
-    """The text with both sides in place of the new one, unless it is in a conflict."""
+def _with_conflict(
+    merged: Merged, yours: str, tags: tuple[str, str], label: str
+) -> Merged:
+    """The text with both sides in place of what is tagged, unless it is in a conflict."""
     parts = list(_parts(merged.text, label))
-    places = [n for n, one in enumerate(parts) if isinstance(one, str) and new in one]
-    if len(places) != 1 or merged.text.count(new) != 1:
-        return None
-    shown = _whole(_whole_lines(yours), "", _whole_lines(new), label).text
-    plain = str(parts[places[0]])
-    parts[places[0]] = plain.replace(new, shown)
-    return Merged(_joined(parts).text, merged.conflicts + 1)
+    start, end = tags
+    for n, part in enumerate(parts):
+        if isinstance(part, str) and start in part and end in part:
+            above, _, rest = part.partition(start)
+            new, _, below = rest.partition(end)
+            shown = _whole(_whole_lines(yours), "", _whole_lines(new), label).text
+            parts[n] = above + shown + below
+            return Merged(_joined(parts).text, merged.conflicts + 1)
+    return merged
 
 
 def _whole_lines(text: str) -> str:
