@@ -83,6 +83,19 @@ def test_what_a_person_added_stays(project: Path, case: str) -> None:
     assert (project / NEW_ROUTES).read_text().endswith(MINE[case])
 
 
+def test_an_attribute_that_a_person_added_to_a_generated_class_stays(
+    project: Path,
+) -> None:
+    mine = (
+        "\n    task_id = 1\n\n"
+        "    def first(self) -> int:\n        self.task = 2\n"
+        "        return self.task_id + self.task\n"
+    )
+    append(project, "src/services/task.py", mine)
+    rename(project)
+    assert (project / "src/services/job.py").read_text().endswith(mine)
+
+
 def test_references_to_generated_code_follow(project: Path) -> None:
     mine = (
         '\n\n@router.get("/{task_id}/copy")\n'

@@ -167,14 +167,16 @@ class _Own:
         self, text: str, base: str, tokens: Sequence[Token], words: Mapping[str, str]
     ) -> None:
         tree = ast.parse(text)
-        known = {home for home, _ in _scopes(ast.parse(base))}
+        known = dict(_scopes(ast.parse(base)))
         self.generated = _generated_texts(text, base, tokens)
         self.names = [_Names(0, sys.maxsize, _bound(tree) - _bound(ast.parse(base)))]
         self.attributes: list[_Names] = []
         self.kept_paths: set[Place] = set()
         for home, node in _scopes(tree):
             if home not in known:
-                self._define(node)
+                self._define(node, _bound(node))
+            elif isinstance(node, ast.ClassDef):
+                self._define(node, _bound(node) - _bound(known[home]))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 self._bind_placeholders(node, text, words)
         self._keep_placeholders_elsewhere(tokens, words)
@@ -191,17 +193,19 @@ class _Own:
     def is_name(self, name: str, row: int) -> bool:
         return _is_in(name, row, self.names)
 
-    def _define(self, node: Scope) -> None:
-        """A class or function of a person's own: its names are, too."""
+    def _define(self, node: Scope, names: Set[str]) -> None:
+        """The names that a person has defined in a class or function."""
         end = node.end_lineno or 0
-        self.names.append(_Names(node.lineno, end, _bound(node)))
+        self.names.append(_Names(node.lineno, end, names))
         if isinstance(node, ast.ClassDef):
             stored = {
                 one.attr
-                for one in ast.walk(node)
+                for method in node.body
+                if isinstance(method, Scope) and method.name in names
+                for one in ast.walk(method)
                 if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store)
             }
-            self.attributes.append(_Names(node.lineno, end, _bound(node) | stored))
+            self.attributes.append(_Names(node.lineno, end, names | stored))
 
     def _bind_placeholders(
         self,
