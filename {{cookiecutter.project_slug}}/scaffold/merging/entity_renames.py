@@ -1,17 +1,14 @@
 """Entities that were renamed: where their files were, and what was called how."""
 
-import ast
-import io
-import tokenize
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from scaffold.merging.python_source import attributes
+from scaffold.merging.translation import attributes, words_of
 from scaffold.processes import Unfinished
 from scaffold.rendering.app import entity_paths, generate_modular_app
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Link, Spec
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 
 TAKEN = (
     "{new}: the last run has another entity of that name, and its files. Do it in two "
@@ -24,18 +21,20 @@ TAKEN = (
 class Move:
     """Where a file's text is today, and how the old spec renders: before, and renamed.
 
-    `uses` are the attributes that generated code reads, each with its owner.
+    `uses` are the attributes that generated code reads, each with its owner. `modules`
+    are the modules of entities that have new names.
     """
 
     path: str
     before: str = ""
     after: str = ""
     uses: frozenset[tuple[str, str]] = frozenset()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> Mapping[str, str]:
         """The words in it that are others now."""
-        return _words(self.before, self.after)
+        return _words(self.before, self.after) if self.path.endswith(".py") else {}
 
     @property
     def owners(self) -> frozenset[str]:
@@ -71,8 +70,13 @@ def find_moves(
         own = entity_paths(entity, templates), entity_paths(former, templates)
         paths |= dict(zip(*own, strict=True))
     uses = frozenset(use for text in before.values() for use in attributes(text))
+    modules = {
+        _module(source): _module(path)
+        for path, source in paths.items()
+        if path != source and path.endswith(".py")
+    }
     return {
-        path: Move(source, before[source], after[path], uses)
+        path: Move(source, before[source], after[path], uses, modules)
         for path, source in paths.items()
         if path in after and source in before
     }
@@ -88,6 +92,22 @@ def _check_names_are_free(old: Spec, new: Spec) -> None:
         former = find_former(old, entity)
         if former and former.name != entity.name and entity.name in taken:
             raise Unfinished(TAKEN.format(old=former.name, new=entity.name))
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
+
+
+def renames(old: Spec, new: Spec) -> bool:
+    """Whether the new spec renames something, and the old one did not do so."""
+    return bool(_renames_of(new) - _renames_of(old))
+
+
+def _renames_of(spec: Spec) -> set[tuple[str, str]]:
+    members: list[Entity | Field | Reference | Link] = [*spec.entities]
+    for entity in spec.entities:
+        members += [*entity.fields, *entity.references, *entity.links]
+    return {(one.renamed_from, one.name) for one in members if one.renamed_from}
 
 
 def _has_a_name_of_its_own(entity: Entity, former: Entity, old: Spec) -> bool:
@@ -165,29 +185,12 @@ def _renamed_link(
 
 def _words(before: str, after: str) -> dict[str, str]:
     """The words that differ between two texts of one shape, where that is certain."""
-    tokens = list(_tokens(before)), list(_tokens(after))
-    if len(tokens[0]) != len(tokens[1]):
+    pairs = list(words_of(before)), list(words_of(after))
+    if len(pairs[0]) != len(pairs[1]):
         return {}
     words: dict[str, str] = {}
     unsure = set()
-    for old, new in zip(*tokens, strict=True):
+    for old, new in zip(*pairs, strict=True):
         if words.setdefault(old, new) != new:
             unsure.add(old)
     return {o: n for o, n in words.items() if o != n and o not in unsure}
-
-
-_TELLING = {tokenize.NAME, tokenize.STRING, tokenize.COMMENT}
-_TELLING |= {getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
-
-
-def _tokens(text: str) -> Iterator[str]:
-    """The words of a module but for its imports, which are in another order."""
-    imports = {
-        number
-        for node in ast.parse(text).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in _TELLING and token.start[0] not in imports:
-            yield token.string

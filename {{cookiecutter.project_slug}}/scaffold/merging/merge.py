@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scaffold.merging import python_source, three_way
+from scaffold.merging import three_way, translation
 from scaffold.merging.atomic_writer import Write, read, replace_files
 from scaffold.merging.entity_renames import Move
 from scaffold.merging.three_way import decoded, encoded
@@ -61,6 +61,7 @@ class Plan:
 
     `base` is what the last run wrote. `records` are the files of `.devmatrix/` that
     belong to the new state; None removes one. `note` is a remark on the whole run.
+    `renames` says whether entities.json renames something that it did not before.
     """
 
     root: Path
@@ -68,6 +69,7 @@ class Plan:
     changes: Sequence[Change]
     records: Mapping[str, bytes | None] = field(default_factory=dict)
     note: str = ""
+    renames: bool = False
 
     def with_outcome(self, *outcomes: str) -> list[Change]:
         return [change for change in self.changes if change.outcome in outcomes]
@@ -175,10 +177,9 @@ class _Planner:
     ) -> three_way.Merged:
         yours, old = decoded(_lf(current) or b""), decoded(before or b"")
         if move and move.words:
-            yours, old = (
-                python_source.translate(one, move.words, move.owners)
-                for one in (yours, old)
-            )
+            renamed = move.words, move.owners
+            yours = translation.translate(yours, *renamed, old, move.modules)
+            old = translation.translate(old, *renamed, modules=move.modules)
         return three_way.merge(path, yours, old, new, self.label)
 
     def no_longer_generated(self, path: str) -> Change | None:

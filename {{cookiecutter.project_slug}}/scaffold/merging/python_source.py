@@ -1,21 +1,21 @@
-"""Python texts side by side: which imports they need, and what may join them."""
+"""Python texts side by side: what may join them, and what lost its home."""
 
 import ast
-import builtins
-import io
-import re
-import tokenize
+import functools
+import symtable
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
-from scaffold.python_code.formatting import import_key, natural_key, wrap
-
-Import = ast.Import | ast.ImportFrom
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_BUILTINS = frozenset(dir(builtins)) | {"__file__", "__name__"}
 
 
+@functools.lru_cache(maxsize=16)  # a merge asks for the same texts again
 def is_valid(text: str) -> bool:
+    """Whether it is a program, with scopes that Python accepts."""
+    try:
+        symtable.symtable(text, "a module", "exec")
+    except (SyntaxError, ValueError, RecursionError):
+        return False
     return _tree(text) is not None
 
 
@@ -24,105 +24,6 @@ def _tree(text: str) -> ast.Module | None:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return None
-
-
-def align_imports(
-    yours: str, before: str, new: str, wanted: Set[str] = frozenset()
-) -> tuple[str, str, str]:
-    """Give an import that both sides changed the names that both want.
-
-    Lists of names are sets, and a line that both sides added a name to is no conflict.
-    `wanted` are names that must not go, whoever removed them.
-    """
-    texts = [yours, before, new]
-    sides = [_from_imports(text) for text in texts]
-    for module in sides[0].keys() & sides[2].keys():
-        mine, old, theirs = (side.get(module, frozenset[str]()) for side in sides)
-        kept = {name for name in mine | theirs if name.split()[-1] in wanted}
-        if old in (mine, theirs) and not kept:
-            continue
-        names = (mine - (old - theirs)) | (theirs - old) | kept
-        if names:
-            statement = import_from(module, names)
-            texts = [_with_import(text, module, statement) for text in texts]
-    return texts[0], texts[1], texts[2]
-
-
-def import_from(module: str, names: Set[str]) -> str:
-    """The statement, laid out and sorted as a formatter has it."""
-    listed = ", ".join(sorted(names, key=lambda name: import_key(name.split()[0])))
-    return wrap(f"from {module} import {listed}").rstrip("\n")
-
-
-def _from_imports(text: str) -> dict[str, frozenset[str]]:
-    """Each module's imported names: `a`, `b as c`."""
-    return {
-        _module(node): frozenset(
-            f"{a.name} as {a.asname}" if a.asname else a.name for a in node.names
-        )
-        for node in _imports(text)
-        if isinstance(node, ast.ImportFrom)
-    }
-
-
-def _module(node: ast.ImportFrom) -> str:
-    return "." * node.level + (node.module or "")
-
-
-def _with_import(text: str, module: str, statement: str) -> str:
-    """The text with this statement for its import of the module, if it has one."""
-    lines = text.split("\n")
-    for node in _imports(text):
-        if isinstance(node, ast.ImportFrom) and _module(node) == module:
-            if "#" not in "".join(lines[node.lineno - 1 : node.end_lineno]):
-                lines[node.lineno - 1 : node.end_lineno] = [statement]
-            break
-    return "\n".join(lines)
-
-
-def _imports(text: str) -> Iterator[Import]:
-    tree = _tree(text)
-    for node in tree.body if tree else ():
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-
-
-def _names(node: Import) -> set[str]:
-    return {alias.asname or alias.name.split(".")[0] for alias in node.names}
-
-
-def missing_imports(merged: str, *sides: str) -> set[str]:
-    """The names that a merged text uses, and only one of its sides still imports."""
-    tree = _tree(merged)
-    if tree is None:
-        return set()
-    bound = set(_BUILTINS)
-    used: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound |= _names(node)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, Definition):
-            bound.add(node.name)
-    offered = {
-        name for side in sides for node in _imports(side) for name in _names(node)
-    }
-    return (used - bound) & offered
-
-
-def without_imports(text: str, names: Set[str]) -> str:
-    """The text as if it had never imported these names."""
-    lines = text.split("\n")
-    for node in reversed(list(_imports(text))):
-        if names & _names(node):
-            first = node.lineno - 1
-            del lines[first : node.end_lineno]
-            if lines[first - 1 : first + 1] == ["", ""]:  # it had stood alone
-                del lines[first]
-    return "\n".join(lines)
 
 
 def union(new: str, yours: str) -> str:
@@ -184,13 +85,13 @@ def _places(text: str) -> list[Place]:
     ]
 
 
-def may_stand_side_by_side(texts: Sequence[str], n: int, yours: str, new: str) -> bool:
+def may_stand_side_by_side(texts: Sequence[str], n: int) -> bool:
     """Whether the order of two additions, joined as texts[n], cannot matter.
 
     In a module, a class or a list it cannot; among the steps of a function it can.
     """
     tree = _tree("".join(texts))
-    if tree is None or _defined(yours) & _defined(new):
+    if tree is None:
         return False
     first, last = _span(texts, n)
     for node in ast.walk(tree):
@@ -219,63 +120,3 @@ def _steps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stm
 
 def _surrounds(node: ast.stmt, first: int, last: int) -> bool:
     return node.lineno < first and last <= (node.end_lineno or 0)
-
-
-_DEFINITION = re.compile(r"((?:async )?def|class) (\w+)|(\w+)(?=: | = )")
-
-
-def _defined(addition: str) -> set[str]:
-    """Names that an addition defines: twice the same one would be an error."""
-    lines = [line for line in addition.split("\n") if line.strip()]
-    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    found = (_DEFINITION.match(line[indent:]) for line in lines)
-    return {match[2] or match[3] for match in found if match}
-
-
-def in_import_order(texts: Sequence[str], n: int) -> str:
-    """texts[n], sorted where its lines are imports or names of an import."""
-    tree = _tree("".join(texts))
-    first, last = _span(texts, n)
-    lines = [line for line in texts[n].split("\n") if line]
-    for node in tree.body if tree else ():
-        if isinstance(node, ast.Import | ast.ImportFrom) and _surrounds(
-            node, first, last
-        ):
-            lines.sort(key=lambda line: import_key(line.strip(" ,").split(" ")[0]))
-            return "\n".join(lines) + "\n"
-    if all(re.match(r"(from \S+ )?import [^(]+$", line) for line in lines):
-        lines.sort(key=lambda line: (line[0] == "f", natural_key(line.split()[1])))
-        end = "\n\n" if texts[n].endswith("\n\n") else "\n"  # of the group
-        return "\n".join(lines) + end
-    return texts[n]
-
-
-def attributes(text: str) -> Iterator[tuple[str, str]]:
-    """What a program reads of what: `a.b` is the attribute b of a."""
-    yield from re.findall(r"(?<![\w.])(?:\w+\.)*(\w+)\.(\w+)", text)
-
-
-def translate(
-    text: str, words: Mapping[str, str], owners: Set[str] = frozenset()
-) -> str:
-    """Replace whole words of a program; a text or a comment counts as one word.
-
-    An attribute is one of these words only where it belongs to one of the `owners`, or
-    to the object itself: `asyncio.Task` is nothing of ours.
-    """
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return text
-    ours = {"self", "cls", *owners}
-    lines = text.split("\n")
-    for number, token in reversed(list(enumerate(tokens))):
-        if token.string not in words or token.start[0] != token.end[0]:
-            continue
-        is_attribute = token.type == tokenize.NAME and tokens[number - 1].string == "."
-        if is_attribute and tokens[number - 2].string not in ours:
-            continue
-        row, column = token.start
-        line = lines[row - 1]
-        lines[row - 1] = line[:column] + words[token.string] + line[token.end[1] :]
-    return "\n".join(lines)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.merging import python_source
+from scaffold.merging import definitions, imports, python_source
+from scaffold.merging.imports import Parts
 from scaffold.processes import Unfinished, environment, find
 
 YOURS, BEFORE = "yours", "written by the last run"
@@ -48,22 +49,80 @@ def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
     """
     if not path.endswith(".py") or not before:
         return _joined(_merge_lines(yours, before, new, label))
-    if not all(
-        map(python_source.is_valid, (yours, before, new))
-    ):  # in the middle of work
+    if not all(map(python_source.is_valid, (yours, before, new))):
+        return _joined(_merge_lines(yours, before, new, label))  # in the middle of work
+    mine, old, theirs = (imports.split(text) for text in (yours, before, new))
+    if not all(python_source.is_valid(part.rest) for part in (mine, old, theirs)):
         return _joined(_merge_lines(yours, before, new, label))
-    yours, before, new = python_source.align_imports(yours, before, new)
-    merged = _merge_python(yours, before, new, label)
-    if merged.conflicts:
-        return merged
-    missing = python_source.missing_imports(merged.text, yours, new)
-    if missing:
-        yours, before, new = python_source.align_imports(yours, before, new, missing)
-        before = python_source.without_imports(before, missing)
-        merged = _merge_python(yours, before, new, label)
+    merged = _merge_modules(mine, old, theirs, label, _package(path))
     if not merged.conflicts and not python_source.is_valid(merged.text):
         return _whole(yours, before, new, label)
     return merged
+
+
+def _package(path: str) -> str:
+    return ".".join(path.split("/")[:-1])
+
+
+def _merge_modules(
+    yours: Parts, before: Parts, new: Parts, label: str, package: str
+) -> Merged:
+    top = _merge_python(yours.top, before.top, new.top, label)
+    rest = _merge_definitions(yours.rest, before.rest, new.rest, label)
+    is_whole = not rest.conflicts and python_source.is_valid(rest.text)
+    rests = [rest.text] if is_whole else [yours.rest, new.rest]
+    found = imports.merge_imports(yours, before, new, rests, package)
+    conflicts = top.conflicts + rest.conflicts
+    if found is not None:
+        return Merged(imports.joined(top.text, found, rest.text), conflicts)
+    shown = _whole(yours.imports, before.imports, new.imports, label)
+    return Merged(imports.joined(top.text, shown.text, rest.text), conflicts + 1)
+
+
+def _merge_definitions(yours: str, before: str, new: str, label: str) -> Merged:
+    """Merge two modules without their imports, and define each name once.
+
+    What both sides have added under one name is taken from the new text, or shown there
+    as a conflict.
+    """
+    both = definitions.added_by_both(yours, before, new)
+    cut = definitions.without(yours, [mine for mine, _ in both])
+    is_clear = len({theirs.first for _, theirs in both}) == len(both)
+    if not both or not is_clear or not python_source.is_valid(cut):
+        merged = _merge_python(yours, before, new, label)
+    else:
+        pairs = [(a, b) for a, b in both if a.text.strip() != b.text.strip()]
+        tagged = definitions.tagged(new, [theirs for _, theirs in pairs])
+        merged = _merge_python(cut, before, tagged, label)
+        for mine, theirs in pairs:
+            merged = _with_conflict(merged, mine.text, theirs.tags, label)
+        if any(tag in merged.text for _, theirs in pairs for tag in theirs.tags):
+            return _whole(yours, before, new, label)
+    if merged.conflicts or not python_source.is_valid(merged.text):
+        return merged
+    if definitions.defined_twice(merged.text, yours, new):
+        return _whole(yours, before, new, label)
+    return merged
+
+
+def _with_conflict(
+    merged: Merged, yours: str, tags: tuple[str, str], label: str
+) -> Merged:
+    """The text with both sides in place of what is tagged, unless it is in a conflict."""
+    parts = list(_parts(merged.text, label))
+    start, end = tags
+    for n, part in enumerate(parts):
+        if isinstance(part, str) and start in part and end in part:
+            above, _, rest = part.partition(start)
+            new, _, below = rest.partition(end)
+            shown = _whole(_whole_lines(yours), "", _whole_lines(new), label).text
+            parts[n] = above + shown + below
+            return Merged(_joined(parts).text, merged.conflicts + 1)
+    return merged
+
+
+def _whole_lines(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
 
 
 def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
@@ -86,10 +145,12 @@ def _merge_python(yours: str, before: str, new: str, label: str) -> Merged:
     for n, part in enumerate(parts):
         if not isinstance(part, Hunk) or _settled(part) is None or n in astray:
             continue
-        if part.before or texts[n] == part.yours:
+        if (
+            part.before
+            or texts[n] == part.yours
+            or python_source.may_stand_side_by_side(texts, n)
+        ):
             parts[n] = texts[n]
-        elif python_source.may_stand_side_by_side(texts, n, part.yours, part.new):
-            parts[n] = python_source.in_import_order(texts, n)
     merged = _joined(parts)
     if astray and not merged.conflicts:
         return _whole(yours, before, new, label)
@@ -115,13 +176,19 @@ def _settled(hunk: Hunk) -> str | None:
     if only_adds and (hunk.yours.startswith(new) or hunk.yours.endswith(new)):
         return hunk.yours
     if not before:
-        return python_source.union(new, hunk.yours)
+        return python_source.union(*_in_order(new, hunk.yours))
     for adds, changes in ((hunk.yours, new), (new, hunk.yours)):
         if adds.startswith(before):
             return changes + adds.removeprefix(before)
         if adds.endswith(before):
             return adds.removesuffix(before) + changes
     return None
+
+
+def _in_order(new: str, yours: str) -> tuple[str, str]:
+    """Two additions: what is generated comes first, but after imports."""
+    imports_first = re.search(r"^(from|import) ", yours, re.MULTILINE)
+    return (yours, new) if imports_first else (new, yours)
 
 
 def _joined(parts: list[str | Hunk]) -> Merged:
@@ -137,6 +204,8 @@ def _whole(yours: str, before: str, new: str, label: str) -> Merged:
 
 def _merge_lines(yours: str, before: str, new: str, label: str) -> list[str | Hunk]:
     """What `git merge-file` makes of it: texts, and hunks where it found no answer."""
+    if yours == before or new in (before, yours):
+        return [new if yours == before else yours]
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for name, text in (("yours", yours), ("before", before), ("new", new)):

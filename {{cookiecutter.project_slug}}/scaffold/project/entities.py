@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.merging import atomic_writer, git_state, history, merge
-from scaffold.merging.entity_renames import Move, find_moves
+from scaffold.merging.entity_renames import find_moves, renames
 from scaffold.merging.three_way import (
     common_lines,
     decoded,
@@ -17,7 +17,7 @@ from scaffold.merging.three_way import (
     nearest_base,
 )
 from scaffold.processes import Unfinished
-from scaffold.project import consistency, generator, state
+from scaffold.project import application, consistency, generator, state
 from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
 from scaffold.project.state import Files, Last, State
@@ -110,10 +110,17 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
     last = state.last(root)
     files = state.rendered(spec, now.templates, only=only)
     base = files if last.state == now else _base(root, last, files, only=only)
-    moves = _moves(last, spec, now.templates) if only is None else {}
+    old = _last_spec(last) if only is None else None
+    moves = (
+        find_moves(old, spec, now.templates, last.state.templates)
+        if old and last.state
+        else {}
+    )
     texts = {path: decoded(content) for path, content in files.items()}
     made = merge.make_plan(root, base, texts, moves)
-    return replace(made, records=_records(root, last, now), note=last.note)
+    renamed = old is not None and renames(old, spec)
+    records = _records(root, last, now)
+    return replace(made, records=records, note=last.note, renames=renamed)
 
 
 def _own_templates(root: Path) -> dict[str, str]:
@@ -154,14 +161,11 @@ def _base(root: Path, last: Last, files: Files, *, only: str | None) -> Files:
     return {**base, **nearest}
 
 
-def _moves(last: Last, spec: Spec, templates: Mapping[str, str]) -> Mapping[str, Move]:
-    if last.state is None:
-        return {}
+def _last_spec(last: Last) -> Spec | None:
     try:
-        old = last.state.spec
+        return last.state.spec if last.state else None
     except SpecError:  # it follows older rules
-        return {}
-    return find_moves(old, spec, templates, last.state.templates)
+        return None
 
 
 def _records(root: Path, last: Last, now: State) -> dict[str, bytes | None]:
@@ -214,7 +218,12 @@ def carry_out(plan: merge.Plan, *, allow_dirty: bool = False) -> int:
         return 1
     merge.carry_out(plan)
     show(plan)
-    return 1 if plan.with_outcome(merge.CONFLICT) else 0
+    if plan.with_outcome(merge.CONFLICT):
+        return 1
+    broken = application.problems(plan) if plan.renames else []
+    if broken:
+        print(application.BROKEN.format("\n  ".join(broken)), file=sys.stderr, end="")
+    return 1 if broken else 0
 
 
 def show(plan: merge.Plan) -> None:
