@@ -10,6 +10,7 @@ from pathlib import Path
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from scaffold.migrations import join_heads
 from scaffold.migrations.revision import Outcome, Wish, Writer
 from scaffold.migrations.scratch_databases import scratch
 from scaffold.processes import Unfinished
@@ -22,6 +23,7 @@ Left out of the migration, so the database keeps it, unused: {what}.
 To drop it for good: make entities ARGS=--allow-drop
 """
 FOREIGN = "Left alone, as it has no model: {what}.\n"
+HEADS = "{} are both the newest migration, as two branches have it; `make entities` joins them"
 REFUSED = "No migration was written; fix entities.json and run `make entities` again."
 
 
@@ -34,7 +36,12 @@ def main(root: Path, words: Sequence[str]) -> int:
         wish = Wish(load(root / ENTITIES), message, options.allow_drop)
         if not is_current(root, MODELS):  # all that a migration is made of
             raise Unfinished("the code differs from entities.json: run `make entities`")
+        heads = join_heads.heads(root)
+        if options.check and len(heads) > 1:
+            raise Unfinished(HEADS.format(" and ".join(heads)))
         with scratch() as databases:
+            if len(heads) > 1:
+                print(*join_heads.join(root, databases), sep="\n", flush=True)
             outcome = Writer(root, databases, wish).run(write=not options.check)
         return _checked(outcome) if options.check else _tell(outcome)
     except SpecError as error:
