@@ -418,8 +418,8 @@ def _with_parent(text: str, parent: str) -> str:
             head = lines[node.lineno - 1].partition("=")[0].rstrip()
             lines[node.lineno - 1 : node.end_lineno] = [f'{head} = "{parent}"']
             changed = "\n".join(lines) + "\n"
-            told = f"Revises: {parent!r}"
-            return re.sub(r"^Revises: .*$", lambda _: told, changed, 1, re.MULTILINE)
+            told = f"Revises: {parent!r}".replace("\\", r"\\")
+            return re.sub(r"^Revises: .*$", told, changed, count=1, flags=re.MULTILINE)
     raise Unfinished("a migration has no down_revision")
 
 
