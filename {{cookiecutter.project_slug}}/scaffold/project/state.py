@@ -100,7 +100,7 @@ class Last:
 
     def history_after(self, digest: str) -> history.History:
         """Return the runs with one that leads to a state, unless they end there."""
-        if self.history.ends_in(digest):
+        if self.history.runs and self.history.ends_in(digest):
             return self.history
         return (self.every or self.history).after(digest)
 
