@@ -115,7 +115,7 @@ def _answer(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 def commits_of(root: Path, path: str) -> Iterator[str]:
     """Yield the commits of all branches that changed a file, the latest one first."""
     if has_repository(root):
-        yield from _git(root, "log", "--all", "--format=%H", "--", path).split()
+        yield from _git(root, "log", "--all", "--full-history", "--format=%H", "--", path).split()
 
 
 def merging(root: Path) -> str:

@@ -235,7 +235,13 @@ def _base(root: Path, last: Last, files: Files, *, only: str | None) -> Files:
         )
         for path, text in there.items()
     }
-    return {**base, **nearest}
+    # The commits of a branch that was squashed may be gone, and its state with them.
+    complete = {
+        path: lost_code.nothing_deleted(text, nearest[path], files[path])
+        for path, text in there.items()
+        if lost_code.is_foreign(text, nearest[path], files[path])
+    }
+    return {**base, **nearest, **complete}
 
 
 def _moves(last: Last, spec: Spec, templates: Mapping[str, str]) -> Mapping[str, Move]:

@@ -23,7 +23,8 @@ NOTE = (
     "that: {}"
 )
 Files = Mapping[str, bytes]
-_DEFINITION = re.compile(rb"\s*(?:class|def|async def) \w+")
+# A class, a function, a name of a module or a field.
+_DEFINITION = re.compile(rb"\s*(?:class|def|async def) \w+|\w+ = |    \w+: ")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def find_bases(root: Path, base: Files, files: Files) -> dict[str, bytes | None]
         other = finder.other_side(path, lines)
         if other is not None:
             found[path] = other.get(path)
-        elif (current := _read(root / path)) is not None and _is_foreign(
+        elif (current := _read(root / path)) is not None and is_foreign(
             current, base[path], files[path]
         ):
             found[path] = nothing_deleted(current, base[path], files[path])
@@ -72,7 +73,7 @@ def _lacking(path: Path, base: bytes, new: bytes) -> set[bytes]:
     }
 
 
-def _is_foreign(current: bytes, base: bytes, new: bytes) -> bool:
+def is_foreign(current: bytes, base: bytes, new: bytes) -> bool:
     """Whether a file defines what is generated now, and what the last run did not write.
 
     Then another run wrote the file.
