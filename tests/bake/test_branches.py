@@ -4,12 +4,11 @@ Whatever a person did with the conflicts, the next run generates all that entiti
 names, and keeps what people edited and deleted.
 """
 
-import itertools
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +230,177 @@ def test_nothing_is_lost_however_a_merge_was_resolved(
     commit(branches)
     again = run(branches, "plan")
     assert (again.returncode, again.stderr) == (0, "")
+
+
+# During a merge
+
+
+def test_a_run_merges_open_conflicts_from_both_sides_edits(branches: Path) -> None:
+    """One command, with git's markers in generated code, and nothing is left by hand."""
+    merge(branches, "merge")
+    refused = run(branches, "apply")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("entities.json: a conflict is still open in it")
+    all_of(branches, "main", "other")
+    done = apply(branches)
+    check(branches)
+    assert "git add --all" in done.stderr
+    assert run(branches, "plan").returncode == 0
+    commit(branches)
+    assert (run(branches, "plan").returncode, run(branches, "plan").stderr) == (0, "")
+
+
+def test_lines_that_both_sides_edited_stay_a_conflict(
+    two_branches: Path, tmp_path: Path
+) -> None:
+    project = Path(shutil.copytree(two_branches, tmp_path / "shop", symlinks=True))
+    for branch, rule in (("other", "Theirs"), ("main", "Ours")):
+        git(project, "switch", "--quiet", branch)
+        path = project / SCHEMAS
+        lines = path.read_text().splitlines()
+        lines[0] = f'"""{rule}."""'
+        path.write_text("\n".join(lines) + "\n")
+        (project / "src" / "rule.py").write_text(f'RULE = "{rule}"\n')
+        commit(project)
+    merge(project, "merge")
+    all_of(project, "main", "other")
+    done = run(project, "apply")
+    assert done.returncode == 1
+    assert f"conflict  {SCHEMAS}" in done.stdout
+    assert "still open in these files, which are not generated" in done.stderr
+    assert "src/rule.py" in done.stderr
+    text = (project / SCHEMAS).read_text()
+    assert text.count("<<<<<<<") == 1
+    assert "class MineBase" in text
+    assert "class OtherBase" in text
+
+
+def test_a_resolution_that_is_not_added_is_not_overwritten(branches: Path) -> None:
+    merge(branches, "merge")
+    all_of(branches, "main", "other")
+    git(branches, "checkout", "--ours", "--", SCHEMAS)
+    with (branches / SCHEMAS).open("a") as file:
+        file.write("\n\nRESOLVED = 1\n")
+    done = run(branches, "apply")
+    assert done.returncode == 1
+    assert "stage (git add) or stash" in done.stderr
+    git(branches, "add", SCHEMAS)
+    apply(branches)
+    check(branches)
+    assert "RESOLVED = 1" in (branches / SCHEMAS).read_text()
+
+
+def test_markers_in_the_records_do_not_matter(branches: Path) -> None:
+    """Where git's union driver is not used, as on a website."""
+    attributes = branches / ".gitattributes"
+    text = attributes.read_text().replace(" merge=union", "")
+    for branch in ("other", "main"):
+        git(branches, "switch", "--quiet", branch)
+        attributes.write_text(text)
+        commit(branches)
+    merge(branches, "merge")
+    assert ".devmatrix/runs" in unmerged(branches)
+    all_of(branches, "main", "other")
+    apply(branches)
+    check(branches)
+    commit(branches)
+    assert run(branches, "plan").returncode == 0
+
+
+def test_one_side_that_had_no_run_loses_nothing(project: Path) -> None:
+    """The state merges by itself, and one file is resolved to the side without a run."""
+    git(project, "switch", "--quiet", "--create", "other")
+    path = project / SCHEMAS
+    path.write_text(path.read_text() + "\n\nclass Own:\n    pass\n")
+    commit(project)
+    git(project, "switch", "--quiet", "main")
+    add_entity(project, "Mine")
+    commit(project)
+    git(project, "merge", "--no-commit", "other", fails=True)
+    git(project, "checkout", "other", "--", SCHEMAS)
+    git(project, "commit", "--quiet", "--all", "--message", "Merge")
+    done = apply(project)
+    assert "A merge took one side of these files" in done.stderr
+    text = path.read_text()
+    assert "class MineBase" in text
+    assert "class Own" in text
+
+
+def test_what_a_person_deleted_stays_deleted_after_merges(project: Path) -> None:
+    """On either branch, before and after."""
+    path = project / SERVICE
+    text = path.read_text()
+    start = text.index("    async def delete_task")
+    path.write_text(text[:start].rstrip() + "\n")
+    commit(project, "Delete a method")
+    git(project, "switch", "--quiet", "--create", "other")
+    add_entity(project, "Other")
+    commit(project)
+    git(project, "switch", "--quiet", "main")
+    add_entity(project, "Mine")
+    (project / DELETED).unlink(missing_ok=True)
+    commit(project)
+    merge(project, "merge")
+    all_of(project, "main", "other")
+    apply(project)
+    commit(project)
+    add_entity(project, "Third")
+    assert "delete_task" not in path.read_text()
+    assert run(project, "plan").returncode == 0
+
+
+# Reverts and kills
+
+
+def test_a_reverted_run_leaves_nothing_to_do(project: Path) -> None:
+    add_entity(project, "Mine")
+    commit(project)
+    git(project, "revert", "--no-edit", "HEAD")
+    plan = run(project, "plan")
+    assert (plan.returncode, plan.stderr) == (0, "")
+    add_entity(project, "Other")
+    commit(project)
+    again = run(project, "plan")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "Mine" not in (project / SCHEMAS).read_text()
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, ".devmatrix/generator.pyz")
+from pathlib import Path
+from scaffold import cli
+from scaffold.merging import atomic_writer
+left, step = int(sys.argv[1]), atomic_writer.{step}
+def counted(*arguments):
+    global left
+    if left == 0:
+        os._exit(9)
+    left -= 1
+    return step(*arguments)
+atomic_writer.{step} = counted
+sys.exit(cli.main(sys.argv[2:], Path.cwd()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [("_stage", 0), ("_put", 0), ("_put", 1), ("_put", 9), ("_forget", 0)],
+)
+def test_a_killed_run_is_repeated_without_options(
+    project: Path, step: str, after: int
+) -> None:
+    document = read_entities(project)
+    document["entities"].append(entity("Mine"))
+    write_entities(project, document)
+    path = project / SCHEMAS
+    path.write_text(path.read_text() + "\n\nclass Own:\n    pass\n")
+    commit(project)
+    command = [sys.executable, "-c", KILLED.format(step=step), str(after), "apply"]
+    killed = subprocess.run(command, cwd=project, env=clean_environment())
+    assert killed.returncode == 9
+    apply(project)
+    assert not (project / ".devmatrix" / "new").exists()
+    assert "class MineBase" in path.read_text()
+    assert "class Own" in path.read_text()
+    assert run(project, "plan").returncode == 0

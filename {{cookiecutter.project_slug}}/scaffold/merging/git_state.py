@@ -55,7 +55,7 @@ def uncommitted(
     return [
         path
         for path in dirty
-        if path not in untouched and not _is_a_runs_own_work(root, path, base, before)
+        if path not in untouched and not is_a_runs_own_work(root, path, base, before)
     ]
 
 
@@ -115,7 +115,9 @@ def _answer(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 def commits_of(root: Path, path: str) -> Iterator[str]:
     """Yield the commits of all branches that changed a file, the latest one first."""
     if has_repository(root):
-        yield from _git(root, "log", "--all", "--full-history", "--format=%H", "--", path).split()
+        yield from _git(
+            root, "log", "--all", "--full-history", "--format=%H", "--", path
+        ).split()
 
 
 def merging(root: Path) -> str:
@@ -205,6 +207,11 @@ def committed_paths(root: Path, commit: str, folder: str) -> list[str]:
     return [path for path in listed.split("\0") if path]
 
 
+def is_tracked(root: Path, path: str) -> bool:
+    """Whether git has a file in its index."""
+    return has_repository(root) and path in _tracked(root)
+
+
 def _tracked(root: Path) -> set[str]:
     return set(_git(root, "ls-files", "-z").split("\0"))
 
@@ -230,13 +237,19 @@ def _git(root: Path, *arguments: str) -> str:
         raise Unfinished(f"{reason}\n{UNKNOWN}") from None
 
 
-def _is_a_runs_own_work(root: Path, path: str, base: Files, before: Files) -> bool:
-    """Whether merging what is committed gives just what the file is now.
+def is_a_runs_own_work(root: Path, path: str, base: Files, before: Files) -> bool:
+    """Whether only a run has changed a file, whose result is not committed yet.
 
-    Then only a run has changed it, whose result is not committed yet.
+    Then merging what is committed gives just what the file is now. `base` is what the
+    last run wrote, `before` what was written by the run that is committed.
     """
     yours = committed(root, "HEAD", path)
-    if yours is None or path not in before or path not in base:
+    file = root / path
+    current = file.read_bytes() if file.is_file() else None
+    if yours is None or current is None:
+        new = base.get(path) if yours is None else None
+        return current == new and (path in base or path in before)
+    if path not in before or path not in base:
         return False
     merged = three_way.merge(
         path,
@@ -245,4 +258,14 @@ def _is_a_runs_own_work(root: Path, path: str, base: Files, before: Files) -> bo
         three_way.decoded(base[path]),
         "",
     )
-    return three_way.encoded(merged.text) == (root / path).read_bytes()
+    return three_way.encoded(merged.text) == current
+
+
+def changed(root: Path) -> list[str]:
+    """Return all paths that git would commit or does not know yet."""
+    if not has_repository(root):
+        return []
+    prefix = _git(root, "rev-parse", "--show-prefix").strip("\n")
+    options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    listed = _git(root, "status", *options, ".").split("\0")
+    return [entry[3:].removeprefix(prefix) for entry in listed if entry]

@@ -11,6 +11,7 @@ all kinds before anything is written.
 """
 
 import ast
+import contextlib
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.config import Config
@@ -37,6 +39,12 @@ NOT_COPIED = shutil.ignore_patterns(
     *(".venv", ".git", ".data", ".hypothesis", "node_modules", "*_cache", "*.pyz.*"),
     "__pycache__",
 )
+NO_PARENT = (
+    "{} follows revision {}, which is not there, as after a cherry-pick or a revert. Bring "
+    "its file (git log --all -- alembic/versions finds it), or delete the one that follows "
+    "it, unless a database has it, and run `make entities`: it writes what is lacking."
+)
+TWICE = "{} and {} are both revision {}; delete one of them"
 STARTED = "joining the migrations of two branches, which takes about a minute ..."
 JOINED = "joined the migrations {} and {} in {}"
 LEFT_OUT = """\
@@ -125,6 +133,60 @@ def heads(root: Path) -> list[str]:
     script = ScriptDirectory.from_config(Config(root / "alembic.ini"))
     found = (script.get_revision(name) for name in script.get_heads())
     return [one.revision for one in sorted(found, key=lambda one: one.path)]
+
+
+def check_parents(root: Path) -> None:
+    """Raise `Unfinished` if a migration follows one that is not there."""
+    parents: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for path in sorted((root / VERSIONS).glob("*.py")):
+        found = _assigned(path)
+        revision = found.get("revision")
+        if isinstance(revision, str):
+            if revision in names:
+                raise Unfinished(TWICE.format(names[revision], path.name, revision))
+            names[revision] = path.name
+            parents[revision] = _tuple(found.get("down_revision"))
+    for revision, known in parents.items():
+        for parent in known:
+            if parent not in parents:
+                path_name = (VERSIONS / names[revision]).as_posix()
+                raise Unfinished(NO_PARENT.format(path_name, parent))
+
+
+def _assigned(path: Path) -> dict[str, Any]:
+    """Return what a migration assigns to names, as far as it is written out."""
+    found = {}
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise Unfinished(f"{(VERSIONS / path.name).as_posix()}: {error}") from None
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, value = node.target, node.value
+        elif isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+        else:
+            continue
+        if isinstance(target, ast.Name):
+            with contextlib.suppress(ValueError):
+                found[target.id] = ast.literal_eval(value)
+    return found
+
+
+def unknown_revisions(root: Path, url: str) -> list[str]:
+    """Return the revisions that a database is at and that are not there."""
+
+    def read(connection: sa.Connection) -> list[str]:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return []
+        return list(
+            connection.scalars(sa.text("SELECT version_num FROM alembic_version"))
+        )
+
+    script = ScriptDirectory.from_config(Config(root / "alembic.ini"))
+    known = {one.revision for one in script.walk_revisions()}
+    return sorted(set(catalog.run(url, read)) - known)
 
 
 def join(root: Path, databases: Scratch) -> list[str]:
