@@ -1,6 +1,7 @@
 """What git knows of the project: uncommitted edits, and files of earlier commits."""
 
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,7 +64,8 @@ def unmerged(root: Path) -> list[str]:
     """Return the paths that git's index has a conflict in."""
     if not has_repository(root):
         return []
-    entries = _git(root, "ls-files", "--unmerged", "-z").split("\0")
+    done = _answer(root, "ls-files", "--unmerged", "-z")
+    entries = done.stdout.decode("utf-8", "replace").split("\0")
     return sorted({entry.partition("\t")[2] for entry in entries if entry})
 
 
@@ -101,15 +103,23 @@ def _merged_by_git(root: Path, sides: Sides) -> bytes:
     return _MARKER_LABEL.sub(rb"\1", merged)
 
 
-def _answer(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [find("git"), *arguments],
-        cwd=root,
-        env=environment(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+def _answer(
+    root: Path, *arguments: str, typed: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Ask git what it may know; without git, the answer is empty."""
+    command = [shutil.which("git") or "git", *arguments]
+    try:
+        return subprocess.run(
+            command,
+            cwd=root,
+            env=environment(),
+            input=typed,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.CompletedProcess(command, 127, b"", b"")
 
 
 def commits_of(root: Path, path: str) -> Iterator[str]:
@@ -158,15 +168,8 @@ def contents(root: Path, names: Sequence[str]) -> list[bytes | None]:
     """Return objects such as "HEAD:./path", None for those that do not exist."""
     if not names:
         return []
-    done = subprocess.run(
-        [find("git"), "cat-file", "--batch"],
-        cwd=root,
-        env=environment(),
-        input="".join(f"{name}\n" for name in names).encode(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    asked = "".join(f"{name}\n" for name in names).encode()
+    done = _answer(root, "cat-file", "--batch", typed=asked)
     found: list[bytes | None] = []
     rest = done.stdout
     for _ in names:

@@ -131,7 +131,7 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
         if others:
             notes.append(lost_code.NOTE.format(", ".join(sorted(others))))
     moves = _moves(last, spec, now.templates) if only is None else {}
-    afresh = _merged_afresh(root, last, base, files, moves) if only is None else []
+    afresh = _merged_afresh(root, last, files, moves) if only is None else []
     done = {change.path for change in afresh}
     texts = {path: decoded(files[path]) for path in files.keys() - done}
     kept = {path: base[path] for path in base.keys() - done}
@@ -145,7 +145,7 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
 
 
 def _merged_afresh(
-    root: Path, last: Last, base: Files, files: Files, moves: Mapping[str, Move]
+    root: Path, last: Last, files: Files, moves: Mapping[str, Move]
 ) -> list[merge.Change]:
     """Merge the files again that git has left with a conflict.
 
@@ -157,13 +157,14 @@ def _merged_afresh(
     if not sides:
         return []
     branches = [*last.branches, *state.merging(root)]
-    rendered = [files, base, *(branch.files() for branch in branches)]
+    oldest = last.files() or {}
+    rendered = [files, oldest, *(branch.files() for branch in branches)]
     changes = []
     for path, side in sides.items():
         known = [one[path] for one in rendered if path in one]
         move = moves.get(path)
         ours, theirs = (
-            _brought_up(path, text, base.get(path, b""), known, files[path], move)
+            _brought_up(path, text, oldest.get(path, b""), known, files[path], move)
             for text in (side.ours, side.theirs)
         )
         if ours is None or theirs is None:
