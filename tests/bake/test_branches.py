@@ -4,6 +4,7 @@ Whatever a person did with the conflicts, the next run generates all that entiti
 names, and keeps what people edited and deleted.
 """
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -203,12 +204,25 @@ def check(project: Path) -> None:
 WAYS = ("merge", "squash", "rebase", "cherry-pick")
 CODES = ("ours", "theirs", "ours schemas", "theirs schemas")
 STATES = ("git", "ours", "theirs")
+QUICK = {
+    ("merge", "theirs schemas", "git", True),
+    ("squash", "theirs", "ours", True),
+    ("rebase", "ours", "theirs", False),
+    ("cherry-pick", "ours schemas", "git", True),
+}
 
 
-@pytest.mark.parametrize("committed", [False, True], ids=["open", "committed"])
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("way", WAYS)
+CASES = [
+    pytest.param(
+        *case,
+        id="-".join((*case[:3], "committed" if case[3] else "open")),
+        marks=[] if case in QUICK else pytest.mark.slow,
+    )
+    for case in itertools.product(WAYS, CODES, STATES, (False, True))
+]
+
+
+@pytest.mark.parametrize(("way", "code", "state", "committed"), CASES)
 def test_nothing_is_lost_however_a_merge_was_resolved(
     branches: Path, way: str, code: str, state: str, committed: bool
 ) -> None:
