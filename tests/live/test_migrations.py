@@ -886,21 +886,49 @@ def test_a_migration_that_was_deleted_is_written_anew(
     assert texts[0] == texts[1]
 
 
-def test_two_branches_migrations_have_to_be_joined(
+def test_two_branches_migrations_are_joined(
     library: Project, server: dict[str, str]
 ) -> None:
+    """By a run, which writes what the models lack as well; a check only says so."""
     change(library, add_field("Book", "isbn", "string"))
     own_migration(library, "one")
     own_migration(library, "two")
-    said = refused(library, server)
+    said = refused(library, server, "--check")
     assert "are both the newest migration, as two branches have it" in said
-    assert "Traceback" not in said
-    join = re.search("join them: (.*)", said)
-    assert join
-    library.run("sh", "-c", join[1])
-    library.run(
-        library.python, ".devmatrix/generator.pyz", "migrate", environment=server
-    )
+    assert "`make entities` joins them" in said
+    migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    assert "joined the migrations" in library.run(*migrate, environment=server)
+    checked = library.run(*migrate, "--check", environment=server)
+    assert "at the models' state" in checked
+
+
+def test_a_missing_parent_is_named(library: Project, server: dict[str, str]) -> None:
+    """As after a cherry-pick of a migration, or a revert of the one before."""
+    change(library, add_field("Book", "isbn", "string"))
+    first = own_migration(library, "one")
+    migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    library.run(*migrate, environment=server)
+    first.unlink()
+    for options in ([], ["--check"]):
+        said = refused(library, server, *options)
+        assert "which is not there, as after a cherry-pick or a revert" in said
+        assert "Traceback" not in said
+
+
+def test_a_database_ahead_of_the_code_is_named(
+    library: Project, server: dict[str, str]
+) -> None:
+    change(library, add_field("Book", "isbn", "string"))
+    last = own_migration(library, "one")
+    place = server["TEST_DATABASE_URL"]
+    environment = {**server, "DATABASE_URL": place}
+    library.run("make", "migrate", environment=environment)
+    last.unlink()
+    with pytest.raises(AssertionError) as failed:
+        library.run("make", "migrate", environment=environment)
+    said = str(failed.value)
+    assert "which this code does not have: newer code" in said
+    assert "Can't locate" not in said
 
 
 def test_a_migration_that_fails_is_named(

@@ -162,16 +162,21 @@ def _assigned(path: Path) -> dict[str, Any]:
     except (SyntaxError, ValueError) as error:
         raise Unfinished(f"{(VERSIONS / path.name).as_posix()}: {error}") from None
     for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            target, value = node.target, node.value
-        elif isinstance(node, ast.Assign):
-            target, value = node.targets[0], node.value
-        else:
-            continue
-        if isinstance(target, ast.Name):
+        target = _target(node)
+        if target and isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             with contextlib.suppress(ValueError):
-                found[target.id] = ast.literal_eval(value)
+                found[target] = ast.literal_eval(node.value)
     return found
+
+
+def _target(node: ast.stmt) -> str:
+    """Return the name that a statement assigns to, "" for another one."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    return targets[0].id if targets and isinstance(targets[0], ast.Name) else ""
 
 
 def unknown_revisions(root: Path, url: str) -> list[str]:
@@ -472,10 +477,7 @@ def _behind(branch: Branch, head: str) -> Mapping[Path, str]:
 
 def _with_parent(text: str, parent: str) -> str:
     for node in ast.parse(text).body:
-        target = node.target if isinstance(node, ast.AnnAssign) else None
-        if isinstance(node, ast.Assign):
-            target = node.targets[0]
-        if isinstance(target, ast.Name) and target.id == "down_revision":
+        if _target(node) == "down_revision":
             lines = text.splitlines()
             head = lines[node.lineno - 1].partition("=")[0].rstrip()
             lines[node.lineno - 1 : node.end_lineno] = [f'{head} = "{parent}"']

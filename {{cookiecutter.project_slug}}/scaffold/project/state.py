@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scaffold.merging import git_state, history
 from scaffold.merging.atomic_writer import read
+from scaffold.merging.history import History
 from scaffold.processes import Unfinished, environment
 from scaffold.project import generator, skeleton
 from scaffold.rendering.app import (
@@ -93,12 +94,12 @@ class Last:
     """
 
     state: State | None
-    history: history.History
+    history: History
     note: str = ""
     branches: Sequence[State] = ()
-    every: history.History | None = None
+    every: History | None = None
 
-    def history_after(self, digest: str) -> history.History:
+    def history_after(self, digest: str) -> History:
         """Return the runs with one that leads to a state, unless they end there."""
         if self.history.runs and self.history.ends_in(digest):
             return self.history
