@@ -920,12 +920,10 @@ def test_a_database_ahead_of_the_code_is_named(
 ) -> None:
     change(library, add_field("Book", "isbn", "string"))
     last = own_migration(library, "one")
-    place = server["TEST_DATABASE_URL"]
-    environment = {**server, "DATABASE_URL": place}
-    library.run("make", "migrate", environment=environment)
+    library.run("make", "migrate", environment=server)
     last.unlink()
     with pytest.raises(AssertionError) as failed:
-        library.run("make", "migrate", environment=environment)
+        library.run("make", "migrate", environment=server)
     said = str(failed.value)
     assert "which this code does not have: newer code" in said
     assert "Can't locate" not in said
