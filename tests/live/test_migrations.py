@@ -915,6 +915,31 @@ def test_a_missing_parent_is_named(library: Project, server: dict[str, str]) -> 
         assert "Traceback" not in said
 
 
+def test_a_run_that_was_killed_in_the_formatter_is_repeated(
+    library: Project, server: dict[str, str]
+) -> None:
+    """No migration stays that is not formatted, or was not tried."""
+    change(library, add_field("Book", "isbn", "string"))
+    kill = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    (library.path / "scripts" / "kill.py").write_text(kill)
+    ini = library.path / "alembic.ini"
+    text = ini.read_text()
+    ini.write_text(
+        text.replace("ruff_format.module = ruff", "ruff_format.module = scripts.kill")
+    )
+    migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    with pytest.raises(AssertionError, match="ended with -9"):
+        library.run(*migrate, environment=server)
+    ini.write_text(text)
+    (library.path / "scripts" / "kill.py").unlink()
+    said = library.run(*migrate, environment=server)
+    assert "The last run was interrupted; what it wrote is written again" in said
+    assert len(list((library.path / "alembic" / "versions").glob("*.py"))) == 2
+    assert "alembic" in library.run("git", "status", "--porcelain")
+    library.run(library.python, "-m", "ruff", "format", "--check", "alembic")
+    assert not (library.path / ".devmatrix" / "migrating").exists()
+
+
 def test_a_database_ahead_of_the_code_is_named(
     library: Project, server: dict[str, str]
 ) -> None:
