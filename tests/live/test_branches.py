@@ -120,6 +120,12 @@ CASES = [
 ]
 
 
+# The run refuses, names the column, and writes nothing.
+TWO_NAMES = pytest.mark.xfail(
+    reason="one renamed_from cannot name the column of both branches", strict=True
+)
+
+
 @pytest.fixture(scope="module")
 def server(baked: Callable[[str], Project]) -> Iterator[str]:
     """The URL of a server, where databases can be made."""
@@ -223,7 +229,13 @@ def merging(
     ("merging", "case"),
     [
         pytest.param(
-            case, case, id=case.name, marks=[pytest.mark.slow] if number > 1 else []
+            case,
+            case,
+            id=case.name,
+            marks=[
+                *([pytest.mark.slow] if number > 1 else []),
+                *([TWO_NAMES] if case.name == "two names for one column" else []),
+            ],
         )
         for number, case in enumerate(CASES)
     ],
