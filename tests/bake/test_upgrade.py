@@ -93,3 +93,55 @@ def test_a_conflict_stops_an_upgrade_until_it_is_resolved(
     assert last.returncode == 0, last.stderr
     assert "which is what the template has" in last.stdout
     assert git(project, "status", "--porcelain") == ""
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, ".devmatrix/generator.pyz")
+from pathlib import Path
+from scaffold import cli
+from scaffold.merging import atomic_writer
+step = atomic_writer.{step}
+def counted(*arguments):
+    global left
+    if left == 0:
+        os._exit(9)
+    left -= 1
+    return step(*arguments)
+left, atomic_writer.{step} = {after}, counted
+sys.exit(cli.main(sys.argv[1:], Path.cwd()))
+"""
+
+
+@pytest.mark.parametrize(("step", "after"), [("_put", 2), ("_forget", 0)])
+def test_a_killed_upgrade_is_repeated_without_options(
+    project: Path, newer: Path, step: str, after: int
+) -> None:
+    change_target(newer / TREE / "Makefile", THEIRS)
+    (newer / TREE / "docs" / "news.md").write_text("# News\n")
+    (newer / TREE / "docs" / "more.md").write_text("# More\n")
+    commit(newer)
+    code = KILLED.format(step=step, after=after)
+    command = [sys.executable, "-c", code, "upgrade", "--from", "../newer"]
+    assert subprocess.run(command, cwd=project).returncode == 9
+    done = upgrade(project, "--from", "../newer")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert THEIRS in (project / "Makefile").read_text()
+    assert (project / "docs" / "news.md").exists()
+
+
+def test_an_upgrade_that_is_not_committed_may_be_repeated(
+    project: Path, newer: Path
+) -> None:
+    """As when a step that follows it was killed; what a person changed is still named."""
+    change_target(newer / TREE / "Makefile", THEIRS)
+    (newer / TREE / "docs" / "news.md").write_text("# News\n")
+    commit(newer)
+    assert upgrade(project, "--from", "../newer").returncode == 0
+    again = upgrade(project)
+    assert again.returncode == 0, again.stderr
+    (project / "README.md").write_text("Mine\n")
+    refused = upgrade(project)
+    assert refused.returncode == 1
+    assert "uncommitted changes" in refused.stderr
+    assert "README.md" in refused.stderr

@@ -1208,21 +1208,72 @@ def test_a_migration_that_was_deleted_is_written_anew(
     assert texts[0] == texts[1]
 
 
-def test_two_branches_migrations_have_to_be_joined(
+def test_two_branches_migrations_are_joined(
     library: Project, server: dict[str, str]
 ) -> None:
+    """By a run, which writes what the models lack as well; a check only says so."""
     change(library, add_field("Book", "isbn", "string"))
     own_migration(library, "one")
     own_migration(library, "two")
-    said = refused(library, server)
+    said = refused(library, server, "--check")
     assert "are both the newest migration, as two branches have it" in said
-    assert "Traceback" not in said
-    join = re.search("join them: (.*)", said)
-    assert join
-    library.run("sh", "-c", join[1])
-    library.run(
-        library.python, ".devmatrix/generator.pyz", "migrate", environment=server
+    assert "`make entities` joins them" in said
+    migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    assert "joined the migrations" in library.run(*migrate, environment=server)
+    checked = library.run(*migrate, "--check", environment=server)
+    assert "at the models' state" in checked
+
+
+def test_a_missing_parent_is_named(library: Project, server: dict[str, str]) -> None:
+    """As after a cherry-pick of a migration, or a revert of the one before."""
+    change(library, add_field("Book", "isbn", "string"))
+    first = own_migration(library, "one")
+    migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    library.run(*migrate, environment=server)
+    first.unlink()
+    for options in ([], ["--check"]):
+        said = refused(library, server, *options)
+        assert "which is not there, as after a cherry-pick or a revert" in said
+        assert "Traceback" not in said
+
+
+def test_a_run_that_was_killed_in_the_formatter_is_repeated(
+    library: Project, server: dict[str, str]
+) -> None:
+    """No migration stays that is not formatted, or was not tried."""
+    change(library, add_field("Book", "isbn", "string"))
+    kill = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    (library.path / "scripts" / "kill.py").write_text(kill)
+    ini = library.path / "alembic.ini"
+    text = ini.read_text()
+    ini.write_text(
+        text.replace("ruff_format.module = ruff", "ruff_format.module = scripts.kill")
     )
+    migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    with pytest.raises(AssertionError, match="ended with -9"):
+        library.run(*migrate, environment=server)
+    ini.write_text(text)
+    (library.path / "scripts" / "kill.py").unlink()
+    said = library.run(*migrate, environment=server)
+    assert "The last run was interrupted; what it wrote is written again" in said
+    assert len(list((library.path / "alembic" / "versions").glob("*.py"))) == 2
+    assert "alembic" in library.run("git", "status", "--porcelain")
+    library.run(library.python, "-m", "ruff", "format", "--check", "alembic")
+    assert not (library.path / ".devmatrix" / "migrating").exists()
+
+
+def test_a_database_ahead_of_the_code_is_named(
+    library: Project, server: dict[str, str]
+) -> None:
+    change(library, add_field("Book", "isbn", "string"))
+    last = own_migration(library, "one")
+    library.run("make", "migrate", environment=server)
+    last.unlink()
+    with pytest.raises(AssertionError) as failed:
+        library.run("make", "migrate", environment=server)
+    said = str(failed.value)
+    assert "which this code does not have: newer code" in said
+    assert "Can't locate" not in said
 
 
 def test_a_migration_that_fails_is_named(

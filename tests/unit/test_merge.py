@@ -689,7 +689,7 @@ def test_a_git_that_does_not_answer_is_no_yes(
     assert "--allow-dirty" in said
     assert said.endswith("\nNothing was written.\n")
     with pytest.raises(Unfinished, match="dubious ownership"):
-        upgrade.is_dirty(project)
+        upgrade.edited_since_commit(project, {})
     monkeypatch.setattr(git_state, "find", tools_without_git)
     assert run(project, "apply") == 1
     assert "git is not installed" in capsys.readouterr().err
@@ -706,7 +706,7 @@ def test_without_a_repository_nothing_is_dirty(
     shutil.rmtree(project / ".git")
     make_dirty(project)
     monkeypatch.setattr(git_state, "find", tools_without_git)
-    assert not upgrade.is_dirty(project)
+    assert not upgrade.edited_since_commit(project, {})
     assert run(project, "apply") == 0
 
 

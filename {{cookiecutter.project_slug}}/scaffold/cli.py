@@ -3,7 +3,8 @@
   check    say whether entities.json, code, migrations and openapi.json agree
   plan     show what apply would change; write nothing
   apply    bring the code in line with entities.json
-  migrate  write the migration that the models lack
+  migrate  write the migration that the models lack; join those of two branches
+  database  migrate the database of DATABASE_URL to the newest migration
   setup    do the steps that follow the code: environment, migration, git
   upgrade  take over what is new in the template
   templates  lay out the templates under templates/, to change them
@@ -78,6 +79,14 @@ def _migrate(root: Path, words: Sequence[str]) -> int:
     return command.main(root, words)
 
 
+def _database(root: Path, words: Sequence[str]) -> int:
+    sys.path.append(str(root))
+    os.chdir(root)
+    from scaffold.migrations import command
+
+    return command.upgrade_database(root, words)
+
+
 def _setup(root: Path, words: Sequence[str]) -> int:
     from scaffold.project import setup
 
@@ -103,6 +112,7 @@ COMMANDS: dict[str, Command] = {
     "plan": _plan,
     "apply": _apply,
     "migrate": _migrate,
+    "database": _database,
     "setup": _setup,
     "upgrade": _upgrade,
     "templates": _templates,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from scaffold.merging import translation
 from scaffold.merging.translation import attributes, words_of
 from scaffold.processes import Unfinished
 from scaffold.rendering.app import entity_paths, generate_modular_app
@@ -40,6 +41,16 @@ class Move:
     def owners(self) -> frozenset[str]:
         """Whose attributes such words are: in `entities.TaskEntity`, it is entities."""
         return frozenset(owner for owner, word in self.uses if word in self.words)
+
+    def translated(self, yours: str, before: str) -> tuple[str, str]:
+        """Return a person's text and its base with the new words."""
+        if not self.words:
+            return yours, before
+        words = self.words, self.owners
+        return (
+            translation.translate(yours, *words, before, self.modules),
+            translation.translate(before, *words, modules=self.modules),
+        )
 
 
 def find_moves(

@@ -59,6 +59,18 @@ class History:
                 waiting += by_id[name].parents
         return found
 
+    def branched_from(self, known: "History") -> bool:
+        """Whether there is a run that `known` lacks and that did not follow its end.
+
+        A reverted run followed it. Another one is of a branch whose lines somebody took
+        out when the branches were merged.
+        """
+        names = {run.id for run in known.runs}
+        ends = {run.id for run in known.heads}
+        return any(
+            run.id not in names and not ends & self._ancestors(run) for run in self.runs
+        )
+
     def after(self, state: str) -> "History":
         """The history with a run that led to this state, unless it ends there."""
         if self.runs and self.ends_in(state):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scaffold.merging import three_way, translation
+from scaffold.merging import three_way
 from scaffold.merging.atomic_writer import Write, read, replace_files
 from scaffold.merging.entity_renames import Move
 from scaffold.merging.three_way import decoded, encoded
@@ -176,10 +176,8 @@ class _Planner:
         new: str,
     ) -> three_way.Merged:
         yours, old = decoded(_lf(current) or b""), decoded(before or b"")
-        if move and move.words:
-            renamed = move.words, move.owners
-            yours = translation.translate(yours, *renamed, old, move.modules)
-            old = translation.translate(old, *renamed, modules=move.modules)
+        if move:
+            yours, old = move.translated(yours, old)
         return three_way.merge(path, yours, old, new, self.label)
 
     def no_longer_generated(self, path: str) -> Change | None:

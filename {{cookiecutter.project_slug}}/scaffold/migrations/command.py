@@ -4,18 +4,23 @@ import argparse
 import gc
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import alembic.command
+from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from scaffold.migrations import row_counts
+from scaffold.merging import git_state
+from scaffold.migrations import join_heads, row_counts
 from scaffold.migrations.revision import Outcome, Wish, Writer
 from scaffold.migrations.scratch_databases import scratch
 from scaffold.processes import Unfinished
 from scaffold.project.entities import ENTITIES, is_current
 from scaffold.spec.loading import SpecError, load, report
+from src.core.config import get_settings
 
 MODELS = "src/models/entities.py"
 LEFT = """\
@@ -23,6 +28,15 @@ Left out of the migration, so the database keeps it, unused: {what}.
 To drop it for good: make entities ARGS=--allow-drop={names}
 """
 FOREIGN = "Left alone, as it is not from entities.json: {what}.\n"
+HEADS = "{} are both the newest migration, as two branches have it; `make entities` joins them"
+AHEAD = (
+    "the database is at revision {}, which this code does not have: newer code, another "
+    "branch or a run that was reverted has migrated it. Check out the code that has it, "
+    "or go back there first (alembic downgrade), or use another database."
+)
+INTERRUPTED = "The last run was interrupted; what it wrote is written again: {}"
+STARTED = Path(".devmatrix") / "migrating"  # while a migration is being written
+VERSIONS = join_heads.VERSIONS
 REFUSED = "No migration was written; fix entities.json and run `make entities` again."
 
 
@@ -32,16 +46,24 @@ def main(root: Path, words: Sequence[str]) -> int:
     message = " ".join(options.message).strip()
     gc.disable()  # of all that comparing hundreds of tables makes, little is garbage
     try:
+        join_heads.check_parents(root)
+        if not options.check and (again := take_back(root)):
+            print(INTERRUPTED.format(", ".join(again)), file=sys.stderr)
         drop = options.allow_drop
         names = None if drop is None else frozenset(filter(None, drop.split(",")))
         wish = Wish(load(root / ENTITIES), message, names)
         own_database = row_counts.database_url()
         if not is_current(root, MODELS):  # all that a migration is made of
             raise Unfinished("the code differs from entities.json: run `make entities`")
+        heads = join_heads.heads(root)
+        if options.check and len(heads) > 1:
+            raise Unfinished(HEADS.format(" and ".join(heads)))
         with scratch() as databases:
-            outcome = Writer(root, databases, wish, own_database).run(
-                write=not options.check
-            )
+            if len(heads) > 1:
+                print(*join_heads.join(root, databases), sep="\n", flush=True)
+            with nullcontext() if options.check else _started(root):
+                writer = Writer(root, databases, wish, own_database)
+                outcome = writer.run(write=not options.check)
         return _checked(outcome) if options.check else _tell(outcome)
     except SpecError as error:
         print(report(error), file=sys.stderr)
@@ -51,6 +73,64 @@ def main(root: Path, words: Sequence[str]) -> int:
     except (CommandError, OSError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
     return 1
+
+
+def upgrade_database(root: Path, words: Sequence[str]) -> int:
+    """Migrate the database of DATABASE_URL to the newest migration."""
+    argparse.ArgumentParser(prog="database", description=__doc__).parse_args(words)
+    try:
+        join_heads.check_parents(root)
+        if len(heads := join_heads.heads(root)) > 1:
+            raise Unfinished(HEADS.format(" and ".join(heads)))
+        url = get_settings().database_url
+        if ahead := join_heads.unknown_revisions(root, url):
+            raise Unfinished(AHEAD.format(" and ".join(ahead)))
+        alembic.command.upgrade(Config(root / "alembic.ini"), "head")
+    except DBAPIError as error:
+        print(
+            f"migration: {_place(error)}{error.orig}\n{error.statement}",
+            file=sys.stderr,
+        )
+    except (CommandError, OSError, Unfinished) as error:
+        print(f"migration: {error}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+@contextmanager
+def _started(root: Path) -> Iterator[None]:
+    """Note which migrations there are, until a new one is written, tried and formatted."""
+    mark = root / STARTED
+    names = sorted(path.name for path in (root / VERSIONS).glob("*.py"))
+    mark.write_text("\n".join(names), encoding="utf-8")
+    try:
+        yield
+    except BaseException:
+        take_back(root)
+        raise
+    mark.unlink()
+
+
+def take_back(root: Path) -> list[str]:
+    """Remove what a killed run wrote, so that it is written again; return the names.
+
+    A migration that git knows was looked at by a person.
+    """
+    mark = root / STARTED
+    if not mark.exists():
+        return []
+    before = mark.read_text(encoding="utf-8").split("\n")
+    found = [
+        path
+        for path in sorted((root / VERSIONS).glob("*.py"))
+        if path.name not in before
+        and not git_state.is_tracked(root, path.relative_to(root).as_posix())
+    ]
+    for path in found:
+        path.unlink()
+    mark.unlink()
+    return [path.name for path in found]
 
 
 def _parser() -> argparse.ArgumentParser:

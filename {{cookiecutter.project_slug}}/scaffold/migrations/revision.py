@@ -38,10 +38,6 @@ NAME_DROPS = "--allow-drop needs the names of what to drop, for example --allow-
 NO_DROP = (
     "--allow-drop={}: nothing of that name is unused; there is {} that could be dropped"
 )
-HEADS = (
-    "{} are both the newest migration, as two branches have it; join them: "
-    ".venv/bin/alembic merge heads --message 'join two branches'"
-)
 
 
 @dataclass(frozen=True)
@@ -111,8 +107,6 @@ class Writer:
         """Find the difference; write the migration if that is wanted and possible."""
         self._on(self.url)
         heads = ScriptDirectory.from_config(self.config).get_heads()
-        if len(heads) > 1:
-            raise Unfinished(HEADS.format(" and ".join(sorted(heads))))
         command.upgrade(self.config, "head")  # env.py also imports the models
         # Comparing renames what is there; the first migration finds nothing.
         trial = self.databases.create(self.url) if write and heads else self.url

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.merging import atomic_writer, git_state, history, merge
-from scaffold.merging.entity_renames import find_moves, renames
+from scaffold.merging.entity_renames import Move, find_moves, renames
 from scaffold.merging.three_way import (
     common_lines,
     decoded,
     has_markers,
     nearest_base,
 )
+from scaffold.merging.three_way import merge as merge_texts
 from scaffold.processes import Unfinished
-from scaffold.project import application, consistency, generator, state
+from scaffold.project import application, consistency, generator, lost_code, state
 from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
 from scaffold.project.state import Files, Last, State
@@ -25,12 +26,21 @@ from scaffold.rendering.app import project_templates
 from scaffold.spec.loading import Spec, SpecError, load, report
 
 ENTITIES = "entities.json"
+OPENAPI = "openapi.json"
 MIGRATIONS = Path("alembic") / "versions"
 WOULD_CHANGE = 2
 ALWAYS_TOLD = {merge.CREATED, merge.MERGED, merge.UPDATED, merge.UNCHANGED}
 DIRTY = """\
 These files have changes that are not committed, so git could not undo the run in them.
-Nothing was written: commit or stash them, or run this with --allow-dirty.
+Nothing was written: commit, stage (git add) or stash them, or run this with --allow-dirty.
+"""
+TO_RESOLVE = """\
+Git's conflicts are still open in these files, which are not generated. Look for <<<<<<<,
+leave the lines that are right, and run this again: {}
+"""
+TO_ADD = """\
+Git is in the middle of a merge. When `make entities` has ended, check `git diff`, and
+then: git add --all
 """
 CONFLICTS = """\
 In these files you and the new rendering changed the same lines. Look for <<<<<<<,
@@ -104,23 +114,92 @@ def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
     `only` names a file of all entities, and then the rest is not rendered. Raises
     `SpecError` and `Unfinished`.
     """
+    if has_markers(decoded(atomic_writer.read(root / ENTITIES) or b"")):
+        raise Unfinished(merge.OPEN_CONFLICT.format(ENTITIES))
     spec = load(root / ENTITIES)
     text = state.to_record((root / ENTITIES).read_bytes())
     now = State(state.from_record(text), _own_templates(root))
     last = state.last(root)
     files = state.rendered(spec, now.templates, only=only)
     base = files if last.state == now else _base(root, last, files, only=only)
+    notes = [last.note] if last.note else []
+    if not last.branches:
+        others = lost_code.find_bases(root, base, files)
+        base = {
+            path: text for path, text in {**base, **others}.items() if text is not None
+        }
+        if others:
+            notes.append(lost_code.NOTE.format(", ".join(sorted(others))))
     old = _last_spec(last) if only is None else None
-    moves = (
-        find_moves(old, spec, now.templates, last.state.templates)
-        if old and last.state
-        else {}
+    moves: Mapping[str, Move] = {}
+    if old and last.state:
+        moves = find_moves(old, spec, now.templates, last.state.templates)
+    afresh = _merged_afresh(root, last, files, moves) if only is None else []
+    done = {change.path for change in afresh}
+    texts = {path: decoded(files[path]) for path in files.keys() - done}
+    kept = {path: base[path] for path in base.keys() - done}
+    made = merge.make_plan(root, kept, dict(sorted(texts.items())), moves)
+    return replace(
+        made,
+        changes=sorted([*made.changes, *afresh], key=lambda change: change.path),
+        records=_records(root, last, now),
+        note="\n".join(notes),
+        renames=old is not None and renames(old, spec),
     )
-    texts = {path: decoded(content) for path, content in files.items()}
-    made = merge.make_plan(root, base, texts, moves)
-    renamed = old is not None and renames(old, spec)
-    records = _records(root, last, now)
-    return replace(made, records=records, note=last.note, renames=renamed)
+
+
+def _merged_afresh(
+    root: Path, last: Last, files: Files, moves: Mapping[str, Move]
+) -> list[merge.Change]:
+    """Merge the files again that git has left with a conflict.
+
+    Each side's edits are brought to the new rendering, and then put together: only edits
+    of the same lines are still a conflict.
+    """
+    conflicts = git_state.open_conflicts(root)
+    sides = {path: one for path, one in conflicts.items() if path in files}
+    if not sides:
+        return []
+    branches = [*last.branches, *state.merging(root)]
+    oldest = last.files() or {}
+    rendered = [files, oldest, *(branch.files() for branch in branches)]
+    changes = []
+    for path, side in sides.items():
+        known = [one[path] for one in rendered if path in one]
+        move = moves.get(path)
+        ours, theirs = (
+            _brought_up(path, text, oldest.get(path, b""), known, files[path], move)
+            for text in (side.ours, side.theirs)
+        )
+        if ours is None or theirs is None:
+            continue
+        merged = merge_texts(path, ours, decoded(files[path]), theirs, "theirs")
+        outcome = merge.CONFLICT if merged.conflicts else merge.MERGED
+        after = merged.text.encode("utf-8", "surrogateescape")
+        changes.append(
+            merge.Change(path, outcome, atomic_writer.read(root / path), after)
+        )
+    return changes
+
+
+def _brought_up(
+    path: str,
+    text: bytes,
+    oldest: bytes,
+    known: Sequence[bytes],
+    new: bytes,
+    move: Move | None,
+) -> str | None:
+    """Return one side's file as entities.json has it now, None for a conflict."""
+    yours, before = decoded(_lf(text)), decoded(nearest_base(text, oldest, known))
+    if move:
+        yours, before = move.translated(yours, before)
+    merged = merge_texts(path, yours, before, decoded(new), ENTITIES)
+    return None if merged.conflicts else merged.text
+
+
+def _lf(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")
 
 
 def _own_templates(root: Path) -> dict[str, str]:
@@ -158,7 +237,13 @@ def _base(root: Path, last: Last, files: Files, *, only: str | None) -> Files:
         )
         for path, text in there.items()
     }
-    return {**base, **nearest}
+    # The commits of a branch that was squashed may be gone, and its state with them.
+    complete = {
+        path: lost_code.nothing_deleted(text, nearest[path], files[path])
+        for path, text in there.items()
+        if lost_code.is_foreign(text, nearest[path], files[path])
+    }
+    return {**base, **nearest, **complete}
 
 
 def _last_spec(last: Last) -> Spec | None:
@@ -172,7 +257,7 @@ def _records(root: Path, last: Last, now: State) -> dict[str, bytes | None]:
     """What `.devmatrix/` says after the run."""
     records: dict[str, bytes | None] = {
         state.ENTITIES: state.to_record(now.entities),
-        history.FILE: str(last.history.after(now.digest)).encode(),
+        history.FILE: str(last.history_after(now.digest)).encode(),
         **state.template_records(root, now.templates),
     }
     changed = last.state is not None and last.state.entities != now.entities
@@ -218,12 +303,31 @@ def carry_out(plan: merge.Plan, *, allow_dirty: bool = False) -> int:
         return 1
     merge.carry_out(plan)
     show(plan)
-    if plan.with_outcome(merge.CONFLICT):
+    if _show_merge(plan.root) or plan.with_outcome(merge.CONFLICT):
         return 1
     broken = application.problems(plan) if plan.renames else []
     if broken:
         print(application.BROKEN.format("\n  ".join(broken)), file=sys.stderr, end="")
     return 1 if broken else 0
+
+
+def _show_merge(root: Path) -> list[str]:
+    """Say what git's merge leaves for a person; return the files to resolve first.
+
+    openapi.json is written anew by the step that follows.
+    """
+    paths = git_state.unmerged(root)
+    to_resolve = [
+        path
+        for path in paths
+        if path not in (OPENAPI, state.ANSWERS, history.FILE, state.ENTITIES)
+        and has_markers(decoded(atomic_writer.read(root / path) or b""))
+    ]
+    if to_resolve:
+        print(TO_RESOLVE.format(", ".join(to_resolve)), file=sys.stderr, end="")
+    elif paths:
+        print(TO_ADD, file=sys.stderr, end="")
+    return to_resolve
 
 
 def show(plan: merge.Plan) -> None:

@@ -47,7 +47,8 @@ above and run this command:
 
 def migrate(root: Path) -> str:
     """Write the first migration, from the difference to an empty database."""
-    if any((root / "alembic" / "versions").glob("*.py")):
+    interrupted = (root / ".devmatrix" / "migrating").exists()
+    if any((root / "alembic" / "versions").glob("*.py")) and not interrupted:
         return "exists"
     python = project_python(root)
     run([python, GENERATOR, "migrate", "initial schema"], root)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scaffold.merging import git_state, history
 from scaffold.merging.atomic_writer import read
+from scaffold.merging.history import History
 from scaffold.processes import Unfinished, environment
 from scaffold.project import generator, skeleton
 from scaffold.rendering.app import (
@@ -88,13 +89,21 @@ class Last:
 
     `state` is None if no state is known that the code was made from; then `files` is
     None too, unless nothing was generated yet. `branches` are the states of the branches
-    that were merged since. `note` says so, for a person.
+    that were merged since. `note` says so, for a person. `every` has the runs that were
+    reverted, too.
     """
 
     state: State | None
-    history: history.History
+    history: History
     note: str = ""
     branches: Sequence[State] = ()
+    every: History | None = None
+
+    def history_after(self, digest: str) -> History:
+        """Return the runs with one that leads to a state, unless they end there."""
+        if self.history.runs and self.history.ends_in(digest):
+            return self.history
+        return (self.every or self.history).after(digest)
 
     def files(self, *, only: str | None = None) -> Files | None:
         if self.state:
@@ -131,11 +140,16 @@ def last(root: Path) -> Last:
     """
     text = read(root / history.FILE) or b""
     runs = history.parse(text.decode("utf-8", "replace"))
+    every = history.parse(
+        "\n".join([str(runs), *git_state.added_lines(root, history.FILE)])
+    )
+    runs = runs if runs.runs else every
     state = recorded(root)
-    if state and runs.ends_in(state.digest):
-        return Last(state, runs)
     if not runs.runs:
         return Last(state, runs)
+    if state and runs.ends_in(state.digest) and not every.branched_from(runs):
+        return Last(state, runs, every=every)
+    runs = every
     states = {one.digest: (commit, one) for commit, one in _committed_states(root)}
     branches = [states[run.state][1] for run in runs.heads if run.state in states]
     for digest in runs.common_states():
@@ -145,20 +159,28 @@ def last(root: Path) -> Last:
     return Last(None, runs, UNKNOWN)
 
 
+def merging(root: Path) -> list[State]:
+    """Return the states of the commits that git is putting together."""
+    other = git_state.merging(root)
+    found = [state_at(root, commit) for commit in ("HEAD", other)] if other else []
+    return [one for one in found if one]
+
+
 def committed_files(root: Path) -> Files:
     """Return what the run wrote whose result is in the last commit; {} if unknown."""
-    state = _state_at(root, "HEAD")
+    state = state_at(root, "HEAD")
     return state.files() if state else {}
 
 
 def _committed_states(root: Path) -> Iterator[tuple[str, State]]:
     """Yield the states of all branches, the latest one first."""
     for commit in git_state.commits_of(root, history.FILE):
-        if state := _state_at(root, commit):
+        if state := state_at(root, commit):
             yield commit, state
 
 
-def _state_at(root: Path, commit: str) -> State | None:
+def state_at(root: Path, commit: str) -> State | None:
+    """Return the state that a commit has recorded."""
     record = git_state.committed(root, commit, ENTITIES)
     if record is None:
         return None

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scaffold.merging import atomic_writer, history, merge
-from scaffold.merging.git_state import has_repository, uncommitted
+from scaffold.merging import atomic_writer, git_state, history, merge
+from scaffold.merging.git_state import uncommitted
 from scaffold.merging.three_way import decoded
 from scaffold.processes import Unfinished, find, run
 from scaffold.project import entities, generator, own_templates, skeleton, state
@@ -27,8 +27,10 @@ ABBREVIATIONS = {
 }
 DIRTY = (
     "the project has uncommitted changes; commit or stash them first, so that git can "
-    "undo the upgrade, or add --allow-dirty"
+    "undo the upgrade, or add --allow-dirty: {}"
 )
+# What the steps after an upgrade write: lock files, the description, migrations.
+MADE_BY_STEPS = ("uv.lock", "poetry.lock", "openapi.json", "alembic/versions/")
 NAME_IT = "name its repository: make upgrade ARGS='--from https://…'"
 IGNORED = (
     "git ignores these files, so it could not undo the upgrade in them; move your "
@@ -63,8 +65,8 @@ def main(root: Path, words: Sequence[str]) -> int:
             print(entities.UNDONE, file=sys.stderr)
         answers = read_recorded_answers(root)
         source = locate(options.source or answers.get("template") or "", root)
-        if not options.allow_dirty and is_dirty(root):
-            raise Unfinished(DIRTY)
+        if not options.allow_dirty and (edited := edited_since_commit(root, answers)):
+            raise Unfinished(DIRTY.format(", ".join(edited[:5])))
         with tempfile.TemporaryDirectory() as folder:
             return upgrade(root, Path(folder) / "template", answers, source, options)
     except Unfinished as error:
@@ -188,11 +190,32 @@ def read_recorded_answers(root: Path) -> dict[str, Any]:
     return answers
 
 
-def is_dirty(root: Path) -> bool:
-    """Whether git has something to commit; without git, nothing can be undone."""
-    return has_repository(root) and bool(
-        run([find("git"), "status", "--porcelain", "."], root)
-    )
+def edited_since_commit(root: Path, answers: Mapping[str, Any]) -> list[str]:
+    """Return the changes that are not committed, but for those of an earlier upgrade.
+
+    It may have been killed, or stopped before its steps were all done. Without git,
+    nothing can be undone.
+    """
+    paths = git_state.changed(root)
+    committed = git_state.committed(root, "HEAD", ANSWERS.as_posix()) if paths else None
+    last = state.last(root).state if committed else None
+    before = state.state_at(root, "HEAD") if committed else None
+    if committed is None or last is None or before is None:
+        return paths
+    old_answers = json.loads(committed)
+    if old_answers.get("generator_sha256") == answers.get("generator_sha256"):
+        return paths
+    packed = git_state.committed(root, "HEAD", state.GENERATOR)
+    if packed is None or generator.own_sha256() != answers.get("generator_sha256"):
+        return paths
+    old = [*state.run_generator(packed, before, old_answers)]
+    new = {**skeleton.render(answers), **last.files()}
+    return [
+        path
+        for path in paths
+        if not path.startswith((f"{state.FOLDER}/", *MADE_BY_STEPS))
+        and not git_state.is_a_runs_own_work(root, path, new, {**old[1], **old[0]})
+    ]
 
 
 def locate(source: str, root: Path) -> str:

@@ -54,7 +54,7 @@ def test_upgrade_downgrade_and_upgrade_again(database: str, config: Config) -> N
 
 
 def test_the_migrations_have_one_head(config: Config) -> None:
-    """Two merged branches may leave two heads: `alembic merge heads` joins them."""
+    """Two merged branches may leave two heads: `make entities` joins them."""
     script = alembic.script.ScriptDirectory.from_config(config)
     assert len(script.get_heads()) == 1
 
