@@ -124,6 +124,7 @@ def migrations(url: str) -> Iterator[Config]:
     """Yield what Alembic's commands take, for one database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url)
+        patch.chdir(ROOT)  # alembic.ini has paths relative to it
         get_settings.cache_clear()
         yield Config(ROOT / "alembic.ini")
     get_settings.cache_clear()
