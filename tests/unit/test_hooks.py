@@ -408,6 +408,22 @@ def test_pip_does_where_the_tool_is_missing_or_too_old(
         environment.upgrade(small)
 
 
+@pytest.mark.parametrize(
+    ("manager", "tool"), [("uv", "uv"), ("poetry", r"Poetry 2\.2 or newer")]
+)
+def test_a_missing_lock_file_is_an_open_step_after_the_first_commit(
+    small: Path, manager: str, tool: str
+) -> None:
+    assert list(setup.STEPS)[-2:] == ["git", "lockfile"]
+    if manager == "poetry":
+        (small / "poetry.toml").touch()
+    missing = rf"no {manager}\.lock.*install {tool}, run `make setup` and commit"
+    with pytest.raises(Unfinished, match=missing):
+        environment.check_lock(small)
+    (small / f"{manager}.lock").touch()
+    assert environment.check_lock(small) == f"{manager}.lock"
+
+
 def test_pip_keeps_to_a_lock_file(monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
     commands = recorded(monkeypatch)
     monkeypatch.setattr(environment.shutil, "which", only())

@@ -122,6 +122,8 @@ STEPS: dict[str, Callable[[Path], str]] = {
     "openapi": describe,
     "format": tidy,
     "git": commit,
+    # After the first commit, because the service works without a lock file.
+    "lockfile": environment.check_lock,
 }
 OTHER_STEPS = {"lock": environment.upgrade}  # done when they are named
 
