@@ -354,7 +354,9 @@ def test_paths_that_a_decision_names_exist_unless_it_is_superseded() -> None:
     for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
         text = page.read_text()
         if "Superseded by" not in text:
-            for path in re.findall(r"`((?:scaffold|scripts|src|tests|tools|hooks)/[\w./]+)`", text):
+            for path in re.findall(
+                r"`((?:scaffold|scripts|src|tests|tools|hooks)/[\w./]+)`", text
+            ):
                 assert (ROOT / path).exists() or (TREE / path).exists(), (page, path)
 
 
