@@ -332,6 +332,12 @@ def test_the_variables_in_the_readme_are_those_of_the_example() -> None:
                 assert known[variable] == value
 
 
+def test_the_recipe_for_a_required_setting_names_the_existing_env_file() -> None:
+    readme = " ".join((TREE / "README.md").read_text().split())
+    recipe = readme[readme.index("A setting of your own is") :].split(" ## ")[0]
+    assert "add it to every existing `.env`" in recipe
+
+
 # The other pages
 
 
