@@ -505,7 +505,7 @@ def test_a_report_lists_fifty_problems_and_counts_all() -> None:
     assert caught.value.count == 120
     last = loading.report(caught.value).splitlines()[-1]
     assert last == (
-        "entities.json: 120 problems, the first 50 are shown; nothing was generated"
+        "entities.json: 120 problems, 50 are shown; nothing was generated"
     )
 
 
