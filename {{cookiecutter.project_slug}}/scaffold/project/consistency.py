@@ -16,7 +16,7 @@ TAMPERED = (
 
 
 def check(root: Path, plan: merge.Plan) -> bool:
-    """Print a line for each; return whether all agree."""
+    """Print one line for each of them; return whether all agree."""
     _agrees("entities.json", "valid")
     results = [
         _generator(root),
@@ -38,7 +38,7 @@ def _generator(root: Path) -> bool:
 
 def _code(plan: merge.Plan) -> bool:
     if plan.is_idle:
-        return _agrees("code", "as entities.json has it")
+        return _agrees("code", "agrees with entities.json")
     paths = [change.path for change in plan.written] or plan.outdated_records
     few = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if paths[5:] else "")
     return _differs("code", f"differs, `make entities` fixes it: {few}")
@@ -54,7 +54,7 @@ def _tool(root: Path, name: str, command: Sequence[str]) -> bool:
 
 
 def _told(reason: str) -> str:
-    """What the command says, without the line that says that it failed."""
+    """Return the output of a command, without the line that says that it failed."""
     first, _, rest = reason.partition("\n")
     return (rest or first).removeprefix("migration: ")
 

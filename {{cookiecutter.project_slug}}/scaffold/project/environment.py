@@ -139,7 +139,7 @@ def _with_pip(root: Path) -> str:
     if not (root / ".venv").exists():
         try:
             run([base_python(), "-m", "venv", ".venv"], root)
-        except Unfinished:  # Debian keeps ensurepip in a package of its own
+        except Unfinished:  # on Debian ensurepip is a separate package
             shutil.rmtree(root / ".venv", ignore_errors=True)
             run([base_python(), "-m", "venv", "--without-pip", ".venv"], root)
     pip = _pip(root, project_python(root))
@@ -168,7 +168,7 @@ def _pip(root: Path, python: Path) -> list[str | Path]:
 
 
 def _requirements(root: Path) -> list[str]:
-    import tomllib  # here, so that an older Python reads the message about its age
+    import tomllib  # not at the top: older Pythons must get to the message of `_with_pip`
 
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     group = project.get("dependency-groups", {}).get("dev", [])

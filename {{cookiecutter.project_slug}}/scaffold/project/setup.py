@@ -51,7 +51,7 @@ def migrate(root: Path) -> str:
         return "exists"
     python = project_python(root)
     run([python, GENERATOR, "migrate", "initial schema"], root)
-    return "written and tried on an empty PostgreSQL"
+    return "written and tested on an empty PostgreSQL"
 
 
 def describe(root: Path) -> str:

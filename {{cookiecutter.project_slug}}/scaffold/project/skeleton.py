@@ -65,7 +65,7 @@ def complete(
 def _environment() -> Environment:
     """Return a Jinja environment with the settings of Cookiecutter."""
     return Environment(
-        autoescape=False,  # noqa: S701  # nosec B701 - files of many kinds
+        autoescape=False,  # noqa: S701  # nosec B701 - most files are not HTML
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
