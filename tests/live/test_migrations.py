@@ -1246,7 +1246,7 @@ def test_a_server_that_is_not_there_is_named(
     change(library, add_field("Book", "isbn", "string"))
     said = refused(library, {"TEST_DATABASE_URL": url, "PYTHONPATH": "."})
     assert reason in said
-    assert "unset it for an embedded PostgreSQL" in said
+    assert "unset it to use an embedded PostgreSQL" in said
     assert "Traceback" not in said
     assert "secret" not in said
     assert "wrote" in library.run(library.python, ".devmatrix/generator.pyz", "migrate")
