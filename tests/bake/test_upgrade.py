@@ -1,6 +1,7 @@
 """A newer template meets a project that somebody works in."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,26 @@ def test_an_upgrade_that_is_not_committed_may_be_repeated(
     assert refused.returncode == 1
     assert "uncommitted changes" in refused.stderr
     assert "README.md" in refused.stderr
+
+
+def test_another_license_replaces_the_text_of_the_license(project: Path) -> None:
+    license = project / "LICENSE"
+    years = re.findall(r"\(c\) (\d{4}) ", license.read_text())
+    assert license.read_text().startswith("MIT License")
+    done = upgrade(project, "--set", "license=Proprietary")
+    assert done.returncode == 0, done.stderr
+    assert "  updated  LICENSE\n" in done.stdout
+    assert "MIT" not in license.read_text()
+    assert "All rights reserved" in license.read_text()
+    assert re.findall(r"\(c\) (\d{4}) ", license.read_text()) == years
+    assert "Licence: Proprietary" in (project / "README.md").read_text()
+
+
+def test_an_edited_license_is_merged(project: Path) -> None:
+    license = project / "LICENSE"
+    license.write_text(license.read_text().replace("Your Name", "The Shop Ltd"))
+    commit(project)
+    done = upgrade(project, "--set", "license=Proprietary")
+    assert done.returncode == 1
+    assert " conflict  LICENSE\n" in done.stdout
+    assert "The Shop Ltd" in license.read_text()

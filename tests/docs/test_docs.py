@@ -332,6 +332,12 @@ def test_the_variables_in_the_readme_are_those_of_the_example() -> None:
                 assert known[variable] == value
 
 
+def test_the_recipe_for_a_required_setting_names_the_existing_env_file() -> None:
+    readme = " ".join((TREE / "README.md").read_text().split())
+    recipe = readme[readme.index("A setting of your own is") :].split(" ## ")[0]
+    assert "add it to every existing `.env`" in recipe
+
+
 # The other pages
 
 
@@ -348,6 +354,34 @@ def test_decisions_are_short_and_listed() -> None:
             assert f"[{page[:4]}]({page}) {title}" in index
         for part in ("Context", "Decision", "Consequences"):
             assert f"**{part}.**" in text
+
+
+def test_paths_that_a_decision_names_exist_unless_it_is_superseded() -> None:
+    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        text = page.read_text()
+        if "Superseded by" not in text:
+            for path in re.findall(
+                r"`((?:scaffold|scripts|src|tests|tools|hooks)/[\w./]+)`", text
+            ):
+                assert (ROOT / path).exists() or (TREE / path).exists(), (page, path)
+
+
+def test_the_pages_name_every_speed_piece() -> None:
+    pieces = [
+        path.relative_to(TREE).as_posix()
+        for path in (TREE / "src").rglob("*.py")
+        if path.read_text().startswith('"""A speed piece: ')
+    ]
+    assert len(pieces) == 3
+    for page in (
+        TREE / "README.md",
+        *(ROOT / "docs" / f"{name}.md" for name in ("architecture", "performance")),
+    ):
+        for path in pieces:
+            assert f"`{path}`" in page.read_text(), page
+    counted = [page for page in CURRENT if "hree modules" in page.read_text()]
+    assert {page.name for page in counted} == {"README.md", "architecture.md"}
+    assert "Three modules only make requests faster" in (OURS[2].read_text())
 
 
 def test_the_architecture_has_its_two_diagrams() -> None:

@@ -98,6 +98,30 @@ def test_poetry_keeps_the_tested_versions_until_asked(
     assert installed(small) != OLD
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("manager", ["uv", "poetry"])
+def test_a_project_made_with_pip_asks_for_its_lock_file(
+    tmp_path: Path, manager: str
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("git", "make", "python3", "sh", "env"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    done = subprocess.run(
+        cookiecutter(tmp_path / "out", f"package_manager={manager}"),
+        env={**clean_environment(), "PATH": str(tools)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^  done  git ", done.stdout, re.MULTILINE), done.stdout
+    assert f"  open  lockfile: there is no {manager}.lock" in done.stdout
+    assert "make -C simple_task_api setup" in done.stdout
+    assert "is ready" not in done.stdout
+
+
 def test_one_command_finishes_what_generation_could_not(tmp_path: Path) -> None:
     """Generated with no tool and no network; then both come back."""
     offline = {"PATH": str(tmp_path), "PIP_NO_INDEX": "1", "HOME": str(tmp_path)}

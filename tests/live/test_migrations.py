@@ -345,7 +345,7 @@ KINDS = [
     Kind(
         "tighten bounds",
         set_keys("Book.pages", ge=150, le=400),
-        warns="migration: books: older rows break ck_books_pages_ge; they stay until",
+        warns="migration: books: older rows violate ck_books_pages_ge; it applies when",
     ),
     Kind(
         "add a bound",
@@ -615,27 +615,26 @@ KINDS = [
 REFUSED = {
     "a new required field": (
         add_field("Book", "isbn", "string", required=True),
-        "Book.isbn: entities.json wants a value in every row, and the rows that are there "
-        'have none; add a "default"',
+        "Book.isbn: the field is required, and existing rows have no value; "
+        'add a "default"',
     ),
     "a new required relation": (
         add_relation("Genre", "author", "many_to_one", "Author", required=True),
-        "Genre.author: a required relation is new, and the rows that are there point "
-        'nowhere; leave "required" out, run this, let every row point somewhere',
+        "Genre.author: the relation is new and required, and existing rows have no value; "
+        'remove "required", run this, set the relation in every row',
     ),
     "a new unique field with a default": (
         add_field("Book", "code", "string", default="-", unique=True),
-        "Book.code: it is unique, and the default would give the rows that are there all "
-        "the same value",
+        "Book.code: the field is unique, and the default would give all existing rows the "
+        "same value",
     ),
     "a field that becomes required": (
         set_keys("Book.shelf", required=True),
-        "Book.shelf: entities.json wants a value in every row",
+        "Book.shelf: the field is required, and existing rows have no value",
     ),
     "text to integer": (
         set_keys("Book.notes", type="integer"),
-        "Book.notes: nothing says what its values of type text would be as integer; add "
-        "a field under another name",
+        "Book.notes: there is no cast from text to integer; add a field with another name",
     ),
     "json to boolean": (
         set_keys("Genre.extra", type="boolean", default=False),
@@ -658,12 +657,12 @@ REFUSED = {
     ),
     "another target": (
         set_keys("Book.editor", target="Genre"),
-        "Book.editor: it holds ids of authors, and now names genres; give the new relation "
-        "a name of its own",
+        "Book.editor: its ids refer to authors, but its target is now genres; give the new "
+        "relation another name",
     ),
     "another target of a many-to-many": (
         set_keys("Author.friends", target="Genre"),
-        "Author.friends: it holds ids of authors, and now names genres",
+        "Author.friends: its ids refer to authors, but its target is now genres",
     ),
 }
 
@@ -800,7 +799,7 @@ def test_what_cannot_be_done_says_what_to_do(
     assert sorted((library.path / "alembic" / "versions").iterdir()) == before
 
 
-UNFIT = "{}: rows hold values that {} does not; change them first"
+UNFIT = "{}: rows have values that do not fit in {}; change them first"
 STOPS = {
     "a text that has become too long": (
         set_keys("Book.title", max_length=6),
@@ -898,8 +897,8 @@ def test_what_was_left_out_comes_back_with_its_values(
         assert states[name] == states["before"]
     meanwhile = tmp_path / "rows.sql"
     for columns, message in (
-        ("pages, author_id", "books.title: rows that came meanwhile have none; fill"),
-        ("title, author_id", "books.pages: rows that came meanwhile have none; fill"),
+        ("pages, author_id", "books.title: newer rows have no value; set one"),
+        ("title, author_id", "books.pages: newer rows have no value; set one"),
         ("title, pages", 'column "author_id" of relation "books" contains null'),
     ):
         values = columns.replace("pages", "1").replace("author_id", "id")
@@ -1302,7 +1301,7 @@ def test_a_server_that_is_not_there_is_named(
     change(library, add_field("Book", "isbn", "string"))
     said = refused(library, {"TEST_DATABASE_URL": url, "PYTHONPATH": "."})
     assert reason in said
-    assert "unset it for an embedded PostgreSQL" in said
+    assert "unset it to use an embedded PostgreSQL" in said
     assert "Traceback" not in said
     assert "secret" not in said
     assert "wrote" in library.run(library.python, ".devmatrix/generator.pyz", "migrate")

@@ -7,16 +7,15 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
 
-from scaffold import processes
+from scaffold import cli, processes
 from scaffold.processes import Unfinished
-from scaffold.project import answers as judge
-from scaffold.project import environment, setup
+from scaffold.project import answers, environment, setup
 from tests.harness.project import ROOT
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
@@ -50,7 +49,7 @@ GOOD = {
 
 
 def problems(root: Path, **changed: str) -> list[str]:
-    return list(judge.problems({**GOOD, **changed}, TREE, root))
+    return list(answers.problems({**GOOD, **changed}, TREE, root))
 
 
 # Answers
@@ -101,7 +100,7 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
 
 def source(monkeypatch: pytest.MonkeyPatch, start: Path, **changed: str) -> Path:
     monkeypatch.setenv("PWD", str(start))
-    return judge.entities_source({**GOOD, **changed}, TREE)
+    return answers.entities_source({**GOOD, **changed}, TREE)
 
 
 def test_an_example_or_a_file_of_ones_own(
@@ -121,7 +120,7 @@ def test_an_example_or_a_file_of_ones_own(
 def test_a_file_that_is_nowhere_names_every_place(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with pytest.raises(judge.AnswerError) as caught:
+    with pytest.raises(answers.AnswerError) as caught:
         source(monkeypatch, Path("/one"), entities_file="x.json", _output_dir="/two")
     assert (
         str(caught.value) == "entities_file: no such file: /one/x.json or /two/x.json"
@@ -289,6 +288,31 @@ def test_the_first_open_step_ends_it(
     assert setup.finish(tmp_path, ["a", "b", "c"])
 
 
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ModuleNotFoundError("No module named 'src.a'"), "No module named 'src.a'"),
+        (
+            ImportError("cannot import name 'a' from 'src.b' (/x/src/b/__init__.py)"),
+            "cannot import name 'a' from 'src.b'",
+        ),
+    ],
+)
+def test_a_removed_module_that_is_imported_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: ImportError,
+    shown: str,
+) -> None:
+    def migrate(root: Path, words: Sequence[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(cli.COMMANDS, "migrate", migrate)
+    assert cli.main(["migrate"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{shown}; if the file was removed, restore it with git")
+
+
 def test_an_unknown_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main(Path(), ["nothing"]) == 1
     assert "unknown step 'nothing'; there are settings, env" in capsys.readouterr().err
@@ -406,6 +430,22 @@ def test_pip_does_where_the_tool_is_missing_or_too_old(
     assert commands[-1] == ["idna==3.7 ; sys_platform != 'win32'"]
     with pytest.raises(Unfinished, match=r"install Poetry 2\.2 or newer"):
         environment.upgrade(small)
+
+
+@pytest.mark.parametrize(
+    ("manager", "tool"), [("uv", "uv"), ("poetry", r"Poetry 2\.2 or newer")]
+)
+def test_a_missing_lock_file_is_an_open_step_after_the_first_commit(
+    small: Path, manager: str, tool: str
+) -> None:
+    assert list(setup.STEPS)[-2:] == ["git", "lockfile"]
+    if manager == "poetry":
+        (small / "poetry.toml").touch()
+    missing = rf"no {manager}\.lock.*install {tool}, run `make setup` and commit"
+    with pytest.raises(Unfinished, match=missing):
+        environment.check_lock(small)
+    (small / f"{manager}.lock").touch()
+    assert environment.check_lock(small) == f"{manager}.lock"
 
 
 def test_pip_keeps_to_a_lock_file(monkeypatch: pytest.MonkeyPatch, small: Path) -> None:

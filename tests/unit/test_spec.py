@@ -504,9 +504,7 @@ def test_a_report_lists_fifty_problems_and_counts_all() -> None:
     assert len(caught.value.problems) == 50
     assert caught.value.count == 120
     last = loading.report(caught.value).splitlines()[-1]
-    assert last == (
-        "entities.json: 120 problems, the first 50 are shown; nothing was generated"
-    )
+    assert last == ("entities.json: 120 problems, 50 are shown; nothing was generated")
 
 
 def test_the_report_names_the_file(tmp_path: Path) -> None:

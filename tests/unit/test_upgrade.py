@@ -98,6 +98,22 @@ def test_skeleton_leaves_out_files_of_the_team() -> None:
     assert not any(path.startswith(("licences/", "requirements/")) for path in files)
 
 
+@pytest.mark.parametrize(
+    ("license", "first"),
+    [
+        ("MIT", "MIT License\n\nCopyright (c) 2020 Me\n"),
+        ("Proprietary", "Copyright (c) 2020 Me\n\nAll rights reserved."),
+        ("Apache-2.0", "Apache License"),
+    ],
+)
+def test_the_license_follows_the_answer_and_keeps_its_year(
+    license: str, first: str
+) -> None:
+    files = skeleton.render({**ANSWERS, "license": license, "year": "2020"})
+    assert files["LICENSE"].decode().strip().startswith(first)
+    assert not any(path.startswith("licences/") for path in files)
+
+
 def test_questions_that_were_not_asked_have_their_defaults() -> None:
     questions = {
         "name": "x",

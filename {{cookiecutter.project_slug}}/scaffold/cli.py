@@ -22,6 +22,8 @@ from scaffold.processes import Unfinished
 # The project that holds generator.pyz, which this module is a part of.
 ROOT = Path(__file__).resolve().parents[3]
 
+MISSING = "{}; if the file was removed, restore it with git, or remove what uses it"
+
 Command = Callable[[Path, Sequence[str]], int]
 
 
@@ -40,6 +42,10 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Unfinished as error:
         print(f"{error}\nNothing was written.", file=sys.stderr)
+    except ImportError as error:
+        if "'src." not in str(error) or "circular import" in str(error):
+            raise
+        print(MISSING.format(str(error).partition(" (")[0]), file=sys.stderr)
     return 1
 
 

@@ -63,6 +63,7 @@ def generate(root: Path, tree: Path, answers: Mapping[str, str]) -> None:
     """Write the code, the generator and the answers."""
     kept = {key: value for key, value in answers.items() if key[0] != "_"}
     del kept["entities_file"]  # a path of this machine; entities.json is its content
+    kept["year"] = answers["__year"]
     kept["template_version"] = answers["_version"]
     kept |= origin(tree.parent, answers["_template"])
     entities_json = (root / "entities.json").read_bytes()

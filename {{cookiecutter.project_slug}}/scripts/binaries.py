@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 NEEDED = ("initdb", "postgres", "psql")
+EXPANDED = set('"$`\\')  # what a shell replaces or ends at within double quotes
 
 NO_BINARIES = """\
 no PostgreSQL server binaries were found; they come with the development dependencies:
@@ -94,14 +95,16 @@ def _reachable(folder: Path, scratch: Path) -> tuple[Path, str]:
     """Return the folder, or a copy that the server's user can reach, and its version.
 
     Root's virtual environment is often in a home directory that other users cannot read.
+    A folder whose path a shell would change needs a copy as well: initdb calls postgres
+    through a shell, with the path in double quotes.
     """
-    try:
-        return folder, major_version(folder)
-    except PermissionError:
-        package = folder.parent.parent
-        for source in (folder.parent, package.with_name(f"{package.name}.libs")):
-            if source.exists():
-                target = scratch / source.relative_to(package.parent)
-                shutil.copytree(source, target, symlinks=True)
-        copy = scratch / folder.relative_to(package.parent)
-        return copy, major_version(copy)
+    if not EXPANDED.intersection(str(folder)):
+        with contextlib.suppress(PermissionError):
+            return folder, major_version(folder)
+    package = folder.parent.parent
+    for source in (folder.parent, package.with_name(f"{package.name}.libs")):
+        if source.exists():
+            target = scratch / source.relative_to(package.parent)
+            shutil.copytree(source, target, symlinks=True)
+    copy = scratch / folder.relative_to(package.parent)
+    return copy, major_version(copy)

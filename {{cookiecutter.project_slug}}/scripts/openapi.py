@@ -3,17 +3,27 @@
 import argparse
 import gc
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 
-from src.api.openapi import DOCUMENT, build_openapi
-from src.core.config import Settings
-from src.main import create_app
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "openapi.json"
+MISSING = (
+    "openapi: {importer}: {problem}; if the file was removed, restore it with git, or "
+    "remove what uses it"
+)
 
 
 def render() -> str:
     """Return the document as text, with the settings of .env.example."""
+    # Imported here, so that a missing module of the service is one line, not a traceback.
+    from src.api.openapi import build_openapi
+    from src.core.config import Settings
+    from src.main import create_app
+
     nowhere = "postgresql+asyncpg://localhost/none"
     example = DOCUMENT.with_name(".env.example")
     settings = Settings(
@@ -24,6 +34,16 @@ def render() -> str:
     return orjson.dumps(build_openapi(app), option=written).decode()
 
 
+def explain(error: ImportError) -> str:
+    """Return one line for a module of the service that does not exist."""
+    files = [
+        Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    ours = [path.relative_to(ROOT) for path in files if path.is_relative_to(ROOT)]
+    problem = str(error).partition(" (")[0]
+    return MISSING.format(importer=ours[-1].as_posix(), problem=problem)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.openapi", description=__doc__
@@ -31,7 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only compare the file")
     options = parser.parse_args(arguments)
     gc.disable()  # with hundreds of entities, this saves a sixth of the time
-    text = render()
+    try:
+        text = render()
+    except ImportError as error:
+        if "'src." not in str(error) or "circular import" in str(error):
+            raise
+        print(explain(error), file=sys.stderr)
+        return 1
     current = DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else ""
     if options.check:
         print("up to date" if text == current else "outdated: make openapi")

@@ -1,7 +1,7 @@
 """Quotes names in a new migration that SQLAlchemy does not quote by itself.
 
 Alembic writes every name as a plain string, even a `quoted_name`. This runs on each new
-migration, as a hook of alembic.ini.
+migration, as a hook in pyproject.toml.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """Parameters of tests: a test is written once, and runs for each entity it applies to."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ def _each(names: str, part: Part) -> pytest.MarkDecorator:
         for case in CASES
         for item in part(case)
     ]
-    return pytest.mark.parametrize(("case", *names.split()), rows)
+    return _parametrize(("case", *names.split()), rows)
 
 
 def _each_value(part: Callable[[Field], Iterable[Any]]) -> pytest.MarkDecorator:
@@ -30,7 +30,14 @@ def _each_value(part: Callable[[Field], Iterable[Any]]) -> pytest.MarkDecorator:
         for field in _keys(case)
         for value in part(field)
     ]
-    return pytest.mark.parametrize(("case", "field", "value"), rows)
+    return _parametrize(("case", "field", "value"), rows)
+
+
+def _parametrize(names: Sequence[str], rows: Sequence[Any]) -> pytest.MarkDecorator:
+    """Return the parameters of a test, or the mark of one that applies to no entity."""
+    if not rows:
+        return pytest.mark.not_applicable
+    return pytest.mark.parametrize(names, rows)
 
 
 def _short(item: Any) -> str:

@@ -1,4 +1,4 @@
-"""Changes of a column's type: the values that can go along, and those that cannot."""
+"""Casts between column types, and the values that cannot be cast."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from scaffold.migrations.statements import DIALECT
 
-# The first that fits: a Double is a Float, which is a Numeric, as SQLAlchemy has it.
+# The first match counts: in SQLAlchemy a Double is a Float, which is a Numeric.
 KINDS: tuple[tuple[type[Any], str], ...] = (
     (postgresql.JSONB, "json"),
     (sa.Uuid, "uuid"),
@@ -27,7 +27,7 @@ NUMBERS = ("integer", "float", "decimal")
 INFINITE = math.inf
 TEXTS = ("string", "text")
 ISO = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
-# (from, to) -> the new value, and the values that would not survive
+# (from, to) -> the new value, and the condition of values that would be lost
 CASTS = {
     ("integer", "float"): ("{c}::double precision", "abs({c}) > 9007199254740992"),
     ("integer", "decimal"): ("{c}::numeric", "{too_large}"),
@@ -59,7 +59,7 @@ CASTS = {
     },
     **{(text, "json"): ("to_jsonb({c}::text)", "") for text in TEXTS},
 }
-# Only back again: what a text says, the other type once wrote into it.
+# Only in downgrades: the texts were written by a cast from the other type.
 REVERSED = {
     **{
         (text, kind): ("{c}::{type}", "")
@@ -73,9 +73,9 @@ REVERSED = {
 
 @dataclass(frozen=True)
 class Cast:
-    """How old values become new ones; `unfit` selects rows that would lose something.
+    """How old values become new ones; `unfit` is the condition of rows that lose data.
 
-    Without `using` PostgreSQL does it by itself, and a wider type does no harm.
+    Without `using`, PostgreSQL casts by itself. Without `unfit`, no value is lost.
     """
 
     using: str = ""
@@ -83,23 +83,24 @@ class Cast:
 
 
 class Impossible(Exception):
-    """No expression says what a value of one type would be in the other."""
+    """There is no cast between the two types."""
 
 
 def kind(type_: Any) -> str:
-    """The word for a column's type, "" for one that entities.json does not have."""
+    """Return the type in entities.json, or "" if it does not have the type."""
     return next((word for class_, word in KINDS if isinstance(type_, class_)), "")
 
 
 def sql_type(type_: Any) -> str:
+    """Return the name of the type in PostgreSQL."""
     return str(type_.compile(dialect=DIALECT))
 
 
 def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
-    """How a column's values change their type; `column` is its name in SQL."""
+    """Return the cast of a column's values; `column` is its name in SQL."""
     pair = (kind(old), kind(new))
     if "" in pair:
-        return Cast()  # somebody's own type: Alembic's plain change
+        return Cast()  # a type of the team's own: Alembic's plain change
     if pair[0] == pair[1] or {*pair} <= {*TEXTS}:
         return Cast(unfit=_narrowed(column, old, new))
     found = CASTS.get(pair) or (REVERSED.get(pair) if back else None)
@@ -119,7 +120,7 @@ def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
 
 
 def _narrowed(column: str, old: Any, new: Any) -> str:
-    """The rows that a smaller type of the same kind has no room for."""
+    """Return the condition of rows that do not fit in a smaller type of the same kind."""
     if kind(new) == "decimal":
         if (
             new.scale < old.scale

@@ -10,34 +10,34 @@ from scaffold.migrations.catalog import UNUSED
 from scaffold.migrations.statements import Operation, Statement, quote
 
 NO_DEFAULT = (
-    "entities.json wants a value in every row, and the rows that are there have none; "
-    'add a "default" (it may go again in a later run), or leave "required" out'
+    "the field is required, and existing rows have no value; "
+    'add a "default" (a later run can remove it), or remove "required"'
 )
 NO_KEY = (
-    "a required relation is new, and the rows that are there point nowhere; leave "
-    '"required" out, run this, let every row point somewhere, then add it'
+    "the relation is new and required, and existing rows have no value; remove "
+    '"required", run this, set the relation in every row, then add "required" again'
 )
 ONE_DEFAULT = (
-    "it is unique, and the default would give the rows that are there all the same "
-    "value; leave required and default out, run this, fill the rows, then add them"
+    "the field is unique, and the default would give all existing rows the same value; "
+    'remove "required" and "default", run this, set a value in every row, then add them again'
 )
 NO_CAST = (
-    "nothing says what its values of type {old} would be as {new}; add a field under "
-    "another name, fill it from this one in a migration of your own, then remove this"
+    "there is no cast from {old} to {new}; add a field with another name, fill it from "
+    "this one in a migration of your own, then remove this one"
 )
 
 OTHER_TARGET = (
-    "it holds ids of {}, and now names {}; give the new relation a name of its own, "
+    "its ids refer to {}, but its target is now {}; give the new relation another name, "
     "fill it in a migration of your own, then remove the old one"
 )
 
 
 class Refused(Exception):
-    """The change cannot be made without help; the message says which."""
+    """The change is not possible; the message says why and what to do."""
 
 
 def why_not_added(column: sa.Column[Any], table: sa.Table) -> str:
-    """Why rows could not get a new column, or ""."""
+    """Return why a column cannot be added to a table with rows, or ""."""
     if column.nullable:
         return ""
     if column.server_default is None:
@@ -53,7 +53,7 @@ def why_not_added(column: sa.Column[Any], table: sa.Table) -> str:
 
 
 def fill_if_possible(table: str, column: Any) -> Statement:
-    """On the way back: forbid null again where no row holds it meanwhile."""
+    """Return the step of a downgrade that sets NOT NULL again if no row is null."""
     name = quote(column.name)
     return statements.unless(
         table,
@@ -65,10 +65,10 @@ def fill_if_possible(table: str, column: Any) -> Statement:
 def change(
     operation: ops.AlterColumnOp, column: sa.Column[Any], *, back: bool = False
 ) -> list[Operation]:
-    """Split a change of a column into steps that rows survive.
+    """Split a change of a column into steps that keep the rows.
 
-    `column` is the model's. On the way back nothing fails for what was stored since:
-    a narrower type or NOT NULL comes back only where the rows allow it.
+    `column` is the model's. A downgrade (`back`) does not fail because of rows that were
+    stored since: it restores a narrower type or NOT NULL only if the rows allow it.
     """
     table, name = operation.table_name, operation.column_name
     found: list[Operation] = []
@@ -95,24 +95,24 @@ def change(
 
 
 def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
-    """Give every row a value, then forbid null; rows of a kept column have theirs."""
+    """Return the steps that set NOT NULL; a default fills rows without a value."""
     required = ops.AlterColumnOp(table, column.name, modify_nullable=False)
     if column.server_default is not None:
         name = quote(column.name)
         change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
         return [statements.execute(f"UPDATE {quote(table)} {change}"), required]
     if column.foreign_keys:
-        told = f"This fails, and changes nothing, while a row has no {column.name}."
+        told = f"This fails and changes nothing if a row has no {column.name}."
         return [statements.comment(told), required]
     if kept:
-        told = f"{table}.{column.name}: rows that came meanwhile have none; fill them"
+        told = f"{table}.{column.name}: newer rows have no value; set one in them"
         without = f"{quote(column.name)} IS NULL"
         return [statements.refuse_if(table, without, f"{told} first"), required]
     raise Refused(NO_DEFAULT)
 
 
 def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
-    """The change of a type; a default of the old type gives way to it."""
+    """Return the steps that change the type; a default of the old type is dropped."""
     table, name = operation.table_name, operation.column_name
     old, new = operation.existing_type, operation.modify_type
     try:
@@ -126,7 +126,9 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
         typed = f"{alter} TYPE {casts.sql_type(new)}"
         return [statements.unless(table, cast.unfit, typed)]
     if cast.unfit:
-        told = f"{table}.{name}: rows hold values that {casts.sql_type(new)} does not"
+        told = (
+            f"{table}.{name}: rows have values that do not fit in {casts.sql_type(new)}"
+        )
         found.append(
             statements.refuse_if(table, cast.unfit, f"{told}; change them first")
         )

@@ -99,7 +99,7 @@ class Writer:
         self.url = databases.create()
         self.wish = wish
         quiet = argparse.Namespace(quiet=True)
-        self.config = Config(Path("alembic.ini"), cmd_opts=quiet)
+        self.config = Config("alembic.ini", "pyproject.toml", cmd_opts=quiet)
         self.config.attributes["show_foreign"] = True
         self.config.attributes["show_unused"] = wish.drop is not None
 

@@ -1,4 +1,4 @@
-"""Databases for a moment, on TEST_DATABASE_URL's server or an embedded one."""
+"""Temporary databases, on the server of TEST_DATABASE_URL or an embedded one."""
 
 import asyncio
 import contextlib
@@ -15,20 +15,20 @@ from scaffold.processes import Unfinished
 
 SERVER = "TEST_DATABASE_URL"
 ADVICE = (
-    f"{SERVER} names a server where databases can be made for a moment; mend it, or "
-    "unset it for an embedded PostgreSQL, and run this again."
+    f"{SERVER} must be the URL of a server on which this may create databases; correct "
+    "it, or unset it to use an embedded PostgreSQL, and run this again."
 )
 
 
 class Scratch:
-    """Makes databases beside the one that a URL names, and takes them away again."""
+    """Creates databases on the server of a URL, and drops them again."""
 
     def __init__(self, server: str) -> None:
         self.server = sa.make_url(server)
         self.made: list[str] = []
 
     def create(self, template: str = "template0") -> str:
-        """Make a database, empty or a copy of another one of ours; return its URL."""
+        """Create a database, empty or as a copy of another one; return its URL."""
         name = f"migration_{uuid.uuid4().hex}"
         source = sa.make_url(template).database if "://" in template else template
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
@@ -56,7 +56,7 @@ class Scratch:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Scratch]:
-    """A server to work on, for as long as the block lasts."""
+    """Yield a server for temporary databases; they are dropped after the block."""
     given = os.environ.get(SERVER)
     if not given:
         with _embedded() as url:
@@ -74,7 +74,7 @@ def scratch() -> Iterator[Scratch]:
 
 @contextlib.contextmanager
 def _embedded() -> Iterator[str]:
-    # Only here: with a server of one's own, this runs on Windows as well.
+    # Imported here, because they do not work on Windows.
     from scripts.binaries import PostgresError
     from scripts.postgres import EmbeddedPostgres
 

@@ -1,4 +1,4 @@
-"""What a migration is written with, beyond Alembic's own operations."""
+"""Operations and SQL of a migration that Alembic does not have."""
 
 import re
 import textwrap
@@ -14,11 +14,11 @@ from scaffold.spec.vocabulary.reserved_names import UNQUOTED_BY_SQLALCHEMY
 
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 Operation = ops.MigrateOperation
-WIDTH = 68  # of a piece of SQL within op.execute()
+WIDTH = 68  # of a part of SQL within op.execute()
 
 
 class Statement(ops.MigrateOperation):
-    """Lines of a migration, as they are to stand there; `about` is for its title."""
+    """Lines of Python to write into a migration; `about` is a part of its title."""
 
     def __init__(self, *lines: str, about: str = "") -> None:
         self.lines = lines
@@ -26,7 +26,7 @@ class Statement(ops.MigrateOperation):
 
 
 class Convert(ops.AlterColumnOp):
-    """A change of a column's type with an expression that makes the new values."""
+    """A change of a column's type, with the SQL expression of the new values."""
 
     def __init__(self, table: str, column: str, type_: Any, using: str) -> None:
         super().__init__(table, column, modify_type=type_)
@@ -45,27 +45,28 @@ def _render_convert(context: AutogenContext, step: Convert) -> str:
 
 
 def quote(name: str) -> str:
-    """A name in SQL, in quotes where PostgreSQL needs them."""
+    """Return a name as SQL, quoted if PostgreSQL requires it."""
     forced = True if name in UNQUOTED_BY_SQLALCHEMY else None
     return DIALECT.identifier_preparer.quote(quoted_name(name, quote=forced))
 
 
 def literal(text: str) -> str:
+    """Return a string as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def comment(text: str) -> Statement:
-    """Lines that explain what follows."""
+    """Return a comment for the statements that follow."""
     return Statement(*(f"# {line}" for line in textwrap.wrap(text, WIDTH + 8)))
 
 
 def execute(sql: str) -> Statement:
-    """A statement of SQL; a colon in it names no parameter."""
+    """Return a statement that executes SQL; colons in it are not parameters."""
     return Statement(f"op.execute({_pieces(sql)})")
 
 
 def _pieces(sql: str) -> str:
-    """A string literal, or several where the text is long."""
+    """Return the text as a Python string literal, a long one in several parts."""
     words = re.split(r"(?<= )", " ".join(sql.split("\n")).replace(":", "\\:"))
     pieces = [""]
     for word in words:
@@ -76,7 +77,7 @@ def _pieces(sql: str) -> str:
 
 
 def _string(text: str) -> str:
-    """A literal in double quotes where that is possible, as formatters have it."""
+    """Return a literal in double quotes if possible, as formatters write it."""
     if '"' in text:
         return repr(text)
     return (
@@ -85,12 +86,12 @@ def _string(text: str) -> str:
 
 
 def block(body: str) -> Statement:
-    """A condition or an attempt, which plain SQL does not have."""
+    """Return a statement that executes PL/pgSQL, for conditions and exceptions."""
     return execute(f"DO $$ BEGIN {body} END $$")
 
 
 def refuse_if(table: str, condition: str, message: str) -> Statement:
-    """Stop the migration, which then leaves no trace, where a row would be harmed."""
+    """Return a statement that stops the migration if a row meets the condition."""
     return block(
         # Names are quoted, and the condition is the migration's own.
         f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
@@ -99,7 +100,7 @@ def refuse_if(table: str, condition: str, message: str) -> Statement:
 
 
 def unless(table: str, condition: str, sql: str) -> Statement:
-    """Do it where no row stands against it."""
+    """Return a statement that executes SQL if no row meets the condition."""
     return block(
         f"IF NOT EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
         f"{sql}; END IF;"
@@ -107,12 +108,15 @@ def unless(table: str, condition: str, sql: str) -> Statement:
 
 
 def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Operation]:
-    """Hold a rule from now on; rows that were there and break it stay as they are."""
+    """Return the steps that add a CHECK; with `rows`, older rows may violate it.
+
+    It is then added NOT VALID, and validated if all rows meet it.
+    """
     arguments = f"op.f({name!r}), {table!r}, {_pieces(condition)}"
     about = f"change rules of {table}"
     if not rows:
         return [Statement(f"op.create_check_constraint({arguments})", about=about)]
-    message = f"{table}: older rows break {name}; they stay until they are changed"
+    message = f"{table}: older rows violate {name}; it applies when they are changed"
     return [
         Statement(
             f"op.create_check_constraint({arguments}, postgresql_not_valid=True)",
@@ -127,6 +131,7 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
 
 
 def drop_check(table: str, name: str) -> Statement:
+    """Return the step that drops a CHECK."""
     arguments = f"op.f({name!r}), {table!r}, type_='check'"
     return Statement(
         f"op.drop_constraint({arguments})", about=f"change rules of {table}"

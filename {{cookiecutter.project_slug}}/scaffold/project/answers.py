@@ -12,14 +12,15 @@ from typing import Any
 ANSWERS = Path(".devmatrix") / "answers.json"
 SINCE = (3, 11)
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
-DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])")  # no folder's name on Windows
+# Names that no folder can have on Windows.
+DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])")
 EMAIL = re.compile(r"[!-~]+@[!-~]+")
-# Whitespace becomes single blanks where it matters; other control characters are refused.
+# Control characters except whitespace, which becomes single spaces where it matters.
 UNSAFE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 def read_answers(root: Path) -> dict[str, Any]:
-    """Return what is recorded of a project; {} if it cannot be read."""
+    """Return the recorded answers of a project; {} if they cannot be read."""
     try:
         answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -37,7 +38,7 @@ class AnswerError(Exception):
 
 
 def problems(answers: Mapping[str, str], tree: Path, root: Path) -> Iterator[str]:
-    """Everything that is wrong with the answers, given the folder to generate into."""
+    """Yield each problem of the answers, given the folder to generate into."""
     if sys.version_info < SINCE:
         wanted = ".".join(map(str, SINCE))
         yield f"Cookiecutter has to run on Python {wanted} or newer"
@@ -68,7 +69,7 @@ def _problems_of_slug(slug: str, tree: Path) -> Iterator[str]:
 
 
 def _problems_of_existing(answers: Mapping[str, str], root: Path) -> Iterator[str]:
-    """With -f: only what git can bring back may be overwritten."""
+    """Yield what prevents generating over an existing project: git could not undo it."""
     before = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
     if before["mode"] != answers["mode"]:
         yield (
@@ -95,7 +96,7 @@ def _problems_of_existing(answers: Mapping[str, str], root: Path) -> Iterator[st
 
 
 def entities_source(answers: Mapping[str, str], tree: Path) -> Path:
-    """Return the file to copy; a relative path starts at the shell's folder."""
+    """Return the entities.json to copy; a relative path starts at the shell's folder."""
     written = answers["entities_file"]
     if not written:
         return tree / "scaffold" / "examples" / f"{answers['example']}.json"

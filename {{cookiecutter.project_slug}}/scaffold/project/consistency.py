@@ -23,7 +23,7 @@ TWICE = "{}:{}: {} is there already, in line {}; delete one of them"
 
 
 def check(root: Path, plan: merge.Plan) -> bool:
-    """Print a line for each; return whether all agree."""
+    """Print one line for each of them; return whether all agree."""
     _agrees("entities.json", "valid")
     results = [
         _generator(root),
@@ -47,7 +47,7 @@ def _code(plan: merge.Plan) -> bool:
     problems = _outdated(plan) + _defined_twice(plan)
     if problems:
         return _differs("code", f"\n{'':<15}".join(problems))
-    return _agrees("code", "as entities.json has it")
+    return _agrees("code", "agrees with entities.json")
 
 
 def _outdated(plan: merge.Plan) -> list[str]:
@@ -87,7 +87,7 @@ def _tool(root: Path, name: str, command: Sequence[str]) -> bool:
 
 
 def _told(reason: str) -> str:
-    """What the command says, without the line that says that it failed."""
+    """Return the output of a command, without the line that says that it failed."""
     first, _, rest = reason.partition("\n")
     if "\nTraceback " in reason or '\n  File "' in reason:
         return rest.splitlines()[-1].removeprefix("UserWarning: ")

@@ -1,4 +1,4 @@
-"""Makes .venv and the lock file, at the versions that the template was tested with."""
+"""Creates .venv and the lock file, with the versions that the template was tested with."""
 
 import json
 import re
@@ -15,13 +15,17 @@ TESTED = ("requirements/dev.txt", "requirements.txt")  # the latter in mode=lega
 LOCKS = ("uv.lock", "poetry.lock")
 POETRY_SINCE = (2, 2)  # it reads [dependency-groups]
 PYTHON_SINCE = (3, 11)
+NO_LOCK = (
+    "there is no {lock}, which docker/Dockerfile needs; install {tool}, run `make setup` "
+    "and commit {lock}"
+)
 
 
 def install(root: Path) -> str:
-    """Make the environment, and the lock file where there is none yet.
+    """Create the environment, and the lock file if there is none.
 
-    poetry.toml says that the project is one of Poetry, else it is one of uv. Where
-    that tool is not installed, venv and pip do, without writing a lock file.
+    A project with poetry.toml uses Poetry, any other uv. If that tool is not installed,
+    venv and pip create the environment, without a lock file.
     """
     if (root / "poetry.toml").exists():
         poetry = _poetry(root)
@@ -31,18 +35,31 @@ def install(root: Path) -> str:
 
 
 def upgrade(root: Path) -> str:
-    """Take the newest releases within pyproject.toml's bounds."""
+    """Lock and install the newest releases that pyproject.toml allows."""
     if (root / "poetry.toml").exists():
         poetry = _poetry(root)
         if poetry:
             return _with_poetry(poetry, root, "--regenerate")
-        wanted = f"Poetry {'.'.join(map(str, POETRY_SINCE))} or newer"
     else:
         uv = shutil.which("uv")
         if uv:
             return _with_uv(uv, root, "--upgrade")
-        wanted = "uv"
-    raise Unfinished(f"pip writes no lock file; install {wanted}")
+    raise Unfinished(f"pip writes no lock file; install {_manager(root)[0]}")
+
+
+def check_lock(root: Path) -> str:
+    """Return the name of the lock file; raise `Unfinished` if there is none."""
+    tool, lock = _manager(root)
+    if (root / lock).exists():
+        return lock
+    raise Unfinished(NO_LOCK.format(lock=lock, tool=tool))
+
+
+def _manager(root: Path) -> tuple[str, str]:
+    """Return the package manager that has to be installed, and its lock file."""
+    if (root / "poetry.toml").exists():
+        return f"Poetry {'.'.join(map(str, POETRY_SINCE))} or newer", "poetry.lock"
+    return "uv", "uv.lock"
 
 
 def _with_uv(uv: str, root: Path, *options: str) -> str:
@@ -62,7 +79,7 @@ def _with_uv(uv: str, root: Path, *options: str) -> str:
 
 
 def _poetry(root: Path) -> str | None:
-    """Poetry, unless it is missing or too old."""
+    """Return the path of Poetry, or None if it is missing or too old."""
     poetry = shutil.which("poetry")
     if poetry is None:
         return None
@@ -87,7 +104,7 @@ def _with_poetry(poetry: str, root: Path, *options: str) -> str:
 
 
 def _pins(root: Path) -> list[str]:
-    """The tested versions, as long as no lock file has taken their place."""
+    """Return the tested versions, until a lock file has replaced them."""
     for name in TESTED:
         if (root / name).exists():
             lines = (root / name).read_text(encoding="utf-8").splitlines()
@@ -96,10 +113,10 @@ def _pins(root: Path) -> list[str]:
 
 
 def _draft(root: Path, folder: Path, table: str, key: str) -> Path:
-    """A copy of pyproject.toml that also names every tested version.
+    """Copy pyproject.toml into the folder, with the tested versions as constraints.
 
-    What is locked from it, the project's own file then takes over: the tested
-    versions, and no word about them that would hold back a later upgrade.
+    The project takes the lock file that is made from the copy. Its own pyproject.toml has
+    no such constraints, which would hold back a later upgrade.
     """
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     if f"{table}\n" not in text:
@@ -111,7 +128,7 @@ def _draft(root: Path, folder: Path, table: str, key: str) -> Path:
 
 
 def _drop_pins(root: Path) -> None:
-    """From now on the lock file says what is installed; two answers would differ."""
+    """Remove the tested versions: from now on the lock file has the versions."""
     shutil.rmtree(root / "requirements", ignore_errors=True)
 
 
@@ -122,7 +139,7 @@ def _with_pip(root: Path) -> str:
     if not (root / ".venv").exists():
         try:
             run([base_python(), "-m", "venv", ".venv"], root)
-        except Unfinished:  # Debian keeps ensurepip in a package of its own
+        except Unfinished:  # on Debian ensurepip is a separate package
             shutil.rmtree(root / ".venv", ignore_errors=True)
             run([base_python(), "-m", "venv", "--without-pip", ".venv"], root)
     pip = _pip(root, project_python(root))
@@ -135,7 +152,7 @@ def _with_pip(root: Path) -> str:
 
 
 def _pip(root: Path, python: Path) -> list[str | Path]:
-    """The environment's own pip, or ours working on the environment."""
+    """Return a command for pip: that of the environment, or another one for it."""
     commands: list[list[str | Path]] = [
         [python, "-m", "pip"],
         [sys.executable, "-m", "pip", "--python", python],
@@ -151,7 +168,7 @@ def _pip(root: Path, python: Path) -> list[str | Path]:
 
 
 def _requirements(root: Path) -> list[str]:
-    import tomllib  # here, so that an older Python reads the message about its age
+    import tomllib  # not at the top: older Pythons must get to the message of `_with_pip`
 
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     group = project.get("dependency-groups", {}).get("dev", [])
@@ -159,7 +176,7 @@ def _requirements(root: Path) -> list[str]:
 
 
 def _locked(root: Path) -> Iterator[str]:
-    """The versions of a lock file that another tool has written."""
+    """Yield the versions of a lock file that uv or Poetry has written."""
     import tomllib
 
     for name in LOCKS:

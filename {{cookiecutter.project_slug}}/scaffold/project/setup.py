@@ -52,7 +52,7 @@ def migrate(root: Path) -> str:
         return "exists"
     python = project_python(root)
     run([python, GENERATOR, "migrate", "initial schema"], root)
-    return "written and tried on an empty PostgreSQL"
+    return "written and tested on an empty PostgreSQL"
 
 
 def describe(root: Path) -> str:
@@ -123,6 +123,8 @@ STEPS: dict[str, Callable[[Path], str]] = {
     "openapi": describe,
     "format": tidy,
     "git": commit,
+    # After the first commit, because the service works without a lock file.
+    "lockfile": environment.check_lock,
 }
 OTHER_STEPS = {"lock": environment.upgrade}  # done when they are named
 

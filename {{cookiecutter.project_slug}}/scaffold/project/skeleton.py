@@ -10,8 +10,9 @@ from jinja2 import Environment, StrictUndefined
 
 from scaffold.project.generator import HOME, QUESTIONS, SKELETON, contents
 
-# Files of the team, of a machine or of a tool from the first minute: no upgrade
-# changes them.
+YEAR = "__year"  # of the copyright; answers.json records it as `year`
+# Files that belong to the team, the machine or a tool from the start: an upgrade does not
+# change them.
 NOT_OURS = (
     "*.lock",
     ".data/*",
@@ -26,14 +27,14 @@ NOT_OURS = (
 
 
 def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
-    """Return what Cookiecutter makes of the skeleton with these answers."""
+    """Return the files that Cookiecutter renders from the skeleton with these answers."""
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     context = {"cookiecutter": complete(answers, questions)}
     environment = _environment()
     files = {}
     for name, content in packed.items():
-        path = name.removeprefix(SKELETON)
+        path = _target(name.removeprefix(SKELETON), answers)
         if not name.startswith(SKELETON) or not _is_wanted(path, answers):
             continue
         if not _matches(path, questions["_copy_without_render"]):
@@ -46,26 +47,37 @@ def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
 def complete(
     answers: Mapping[str, Any], questions: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the answers with Cookiecutter's defaults for what was not asked then."""
+    """Return the answers, with Cookiecutter's defaults for questions that are newer."""
     environment = _environment()
     known: dict[str, Any] = {}
     for key, default in questions.items():
         if (key.startswith("_") and not key.startswith("__")) or key == "__prompts__":
             continue
         value = answers.get(key, default[0] if isinstance(default, list) else default)
-        if key not in answers:
+        if key == YEAR:  # its default is today's, in an extension of Cookiecutter
+            value = answers.get("year", "")
+        elif key not in answers:
             value = environment.from_string(value).render(cookiecutter=known)
         known[key] = value
     return known
 
 
 def _environment() -> Environment:
-    """Jinja as Cookiecutter sets it up."""
+    """Return a Jinja environment with the settings of Cookiecutter."""
     return Environment(
-        autoescape=False,  # noqa: S701  # nosec B701 - files of many kinds
+        autoescape=False,  # noqa: S701  # nosec B701 - most files are not HTML
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
+
+
+def _target(path: str, answers: Mapping[str, Any]) -> str:
+    """Return the path in the project: the chosen license becomes LICENSE.
+
+    Without the year of the first copy, LICENSE cannot be rendered as it was.
+    """
+    chosen = f"licences/{answers.get('license')}.txt"
+    return "LICENSE" if path == chosen and "year" in answers else path
 
 
 def _is_wanted(path: str, answers: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Where a template came from, so that its next version can be found."""
+"""Finds out where a template came from, so that an upgrade finds its next version."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,9 @@ from scaffold.processes import Unfinished, find, run
 
 
 def origin(folder: Path | None, typed: str) -> dict[str, str]:
-    """Return the template's address and commit, as far as git knows them.
+    """Return the template's URL and commit, as far as git knows them.
 
-    A clone names where it was cloned from; `typed` is all there is about an archive.
+    Of a clone it is the URL of `origin`, of an archive what the user typed.
     """
     if folder is None:
         return {"template": typed, "template_commit": ""}
@@ -17,7 +17,7 @@ def origin(folder: Path | None, typed: str) -> dict[str, str]:
         git = find("git")
         top = run([git, "rev-parse", "--show-toplevel"], folder, minutes=1).strip()
         if Path(top).resolve() != folder.resolve():
-            raise Unfinished("a folder within somebody's repository")
+            raise Unfinished("the folder is part of another repository")
         commit = run([git, "rev-parse", "HEAD"], folder, minutes=1).strip()
     except Unfinished:
         archive = typed.lower().endswith(".zip")
@@ -30,5 +30,5 @@ def origin(folder: Path | None, typed: str) -> dict[str, str]:
 
 
 def without_secrets(url: str) -> str:
-    """A URL without the name and the password that may stand in it."""
+    """Return a URL without its user name and password."""
     return re.sub(r"^(https?://)[^/@]*@", r"\1", url)

@@ -19,7 +19,7 @@ _SIMILARITY = 0.72
 
 
 class Rank(IntEnum):
-    """The order of a report: single values first, as they cause other problems."""
+    """What a report of too many problems shows first: values that may cause others."""
 
     SHAPE = 0
     RULE = 1
@@ -41,7 +41,7 @@ class Problem:
 
 
 class SpecError(Exception):
-    """The spec cannot be used; `problems` holds the first ones of `count`."""
+    """The spec cannot be used; `problems` holds at most SHOWN of `count`."""
 
     def __init__(
         self, problems: tuple[Problem, ...], filename: str, count: int
@@ -57,7 +57,7 @@ def report(error: SpecError) -> str:
     lines = [f"{error.filename}:{problem}" for problem in error.problems]
     noun = "problem" if error.count == 1 else "problems"
     capped = len(error.problems)
-    shown = f", the first {capped} are shown" if error.count > capped else ""
+    shown = f", {capped} are shown" if error.count > capped else ""
     lines.append(
         f"{error.filename}: {error.count} {noun}{shown}; nothing was generated"
     )
@@ -127,8 +127,9 @@ class Problems:
     def error(
         self, filename: str, position: Callable[[int], tuple[int, int]]
     ) -> SpecError:
-        """Return an error with the first SHOWN problems, sorted."""
-        shown = [self._found[key] for key in sorted(self._found)[:SHOWN]]
+        """Return an error with SHOWN problems at most, in the order of the file."""
+        chosen = [self._found[key] for key in sorted(self._found)[:SHOWN]]
+        shown = sorted(chosen, key=lambda found: (found.at, found.rank))
         problems = tuple(
             Problem(
                 *position(found.at),

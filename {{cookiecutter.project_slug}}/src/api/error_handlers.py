@@ -129,7 +129,8 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
 
 async def handle_method_not_allowed(request: Request, error: Exception) -> Response:
     """Return a 405 whose Allow header has all methods of the path."""
-    places = route_table(request.app).at(route_path(request.scope))
+    table = route_table(request.app, complete=True)
+    places = table.at(route_path(request.scope))
     headers = {"Allow": allow(places)}
     return await handle_http_exception(request, HTTPException(405, headers=headers))
 

@@ -1,6 +1,5 @@
 """The OpenAPI document: FastAPI's, with the error responses added."""
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,7 +9,6 @@ from fastapi.routing import APIRoute
 from src.api import http
 from src.api.routes import TAGS
 
-DOCUMENT = Path(__file__).parents[2] / "openapi.json"  # `make openapi` writes it
 WRITING = {"post", "put", "patch", "delete"}
 
 PROBLEM = {

@@ -246,10 +246,13 @@ def explain(error: ValidationError) -> list[str]:
     exported = {name.upper() for name, value in os.environ.items() if value}
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:  # raised by a model_validator, for several settings
+            lines.append(f"settings: {message}")
+            continue
         name, *position = map(str, problem["loc"])
         name = name.upper()
         source = "the environment" if name in exported else ENV_FILE
-        message = problem["msg"].removeprefix("Value error, ")
         message = f"{message.replace('Input should', 'must', 1)} (in {source})"
         if problem["type"] == "missing":
             message = f"is not set, neither in the environment nor in {ENV_FILE}"

@@ -19,7 +19,7 @@ from src.core.errors import (
     problem_response,
 )
 from src.core.logging import get_logger
-from src.core.routing import allow, route_path, route_table
+from src.core.routing import allow, route_path, route_table, route_template
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -87,7 +87,7 @@ class MetricsMiddleware:
 
 def _note(scope: Scope, status: int, duration: float) -> None:
     method = method_label(scope)
-    route = route_table(scope["app"]).template(scope)
+    route = route_template(scope)
     metrics.observe(method, route, status, duration)
     client = scope.get("client")
     logger.info(
@@ -205,10 +205,12 @@ class PathMiddleware:
             scope["path"] += "/"  # the $ of a pattern would ignore the line end
         if scope["method"] == "HEAD":
             return await self._head(scope, receive, send)
-        if scope["method"] == "OPTIONS" and (places := table.at(path)):
-            scope["endpoint"] = places[0].endpoint
-            answer = Response(status_code=204, headers={"Allow": allow(places)})
-            return await answer(scope, receive, send)
+        if scope["method"] == "OPTIONS":
+            places = route_table(scope["app"], complete=True).at(path)
+            if places:
+                scope["endpoint"] = places[0].endpoint
+                answer = Response(status_code=204, headers={"Allow": allow(places)})
+                return await answer(scope, receive, send)
         await self.app(scope, receive, send)
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:

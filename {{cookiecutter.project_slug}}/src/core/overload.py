@@ -13,7 +13,7 @@ from src.core.middleware import encode_headers, method_label, sane_id
 from src.core.routing import UNMATCHED, route_path
 
 BODY_HEADERS = {b"content-length", b"transfer-encoding"}
-REFUSALS_TOLD_EVERY = 1.0  # seconds
+REPORT_INTERVAL = 1.0  # seconds between log lines about rejected requests
 
 logger = get_logger()
 
@@ -90,10 +90,11 @@ class Refusal:
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
         if not self.refused:
-            asyncio.get_running_loop().call_later(REFUSALS_TOLD_EVERY, self._tell)
+            asyncio.get_running_loop().call_later(REPORT_INTERVAL, self._report)
         self.refused[method_label(scope)] += 1
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
+        """Log and count the requests that were rejected since the last report."""
         for method, count in self.refused.items():
             labels = (method, UNMATCHED, self.status)
             metrics.http_requests_total.labels(*labels).inc(count)

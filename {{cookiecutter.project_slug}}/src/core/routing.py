@@ -35,10 +35,12 @@ class RouteTable:
 
     def __init__(self, app: FastAPI) -> None:
         self.size = len(app.routes)
+        self.count = 0  # with the routes of included routers
         self._mounts: list[re.Pattern[str]] = []
         self._by_endpoint: dict[Any, list[Place]] = {}
         places: list[Place] = []
         for context in iter_route_contexts(app.routes):
+            self.count += 1
             if isinstance(context.original_route, Mount):
                 self._mounts.append(context.path_regex)
             elif context.path and context.endpoint and context.methods:
@@ -65,6 +67,14 @@ class RouteTable:
         near = self._index.get(first_segments(path), self._elsewhere)
         return [place for place in near if place.pattern.match(path)]
 
+    def knows(self, scope: Scope) -> bool:
+        """Return whether the endpoint that handled the request is in the table."""
+        endpoint = scope.get("endpoint")
+        if endpoint is None or endpoint in self._by_endpoint:
+            return True
+        path = route_path(scope)  # a mounted application has routes of its own
+        return any(pattern.match(path) for pattern in self._mounts)
+
     def template(self, scope: Scope) -> str:
         """Return the full template of the route that handled the request.
 
@@ -89,12 +99,29 @@ class RouteTable:
         return path.removesuffix("/") or "/"
 
 
-def route_table(app: FastAPI) -> RouteTable:
-    """Return the table of an application; it is rebuilt after a route was added."""
+def route_table(app: FastAPI, *, complete: bool = False) -> RouteTable:
+    """Return the table of an application.
+
+    It is rebuilt after a route or a router was added to the application. A route that was
+    added to an included router is only noticed with `complete`, which counts all routes:
+    that is too slow for every request.
+    """
     table: RouteTable | None = getattr(app.state, "route_table", None)
-    if table is None or table.size != len(app.routes):
+    if (
+        table is None
+        or table.size != len(app.routes)
+        or (complete and table.count != sum(1 for _ in iter_route_contexts(app.routes)))
+    ):
         table = app.state.route_table = RouteTable(app)
     return table
+
+
+def route_template(scope: Scope) -> str:
+    """Return the full template of the route that handled the request."""
+    table = route_table(scope["app"])
+    if not table.knows(scope):
+        table = route_table(scope["app"], complete=True)
+    return table.template(scope)
 
 
 def route_path(scope: Scope) -> str:

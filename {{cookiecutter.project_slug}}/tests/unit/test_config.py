@@ -264,6 +264,17 @@ def test_additional_settings_follow_the_same_rules(
     assert [line.split(": ")[1] for line in lines] == ["OWN_KEY", "NUMBERS", "RATES"]
 
 
+def test_a_check_of_several_settings_is_one_line() -> None:
+    class Own(Settings):
+        @pydantic.model_validator(mode="after")
+        def _check(self) -> "Own":
+            raise ValueError("POOL_SIZE must be below MAX_OVERFLOW")
+
+    with pytest.raises(pydantic.ValidationError) as caught:
+        Own(database_url=URL)
+    assert explain(caught.value) == ["settings: POOL_SIZE must be below MAX_OVERFLOW"]
+
+
 @pytest.mark.usefixtures("environment")
 def test_settings_are_read_once() -> None:
     assert get_settings() is get_settings()

@@ -48,7 +48,7 @@ async def test_beyond_the_limit_requests_are_refused_at_once() -> None:
 async def test_a_refusal_has_the_one_format_and_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(src.core.overload, "REFUSALS_TOLD_EVERY", 0.01)
+    monkeypatch.setattr(src.core.overload, "REPORT_INTERVAL", 0.01)
     refusal = Refusal({"X-Frame-Options": "DENY"})
     layer = Middleware(OverloadMiddleware, limit=0, spared=(), refusal=refusal)
     before = count_of("GET", "unmatched", 503)

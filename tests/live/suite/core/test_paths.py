@@ -1,10 +1,12 @@
 """Paths: slashes, HEAD, OPTIONS, 405 and preflights."""
 
+import fastapi
 import httpx2
 from starlette.middleware import Middleware
 
-from src.core.routing import route_table
+from src.core.routing import UNMATCHED, route_table, route_template
 from src.core.security import CORSMiddleware
+from tests.conftest import client_of as client_of_app
 from tests.core.probe import LAYERS, application, client_of, echo
 
 
@@ -60,6 +62,42 @@ async def test_a_route_that_is_added_later_is_known() -> None:
     app.add_api_route("/later", echo, methods=["GET"])
     assert route_table(app).size == size + 1
     assert route_table(app).at("/later")
+
+
+async def test_a_route_that_an_included_router_gets_later_is_known() -> None:
+    app = application(*LAYERS)
+    router = fastapi.APIRouter()
+    router.add_api_route("/late/{name}", echo, methods=["GET"])
+    app.include_router(router, prefix="/v1")
+    async with client_of_app(app) as client:
+        assert (await client.get("/v1/late/x")).status_code == 200
+
+        async def put(name: str) -> str:
+            return name
+
+        router.add_api_route("/late/{name}", put, methods=["PUT"])
+        refused = await client.post("/v1/late/x")
+        assert refused.status_code == 405
+        assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, PUT"
+        router.add_api_route("/later/{name}", put, methods=["PUT"])
+        options = await client.options("/v1/later/x")
+        assert options.headers["Allow"] == "OPTIONS, PUT"
+
+        async def patch(name: str) -> str:
+            return name
+
+        router.add_api_route("/last/{name}", patch, methods=["PATCH"])
+        assert (await client.patch("/v1/last/x")).status_code == 200
+    scope = {"app": app, "endpoint": patch, "path": "/v1/last/x"}
+    assert route_template(scope) == "/v1/last/{name}"
+
+
+def test_a_mounted_application_does_not_rebuild_the_table() -> None:
+    app = application(*LAYERS)
+    table = route_table(app)
+    scope = {"app": app, "endpoint": object(), "path": "/mounted/x"}
+    assert route_template(scope) == UNMATCHED
+    assert route_table(app) is table
 
 
 def test_a_path_leads_to_its_routes_in_their_order() -> None:

@@ -71,7 +71,11 @@ def _collision(first: _Symbol, second: _Symbol) -> str | None:
     if not first.path:
         if first.name != second.name:
             return None  # reserved words are reserved in one case only
-        return f"{second.kind} {second.label} cannot have the name {name}: {first.kind}"
+        if second.label == second.path:
+            return f"the name {name} is reserved: {first.kind}"
+        return (
+            f"the name {name} of {second.kind} {second.label} is reserved: {first.kind}"
+        )
     if (first.kind, first.label) == (second.kind, second.label):
         return (
             f"duplicate {second.kind.removeprefix('the ')} {name}; remove or rename it"

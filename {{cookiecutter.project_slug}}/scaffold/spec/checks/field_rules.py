@@ -102,7 +102,8 @@ class _Rules:
         what = _EMPTY_RANGE[self.field.type](self.field)
         if what:
             bounds = [name for name in written if name != "multiple_of"]
-            self._refuse(written[0], f"no {what} satisfies {self._shown(*bounds)}")
+            allow = "allows" if len(bounds) == 1 else "allow"
+            self._refuse(written[0], f"{self._shown(*bounds)} {allow} no {what}")
 
     def index(self) -> None:
         for key in self._written("unique", "index"):

@@ -7,14 +7,16 @@ import pydantic
 from src.models import base
 
 TaskTitle = typing.Annotated[
-    str, pydantic.Field(min_length=1, max_length=200, description="What is to be done.")
+    str,
+    pydantic.Field(
+        min_length=1, max_length=200, description="Short title of the task."
+    ),
 ]
 TaskDescription = typing.Annotated[
-    str | None,
-    pydantic.Field(max_length=1000, description="Anything that helps to do it."),
+    str | None, pydantic.Field(max_length=1000, description="Details of the task.")
 ]
 TaskCompleted = typing.Annotated[
-    bool, pydantic.Field(description="Whether it is done.")
+    bool, pydantic.Field(description="Whether the task is done.")
 ]
 
 
@@ -49,8 +51,6 @@ class Task(base.Resource):
         json_schema_extra={"description": "A unit of work."}
     )
 
-    title: str = pydantic.Field(description="What is to be done.")
-    description: str | None = pydantic.Field(
-        description="Anything that helps to do it."
-    )
-    completed: bool = pydantic.Field(description="Whether it is done.")
+    title: str = pydantic.Field(description="Short title of the task.")
+    description: str | None = pydantic.Field(description="Details of the task.")
+    completed: bool = pydantic.Field(description="Whether the task is done.")
