@@ -145,12 +145,22 @@ def test_generator_has_no_caches_and_no_hooks(project: Path) -> None:
     assert not [name for name in names if any(part in name for part in foreign)]
 
 
-def test_tampered_generator_is_reported(project: Path) -> None:
+def test_tampered_generator_is_reported_and_not_used(project: Path) -> None:
     path = project / STATE / "generator.pyz"
-    path.write_bytes(path.read_bytes() + b"\0")
-    said = run(project, "check").stderr
-    assert "generator      .devmatrix/generator.pyz is not the file that" in said
-    assert "restore both from git, or run `make upgrade`" in said
+    packed = path.read_bytes()
+    path.write_bytes(packed + b"\0")
+    told = "restore both from git, or run `make upgrade`"
+    checked = run(project, "check")
+    assert "generator      .devmatrix/generator.pyz is not the file" in checked.stderr
+    assert told in checked.stderr
+    assert "code" not in checked.stdout + checked.stderr
+    for command in ("plan", "apply"):
+        done = run(project, command)
+        assert done.returncode == 1
+        assert told in done.stderr
+        assert done.stderr.endswith("\nNothing was written.\n")
+    path.write_bytes(packed)
+    assert "code           agrees with entities.json" in run(project, "check").stdout
 
 
 # Templates of a team's own

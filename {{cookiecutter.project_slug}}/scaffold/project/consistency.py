@@ -23,10 +23,14 @@ TWICE = "{}:{}: {} is there already, in line {}; delete one of them"
 
 
 def check(root: Path, plan: merge.Plan) -> bool:
-    """Print one line for each of them; return whether all agree."""
+    """Print one line for each of them; return whether all agree.
+
+    Nothing that another generator finds is of use.
+    """
     _agrees("entities.json", "valid")
+    if not _generator(root):
+        return False
     results = [
-        _generator(root),
         _code(plan),
         _tool(root, "migrations", [state.GENERATOR, "migrate"]),
         _tool(root, "openapi.json", ["-W", DUPLICATE, "-m", "scripts.openapi"]),
@@ -34,12 +38,19 @@ def check(root: Path, plan: merge.Plan) -> bool:
     return all(results)
 
 
-def _generator(root: Path) -> bool:
+def check_generator(root: Path) -> None:
+    """Raise `Unfinished` if generator.pyz is not the file that was recorded."""
     recorded = read_answers(root).get("generator_sha256")
-    path = root / state.GENERATOR
-    found = generator.sha256(path.read_bytes()) if path.exists() else "missing"
-    if found != recorded:
-        return _differs("generator", TAMPERED.format(recorded))
+    packed = read(root / state.GENERATOR)
+    if packed and recorded and generator.sha256(packed) != recorded:
+        raise Unfinished(TAMPERED.format(recorded))
+
+
+def _generator(root: Path) -> bool:
+    try:
+        check_generator(root)
+    except Unfinished as reason:
+        return _differs("generator", str(reason))
     return _agrees("generator", "as recorded")
 
 

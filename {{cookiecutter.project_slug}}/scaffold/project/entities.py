@@ -63,6 +63,7 @@ def check(root: Path, words: Sequence[str]) -> int:
 def plan(root: Path, words: Sequence[str]) -> int:
     """Show what `apply` would change, and write nothing. Exit with 2 if it would."""
     _parser("plan", plan).parse_args(words)
+    consistency.check_generator(root)
     return _on_plan(root, show_plan)
 
 
@@ -77,6 +78,7 @@ def apply(root: Path, words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if atomic_writer.recover(root):
         print(UNDONE, file=sys.stderr)
+    consistency.check_generator(root)
     return _on_plan(root, lambda plan: carry_out(plan, allow_dirty=options.allow_dirty))
 
 
