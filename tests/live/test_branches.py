@@ -120,12 +120,6 @@ CASES = [
 ]
 
 
-# The run refuses, names the column, and writes nothing.
-TWO_NAMES = pytest.mark.xfail(
-    reason="one renamed_from cannot name the column of both branches", strict=True
-)
-
-
 @pytest.fixture(scope="module")
 def server(baked: Callable[[str], Project]) -> Iterator[str]:
     """The URL of a server, where databases can be made."""
@@ -232,10 +226,7 @@ def merging(
             case,
             case,
             id=case.name,
-            marks=[
-                *([pytest.mark.slow] if number > 1 else []),
-                *([TWO_NAMES] if case.name == "two names for one column" else []),
-            ],
+            marks=[pytest.mark.slow] if number > 1 else [],
         )
         for number, case in enumerate(CASES)
     ],

@@ -7,6 +7,8 @@ from scaffold.merging.entity_renames import find_former
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 
+Member = Field | Reference
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -48,19 +50,16 @@ class FormerNames:
                     yield self._link(entity, former, link)
 
     def _columns(self, entity: Entity, former: Entity | None) -> Iterator[Candidate]:
+        fields = former.fields if former else ()
         for field in entity.fields:
-            if field.renamed_from:
-                known = former.fields if former else ()
-                yield Candidate(
-                    f"{entity.name}.{field.name}",
-                    field.renamed_from,
-                    field.name,
-                    self._is_recorded(field, known),
-                )
+            if was := self._former_name(field, fields, entity.fields):
+                label = f"{entity.name}.{field.name}"
+                recorded = self._is_recorded(field, was, fields)
+                yield Candidate(label, was, field.name, recorded)
+        references = former.references if former else ()
         for reference in entity.references:
-            known_references = former.references if former else ()
-            was = reference.renamed_from
-            recorded = self._is_recorded(reference, known_references)
+            was = self._former_name(reference, references, entity.references)
+            recorded = self._is_recorded(reference, was, references)
             if was is None and former:
                 was = self._implied(entity, former, reference)
                 recorded = self.has_record
@@ -68,13 +67,27 @@ class FormerNames:
                 label = f"{entity.name}.{reference.name}"
                 yield Candidate(label, f"{was}_id", reference.column, recorded)
 
+    def _former_name(
+        self, member: Member, known: Sequence[Member], members: Sequence[Member]
+    ) -> str | None:
+        """Return the former name, which another branch may have changed as well.
+
+        If both have renamed the same one, the record has the other branch's name.
+        """
+        kept = {one.name for one in members}
+        if member.renamed_from and self.has_record:
+            for one in known:
+                if one.renamed_from == member.renamed_from and one.name not in kept:
+                    return one.name
+        return member.renamed_from
+
     def _is_recorded(
-        self, member: Field | Reference, known: Sequence[Field | Reference]
+        self, member: Member, was: str | None, known: Sequence[Member]
     ) -> bool:
         before = {one.name: one for one in known}
         same = before.get(member.name)
         is_new = same is None or same.renamed_from != member.renamed_from
-        return self.has_record and is_new and member.renamed_from in before
+        return self.has_record and is_new and was in before
 
     def _implied(
         self, entity: Entity, former: Entity, reference: Reference

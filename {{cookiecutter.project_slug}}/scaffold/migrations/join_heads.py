@@ -27,10 +27,12 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from dotenv import dotenv_values
 
+from scaffold.merging import git_state
 from scaffold.merging.atomic_writer import Write, replace_files
 from scaffold.migrations import catalog
 from scaffold.migrations.scratch_databases import SERVER, Scratch
 from scaffold.processes import Unfinished, run
+from scaffold.project import state
 
 VERSIONS = Path("alembic") / "versions"
 TITLE = "join two branches"
@@ -249,8 +251,8 @@ class _Joiner:
     def run(self) -> list[str]:
         """Write the joining revision; return what to tell."""
         one, two = self.first, self.second
-        at_one = self._database(self._copy("one", one.files), one.head)
-        at_two = self._database(self._copy("two", two.files), two.head)
+        at_one = self._database(self._side("one", one, two), one.head)
+        at_two = self._database(self._side("two", two, one), two.head)
         plain = self._plain_merge(at_one, at_two)
         writes = plain or self._both_ways(at_one)
         self._try(writes, at_one, at_two)
@@ -387,6 +389,23 @@ class _Joiner:
             if path.name not in kept:
                 path.unlink()
         return target
+
+    def _side(self, name: str, branch: Branch, other: Branch) -> Path:
+        """Copy the project with one branch's migrations, and the record of them.
+
+        Both branches may have renamed the same thing, each to another name.
+        """
+        copy = self._copy(name, branch.files)
+        files = [Path(self.scripts[one.head].path).name for one in (branch, other)]
+        for commit in ("HEAD", "MERGE_HEAD", "HEAD^1", "HEAD^2"):
+            has = (
+                git_state.committed(self.root, commit, (VERSIONS / file).as_posix())
+                for file in files
+            )
+            record = git_state.committed(self.root, commit, state.ENTITIES)
+            if record and [one is not None for one in has] == [True, False]:
+                (copy / state.MIGRATED).write_bytes(record)
+        return copy
 
     def _database(self, copy: Path, revision: str) -> str:
         url = self.databases.create()
