@@ -49,13 +49,14 @@ Values = dict[str, Any]  # by row
 STEPS = 2
 # What a run may say instead of making a migration, and PostgreSQL instead of a change.
 REFUSALS = re.compile(
-    r"wants a value in every row|required relation is new|it is unique, and the default|"
-    r"nothing says what its values|it holds ids of|another entity of that name|"
+    r"the field is required, and existing|relation is new and required|field is unique, and|"
+    r"there is no cast from|its ids refer to|another entity of that name|"
     r"no migration knows a|and no migration renames the one to the other|"
-    r"changed the same lines|is removed and given"
+    r"changed the same lines"
 )
 STOPS = re.compile(
-    r"rows hold values|contains null values|could not create unique index|have none; fill|"
+    r"rows hold values|rows have values|contains null values|"
+    r"could not create unique index|without a value|have none; fill|have no value|"
     r"rows have a value|Key \(.*\) is not present"
 )
 SQUASHED = re.compile(r"already exists")
