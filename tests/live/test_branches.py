@@ -209,7 +209,8 @@ def merging(
                 column = other
         branches.ask(databases[name], ROWS.replace("description", column), "SELECT 1")
     git(project, "switch", "--quiet", "mine")
-    merge = ["git", "merge", "--no-commit", "--quiet", "other"]
+    identity = ["-c", "user.name=Me", "-c", "user.email=me@example.com"]
+    merge = ["git", *identity, "merge", "--no-commit", "--quiet", "other"]
     subprocess.run(merge, cwd=project.path, capture_output=True)
     spec = json.loads(git(project, "show", "base:entities.json"))
     case.both(spec)

@@ -638,7 +638,7 @@ REFUSED = {
     ),
     "json to boolean": (
         set_keys("Genre.extra", type="boolean", default=False),
-        "Genre.extra: nothing says what its values of type json would be as boolean",
+        "Genre.extra: there is no cast from json to boolean; add a field with another name",
     ),
     "an entity's new name for a name that no migration knows": (
         all_of(
@@ -1243,15 +1243,13 @@ def test_a_run_that_was_killed_in_the_formatter_is_repeated(
     change(library, add_field("Book", "isbn", "string"))
     kill = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
     (library.path / "scripts" / "kill.py").write_text(kill)
-    ini = library.path / "alembic.ini"
-    text = ini.read_text()
-    ini.write_text(
-        text.replace("ruff_format.module = ruff", "ruff_format.module = scripts.kill")
-    )
+    settings = library.path / "pyproject.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace('module = "ruff"', 'module = "scripts.kill"'))
     migrate = [library.python, ".devmatrix/generator.pyz", "migrate"]
     with pytest.raises(AssertionError, match="ended with -9"):
         library.run(*migrate, environment=server)
-    ini.write_text(text)
+    settings.write_text(text)
     (library.path / "scripts" / "kill.py").unlink()
     said = library.run(*migrate, environment=server)
     assert "The last run was interrupted; what it wrote is written again" in said
