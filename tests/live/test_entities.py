@@ -318,7 +318,7 @@ def test_changed_spec_keeps_manual_edits(edited: Project, before: Rows) -> None:
     assert "conflict" not in said
     assert "the column products.manual and its values" in said
     for own in ("the column products.search", "the index ix_products_name_lower"):
-        assert re.search(f"it has no model: .*{own}", said), said
+        assert re.search(f"it is not from entities.json: .*{own}", said), said
     check_edits(edited)
     edited.run("make", "migrate")
     check_rows(before, rows(edited, "show"))

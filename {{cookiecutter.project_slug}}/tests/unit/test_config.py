@@ -222,7 +222,7 @@ def test_invalid_settings_end_the_start_with_a_line_each(
     database, *others = sorted(start())
     assert database.startswith("settings: DATABASE_URL: is not set")
     level, port = others
-    assert level.startswith("settings: LOG_LEVEL: must be 'DEBUG', 'INFO'")
+    assert level.startswith("settings: LOG_LEVEL: must be '")
     assert level.endswith("(in the environment)")
     assert port.startswith("settings: PORT: must be a valid integer")
     assert port.endswith("(in .env)")
