@@ -227,7 +227,7 @@ def merging(
             case,
             case,
             id=case.name,
-            marks=[pytest.mark.slow] if number > 1 else [],
+            marks=[pytest.mark.slow] if number else [],
         )
         for number, case in enumerate(CASES)
     ],
