@@ -131,7 +131,7 @@ class Server:
     def terminate(self, database: str) -> int:
         """Terminate the connections of the service's role; return their number."""
         cut = (
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "  # noqa: S608
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "  # noqa: S608 - constants only
             f"WHERE usename = '{SERVICE}' AND datname = '{database}'"
         )
         return int(self.ask(cut, "postgres"))

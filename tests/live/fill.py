@@ -9,16 +9,12 @@ import json
 import os
 import sys
 
-import asyncpg
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from src.core.database import async_session_maker, transaction
 from tests.cases import CASES
 
-TABLES = """
-SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'
-AND relnamespace = current_schema()::regnamespace
-"""
+from stored_rows import read  # isort: skip - a module beside this script
 
 
 async def store(url: str) -> None:
@@ -28,17 +24,6 @@ async def store(url: str) -> None:
         async with transaction() as db:
             await case.factory.store_batch(db, case.rows(3))
     await engine.dispose()
-
-
-async def read(url: str) -> dict[str, list[object]]:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    rows = {}
-    for (table,) in await connection.fetch(TABLES):
-        # A table's name from the catalogue, not what somebody typed.
-        query = f'SELECT to_jsonb(t)::text FROM "{table}" t ORDER BY 1'  # noqa: S608 - our own names
-        rows[table] = [json.loads(text) for (text,) in await connection.fetch(query)]
-    await connection.close()
-    return rows
 
 
 if __name__ == "__main__":

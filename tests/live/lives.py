@@ -33,6 +33,7 @@ import asyncpg
 import fastapi  # noqa: F401 - every step needs these, and forks this process
 import prometheus_client  # noqa: F401
 import pydantic_settings  # noqa: F401
+import stored_rows
 import structlog  # noqa: F401
 from alembic.config import Config
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -41,8 +42,8 @@ PROJECT = Path.cwd()
 sys.path.insert(0, str(PROJECT / ".devmatrix" / "generator.pyz"))
 
 from scaffold import cli  # noqa: E402 - in the generator
-from scaffold.spec.loading import parse  # noqa: E402
-from scaffold.spec.model import Spec  # noqa: E402
+from scaffold.spec.loading import parse  # noqa: E402 - in the generator
+from scaffold.spec.model import Spec  # noqa: E402 - in the generator
 
 Document = dict[str, Any]
 Values = dict[str, Any]  # by row
@@ -395,26 +396,9 @@ def execute(url: str, statement: str) -> None:
     asyncio.run(work())
 
 
-TABLES = """
-SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'
-AND relnamespace = current_schema()::regnamespace
-"""
-
-
 def read(url: str) -> dict[str, Any]:
     """Return the rows of every table."""
-
-    async def work() -> dict[str, Any]:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        rows = {}
-        for (table,) in await connection.fetch(TABLES):
-            query = f'SELECT to_jsonb(t)::text FROM "{table}" t ORDER BY 1'  # noqa: S608 - our own names
-            found = await connection.fetch(query)
-            rows[table] = [json.loads(text) for (text,) in found]
-        await connection.close()
-        return rows
-
-    return asyncio.run(work())
+    return asyncio.run(stored_rows.read(url))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.project import Project, clean_environment
+from tests.harness.project import Project
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
 
@@ -123,19 +123,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def server(baked: Callable[[str], Project]) -> Iterator[str]:
     """The URL of a server, where databases can be made."""
-    project = baked("simple_task_api")
-    serve = ["-m", "scripts.postgres", "--", "sh", "-c", "echo $DATABASE_URL; cat"]
-    with subprocess.Popen(
-        [project.python, *serve],
-        cwd=project.path,
-        env=clean_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.communicate("")
+    with baked("simple_task_api").database_server() as url:
+        yield url
 
 
 @dataclass(frozen=True)

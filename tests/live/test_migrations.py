@@ -670,20 +670,8 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def server(baked: Callable[[str], Project]) -> Iterator[dict[str, str]]:
     """One server for all: what the environment of each command is to say."""
-    project = baked("simple_task_api")
-    serve = ["-m", "scripts.postgres", "--", "sh", "-c", "echo $DATABASE_URL; cat"]
-    with subprocess.Popen(
-        [project.python, *serve],
-        cwd=project.path,
-        env=clean_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+    with baked("simple_task_api").database_server() as url:
         yield {"TEST_DATABASE_URL": url, "PYTHONPATH": "."}
-        process.communicate("")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Merges the imports of a module: what each name is bound to, and not lines.
 
 The imports at the top of a module are taken out of the merge of its lines. A person may
-write them in any way: the names that the new rendering binds anew are added to what
-stands there, those that it no longer binds are removed if nothing uses them.
+write them in any way: names that only the new rendering binds are added to them, and names
+that it no longer binds are removed if nothing uses them.
 """
 
 import ast

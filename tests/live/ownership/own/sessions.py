@@ -57,7 +57,7 @@ async def stream(db: AsyncSession) -> list[str]:
 
 
 async def misfit(db: AsyncSession) -> None:
-    """Ask with a parameter that the driver refuses: it is no 64-bit integer."""
+    """Ask with a parameter that the driver refuses: it is not a 64-bit integer."""
     await db.scalars(select(ProductEntity).where(ProductEntity.amount == 2**70))
 
 
