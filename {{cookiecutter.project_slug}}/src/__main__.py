@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import os
 import signal
+import socket
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
-from src.core.config import Settings, get_settings
+from src.core.config import Settings, get_settings, source
 from src.core.logging import get_logger, setup_logging
 
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -29,6 +30,7 @@ def main() -> None:
     """
     settings = get_settings()
     setup_logging(settings.log_level, json_logs=settings.json_logs)
+    check_address(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         reload = "--reload" in sys.argv[1:]
@@ -37,12 +39,32 @@ def main() -> None:
         serve(settings, reload=reload)
 
 
+def check_address(settings: Settings) -> None:
+    """End the process with one line if it cannot listen on HOST and PORT.
+
+    uvicorn's own error comes after the start, and does not name the settings.
+    """
+    host, port = settings.host, settings.port
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as listener:
+            if os.name == "posix":  # as asyncio does: elsewhere it means another thing
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        raise SystemExit(
+            f"settings: HOST={host}, PORT={port}: cannot listen there: {error.strerror}"
+            f" (HOST is from {source('HOST')}, PORT from {source('PORT')})"
+        ) from None
+
+
 def serve(settings: Settings, *, reload: bool = False) -> None:
     """Run uvicorn, with the logging of the service instead of its own."""
     uvicorn.run(
         "src.main:app",
         host=settings.host,
         port=settings.port,
+        root_path=settings.root_path,
         workers=None if reload else settings.workers,
         reload=reload,
         reload_dirs=["src"] if reload else None,

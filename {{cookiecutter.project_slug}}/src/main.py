@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from src.api.endpoint_plans import plan_endpoints
 from src.api.error_handlers import register_error_handlers
@@ -34,12 +33,7 @@ from src.core.rate_limit import enforce_rate_limit
 from src.core.rate_limit_store import RateLimitStore
 from src.core.readiness import Readiness
 from src.core.routing import route_table
-from src.core.security import (
-    DEFAULT_HEADERS,
-    FIXED_HEADERS,
-    CORSMiddleware,
-    cors_options,
-)
+from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS, with_cors
 from src.core.shutdown import draining
 
 logger = get_logger()
@@ -83,17 +77,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _middleware(settings: Settings) -> list[Middleware]:
     """Return the middleware, outermost first."""
-    cors = Middleware(CORSMiddleware, **cors_options(settings))
-    refusal: ASGIApp = Refusal({**FIXED_HEADERS, **DEFAULT_HEADERS})
-    if settings.cors_origins:
-        refusal = CORSMiddleware(refusal, **cors_options(settings))
     return [
         # First, so that a rejected request costs as little as possible.
         Middleware(
             OverloadMiddleware,
             limit=settings.max_requests_in_progress,
             spared=("/health/", "/metrics/"),
-            refusal=refusal,
+            refusal=with_cors(Refusal(FIXED_HEADERS | DEFAULT_HEADERS), settings),
         ),
         # Sets the request id of the log lines and of the response.
         Middleware(RequestIDMiddleware),
@@ -102,7 +92,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         # Applies to every response, errors included.
         Middleware(SecurityHeadersMiddleware, FIXED_HEADERS, DEFAULT_HEADERS),
         # Outside of the layers that can fail, so that browsers can read errors.
-        *([cors] if settings.cors_origins else []),
+        Middleware(with_cors, settings=settings),
         # Before anything reads a body.
         Middleware(BodyLimitMiddleware, limit=settings.max_body_size),
         # Responds to requests that a stopping server cancels.
@@ -128,6 +118,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         freeze_garbage()
         with draining(app.state.readiness.drain, settings.shutdown_delay):
             logger.info("service_started", version=settings.version)
+            if settings.environment == "development":
+                limits = "on" if settings.limits_rates else "off"
+                cors = "loopback origins allowed"
+                logger.info("development_defaults", rate_limits=limits, cors=cors)
             yield
     await app.state.rate_limit_store.close()
     # A database that hangs must not keep the process from ending.

@@ -10,7 +10,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from src.core.config import Settings
 from src.core.database_errors import DATABASE_ERRORS, translate
 from src.core.errors import (
     PayloadTooLargeError,
@@ -25,12 +24,7 @@ from src.core.errors import (
 from src.core.logging import get_logger, mark_logged
 from src.core.rate_limit import enforce_rate_limit
 from src.core.routing import allow, route_path, route_table
-from src.core.security import (
-    DEFAULT_HEADERS,
-    FIXED_HEADERS,
-    CORSMiddleware,
-    cors_options,
-)
+from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS, with_cors
 
 CLIENT_CLOSED_REQUEST = 499  # as nginx logs it
 REFUSED_BODIES = (413, 415)  # raised before dependencies are called
@@ -81,10 +75,7 @@ async def global_exception_handler(request: Request, error: Exception) -> ASGIAp
     response = problem_response(ServiceError(), request_id)
     response.headers.update(FIXED_HEADERS | DEFAULT_HEADERS)
     response.headers["X-Request-ID"] = request_id
-    settings: Settings = request.app.state.settings
-    if not settings.cors_origins:
-        return response
-    return CORSMiddleware(response, **cors_options(settings))
+    return with_cors(response, request.app.state.settings)
 
 
 async def handle_service_error(request: Request, error: Exception) -> Response:

@@ -1,141 +1,51 @@
 """Settings of the service, read from the environment and an optional .env file."""
 
-import inspect
 import json
+import logging
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from ipaddress import ip_network
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
-import asyncpg
-from limits import parse_many
 from pydantic import (
-    AfterValidator,
     Field,
     ValidationError,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+
+from src.core.setting_types import (
+    Credentials,
+    DatabaseUrl,
+    Debug,
+    HeaderName,
+    Origin,
+    Proxy,
+    RateLimit,
+    RedisUrl,
+    RootPath,
+)
 
 ENV_FILE = ".env"
-# Passwords of .env.example, of docker/.env.example and of common tutorials.
-EXAMPLE_PASSWORDS = {"change-me", "changeme", "password", "postgres", "redis"}
-EXAMPLE_PASSWORDS |= {"admin", "example", "secret"}
 DAY = 86_400
-WIDEST = {4: 8, 6: 7}  # prefixes of the largest private networks: 10.0.0.0/8, fc00::/7
-ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-DATABASE_FORM = "must look like postgresql+asyncpg://user:password@host/name"
-INVALID_URL = (ArgumentError, TypeError, ValueError)  # what parsers of URLs raise
-
-
-def _is_production(info: ValidationInfo) -> bool:
-    return info.data.get("environment") == "production"
-
-
-def _debug(value: bool, info: ValidationInfo) -> bool:
-    if value and _is_production(info):
-        raise ValueError("must be off in production, or set ENVIRONMENT=development")
-    return value
-
-
-def _refuse_known_password(url: URL, info: ValidationInfo) -> None:
-    password = str(url.password or url.query.get("password") or "").lower()
-    known = {*EXAMPLE_PASSWORDS, (url.username or "change-me").lower()}
-    if password in known and _is_production(info):
-        raise ValueError(
-            "has a well-known password; change it, or set ENVIRONMENT=development"
-        )
-
-
-def _database_url(value: str, info: ValidationInfo) -> str:
-    """Check what can be checked without a connection; messages quote no part of it."""
-    try:
-        url = make_url(value)
-        _, options = url.get_dialect()().create_connect_args(url)
-    except INVALID_URL:
-        raise ValueError(DATABASE_FORM) from None
-    if url.drivername != "postgresql+asyncpg" or not 0 <= (url.port or 0) < 2**16:
-        raise ValueError(DATABASE_FORM)
-    options.pop("prepared_statement_cache_size", None)  # SQLAlchemy's own
-    try:
-        inspect.signature(asyncpg.connect).bind(**options)
-    except TypeError:
-        raise ValueError(
-            "has an unknown option after the ?; options are the parameters of "
-            "asyncpg.connect(), such as ssl=require"
-        ) from None
-    _refuse_known_password(url, info)
-    return value
-
-
-def _redis_url(value: str, info: ValidationInfo) -> str:
-    from redis.asyncio import ConnectionPool  # slow to import, and often not needed
-
-    try:
-        ConnectionPool.from_url(value)
-        url = make_url(value)
-    except INVALID_URL:
-        raise ValueError("must look like redis://:password@host:6379/0") from None
-    _refuse_known_password(url, info)
-    return value
-
-
-def _rate_limit(value: str) -> str:
-    try:
-        limits = parse_many(value)
-    except ValueError:
-        limits = []
-    if not limits or any(limit.amount < 1 for limit in limits):
-        raise ValueError("must be count/period, such as 10/minute")
-    return value
-
-
-def _origin(value: str) -> str:
-    """Return the origin as browsers send it: in lower case, without a default port."""
-    origin = ORIGIN.fullmatch(value.lower())
-    if not origin and value != "*":
-        raise ValueError("must be * or scheme://host[:port], without a path")
-    return value.lower().removesuffix(DEFAULT_PORTS[origin[1]]) if origin else value
-
-
-def _credentials(value: bool, info: ValidationInfo) -> bool:
-    if value and "*" in info.data.get("cors_origins", ()):
-        raise ValueError(
-            "must be off while CORS_ORIGINS is *: every website could act for your "
-            "users; list the origins instead"
-        )
-    return value
-
-
-def _proxy(value: str, info: ValidationInfo) -> str:
-    try:
-        network = ip_network(value, strict=False)
-    except ValueError:
-        raise ValueError("must be an IP address or a network: 10.0.0.0/8") from None
-    if network.prefixlen < WIDEST[network.version] and _is_production(info):
-        raise ValueError("is too wide: clients could forge their address")
-    return value
-
-
-DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-RedisUrl = Annotated[str, AfterValidator(_redis_url)]
-Origin = Annotated[str, AfterValidator(_origin)]
-Proxy = Annotated[str, AfterValidator(_proxy)]
+LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
+# Values of these settings are not shown; a URL may contain a password.
+SECRET = re.compile(r"URL|DSN|PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL")
+MAX_SHOWN = 60  # characters of a value
 
 
 class Settings(BaseSettings):
     """All settings. A new one is a line here and one in `.env.example`.
 
     Times are in seconds, sizes in bytes. The defaults are safe in production. An empty
-    variable means the default. A list is written `a,b` or as JSON. A setting without a
-    default needs a value in `.env.example`: tools and tests use that.
+    variable means the default. A list is written `a,b` or as JSON, and the words of a
+    Literal in any case. A setting without a default needs a value in `.env.example`:
+    tools and tests use that. Error messages do not show the value of a setting whose
+    name contains URL, DSN, PASSWORD, SECRET, TOKEN, KEY or CREDENTIAL.
     """
 
     model_config = SettingsConfigDict(
@@ -152,10 +62,11 @@ class Settings(BaseSettings):
     version: str = "0.1.0"
     description: str = ""
     environment: Literal["development", "test", "production"] = "production"
-    debug: Annotated[bool, AfterValidator(_debug)] = False
+    debug: Debug = False
     docs_enabled: bool | None = None
     host: str = "0.0.0.0"  # noqa: S104  # nosec B104 - a container must listen outside
     port: int = Field(default=8000, ge=1, le=65535)
+    root_path: RootPath = ""
     workers: int = Field(default=1, ge=1)
     shutdown_delay: float = Field(default=0, ge=0, le=DAY)
     shutdown_timeout: int = Field(default=20, ge=1, le=DAY)
@@ -182,9 +93,10 @@ class Settings(BaseSettings):
 
     # Security
     cors_origins: list[Origin] = []
-    cors_allow_credentials: Annotated[bool, AfterValidator(_credentials)] = False
-    rate_limit: Annotated[str, AfterValidator(_rate_limit)] = "10/minute"
-    rate_limit_enabled: bool = True
+    cors_headers: list[HeaderName] = []
+    cors_allow_credentials: Credentials = False
+    rate_limit: RateLimit = "10/minute"
+    rate_limit_enabled: bool | None = None
     redis_url: RedisUrl | None = None
     trusted_proxies: list[Proxy] = []
     max_body_size: int = Field(default=1_048_576, ge=1)
@@ -194,19 +106,20 @@ class Settings(BaseSettings):
     @field_validator("*", mode="wrap")
     @classmethod
     def _decode(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-        """Accept text for lists (`a,b` or JSON) and other structures (JSON)."""
+        """Accept text for lists (`a,b` or JSON) and other structures (JSON), and the
+        words of a Literal in any case."""
         try:
             return validate(value)
         except ValidationError as error:
-            problem = error.errors()[0]["type"]  # list_type, set_type, model_type, …
-            if not isinstance(value, str) or not problem.endswith("_type"):
+            problem = error.errors()[0]
+            if not isinstance(value, str):
                 raise
-            return validate(_parsed(value))
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _ignore_case(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
+            if problem["type"] == "literal_error":
+                return validate(_in_known_case(value, problem["ctx"]["expected"]))
+            # list_type, set_type, model_type, …
+            if problem["type"].endswith("_type"):
+                return validate(_parsed(value))
+            raise
 
     @property
     def docs(self) -> bool:
@@ -214,6 +127,19 @@ class Settings(BaseSettings):
         unless DOCS_ENABLED says otherwise."""
         shown = self.docs_enabled
         return self.environment != "production" if shown is None else shown
+
+    @property
+    def limits_rates(self) -> bool:
+        """Whether rate limits are enforced: not in development, unless
+        RATE_LIMIT_ENABLED says otherwise."""
+        enabled = self.rate_limit_enabled
+        return self.environment != "development" if enabled is None else enabled
+
+    @property
+    def cors_origin_regex(self) -> str | None:
+        """Origins that are allowed besides CORS_ORIGINS: in development, pages of this
+        machine."""
+        return LOOPBACK if self.environment == "development" else None
 
     @property
     def statement_timeout(self) -> float:
@@ -233,33 +159,73 @@ def get_settings() -> Settings:
 
     Invalid settings end the process with one line for each problem, not a traceback.
     """
+    if Path(ENV_FILE).is_dir():  # Docker creates a folder for a missing bind mount
+        raise SystemExit(f"settings: {ENV_FILE}: is a folder; it must be a file")
     try:
-        return Settings()
+        with _bad_lines_refused():
+            return Settings()
     except ValidationError as error:
         raise SystemExit("\n".join(explain(error))) from None
     except (OSError, UnicodeError) as error:
-        raise SystemExit(f"settings: {ENV_FILE}: cannot be read: {error}") from None
+        raise SystemExit(
+            f"settings: {ENV_FILE}: cannot be read as UTF-8: {error}"
+        ) from None
+
+
+@contextmanager
+def _bad_lines_refused() -> Iterator[None]:
+    """End the start at a line that python-dotenv cannot parse: it only logs that."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        line = record.getMessage().rpartition(" ")[2]
+        raise SystemExit(f"settings: {ENV_FILE}: line {line} is not NAME=value")
+
+    log = logging.getLogger("dotenv.main")
+    log.addFilter(refuse)
+    try:
+        yield
+    finally:
+        log.removeFilter(refuse)
 
 
 def explain(error: ValidationError) -> list[str]:
-    """Return one line for each problem, without any value: it may be a secret."""
-    exported = {name.upper() for name, value in os.environ.items() if value}
+    """Return one line for each problem, with the value unless it may be a secret."""
     lines = []
-    for problem in error.errors(include_url=False, include_input=False):
+    for problem in error.errors(include_url=False):
         message = problem["msg"].removeprefix("Value error, ")
         if not problem["loc"]:  # raised by a model_validator, for several settings
             lines.append(f"settings: {message}")
             continue
         name, *position = map(str, problem["loc"])
         name = name.upper()
-        source = "the environment" if name in exported else ENV_FILE
-        message = f"{message.replace('Input should', 'must', 1)} (in {source})"
+        message = message.replace("Input should", "must", 1)
         if problem["type"] == "missing":
             message = f"is not set, neither in the environment nor in {ENV_FILE}"
-        elif position and position[0].isdecimal():
+        elif SECRET.search(name):
+            message = f"{message} (in {source(name)})"
+        else:
+            shown = str(problem["input"])[:MAX_SHOWN]
+            message = f"{message} (in {source(name)}: {shown!r})"
+        if position and position[0].isdecimal():
             message = f"item {int(position[0]) + 1} {message}"
         lines.append(f"settings: {name}: {message}")
     return lines
+
+
+def source(name: str) -> str:
+    """Return where a setting's value is from: the environment overrides the file."""
+    exported = {name.upper() for name, value in os.environ.items() if value}
+    if name in exported:
+        return "the environment"
+    return ENV_FILE if Path(ENV_FILE).exists() else "the defaults"
+
+
+def _in_known_case(value: str, expected: str) -> str:
+    """Return the word as Pydantic's list of the expected ones has it."""
+    for word in re.findall(r"'(.+?)'", expected):
+        if word.lower() == value.lower():
+            return str(word)
+    return value
 
 
 def _parsed(text: str) -> Any:

@@ -30,7 +30,7 @@ class RateLimitStore:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.enabled = settings.rate_limit_enabled
+        self.enabled = settings.limits_rates
         self.default_limit = settings.rate_limit
         self._service = settings.app_name
         self._local = FixedWindowRateLimiter(MemoryStorage())

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware as StarletteCORSMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.core.config import Settings
 from src.core.rate_limit import enforce_rate_limit, limiter
@@ -15,10 +15,10 @@ __all__ = [
     "FIXED_HEADERS",
     "RICH_TEXT_TAGS",
     "CORSMiddleware",
-    "cors_options",
     "enforce_rate_limit",
     "limiter",
     "sanitize_html",
+    "with_cors",
 ]
 
 FIXED_HEADERS = {
@@ -37,6 +37,21 @@ DEFAULT_HEADERS = {
     "base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
+
+# Headers that websites may send besides those of CORS_HEADERS.
+REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Request-ID",
+    "X-Requested-With",
+    # W3C trace context
+    "traceparent",
+    "tracestate",
+    "baggage",
+)
 
 
 class CORSMiddleware(StarletteCORSMiddleware):
@@ -61,9 +76,17 @@ def cors_options(settings: Settings) -> dict[str, Any]:
     """Return the arguments of CORSMiddleware: only configured origins are allowed."""
     return {
         "allow_origins": settings.cors_origins,
+        "allow_origin_regex": settings.cors_origin_regex,
         "allow_credentials": settings.cors_allow_credentials,
         "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
-        "allow_headers": ("Authorization", "Content-Type", "X-Request-ID"),
+        "allow_headers": (*REQUEST_HEADERS, *settings.cors_headers),
         "expose_headers": ("Location", "Retry-After", "X-Request-ID"),
         "max_age": 600,
     }
+
+
+def with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Return the application with CORS headers, if a website may call it at all."""
+    if settings.cors_origins or settings.cors_origin_regex:
+        return CORSMiddleware(app, **cors_options(settings))
+    return app

@@ -1,4 +1,4 @@
-"""Swagger UI at /docs and ReDoc at /redoc, without a CDN and inline scripts.
+"""Swagger UI at /docs and ReDoc at /redoc, without a CDN and inline scripts; also /.
 
 The scripts come from the package fastapi-standalone-docs. FastAPI's own pages load them
 from a CDN and need inline scripts, so the pages are defined here.
@@ -84,6 +84,18 @@ TEXTS = {
 }
 
 
+@router.get("/")
+async def get_root(request: Request) -> dict[str, str]:
+    """Return the name of the service, and where its documentation is."""
+    root = request.scope.get("root_path", "")
+    return {
+        "service": request.app.title,
+        "version": request.app.version,
+        "docs": f"{root}/docs",
+        "openapi": f"{root}/openapi.json",
+    }
+
+
 @router.get("/docs")
 async def show_swagger(request: Request) -> HTMLResponse:
     """Show the API in Swagger UI, ready to be tried out."""
@@ -99,8 +111,10 @@ async def show_redoc(request: Request) -> HTMLResponse:
 @router.get("/openapi.json")
 def get_openapi(request: Request) -> Response:
     """Return the OpenAPI document; in a thread, because it can take seconds."""
-    document = orjson.dumps(request.app.openapi())
-    return Response(document, media_type="application/json")
+    document = request.app.openapi()
+    if root := request.scope.get("root_path"):
+        document = {**document, "servers": [{"url": root}]}
+    return Response(orjson.dumps(document), media_type="application/json")
 
 
 @router.get("/docs/{name}")
