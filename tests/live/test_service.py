@@ -9,10 +9,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.harness.http_client import Client
 from tests.harness.project import Project, clean_environment
 from tools.smoke import smoke
 
@@ -108,6 +110,29 @@ def test_smoke_test_passes(project: Project) -> None:
     # One client makes more writes here than the ten a minute that are the default.
     with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
         assert smoke(url), project.log.read_text()
+
+
+@pytest.mark.xdist_group("simple_task_api")
+def test_a_proxy_may_serve_the_api_under_a_prefix_that_it_strips(
+    baked: Callable[[str], Project],
+) -> None:
+    project = baked("simple_task_api")
+    # The prefix is also the beginning of the paths of the routes.
+    with (
+        project.serving({"ROOT_PATH": "/api"}) as url,
+        closing(Client(int(url.rpartition(":")[2]))) as client,
+    ):
+        created = client.send("POST", "/api/v1/tasks/", {"title": "Plan"})
+        assert created.status == 201
+        path = f"/api/v1/tasks/{created.json['id']}"
+        assert created.headers["location"] == f"/api{path}"
+        assert client.send("GET", path).status == 200
+        assert client.send("GET", "/health/ready").status == 200
+        assert client.send("GET", "/").json["docs"] == "/api/docs"
+        page = client.send("GET", "/docs").text
+        assert 'data-document="/api/openapi.json"' in page
+        document = client.send("GET", "/openapi.json").json
+        assert document["servers"] == [{"url": "/api"}]
 
 
 def test_starts_in_time_and_exits_with_0(project: Project) -> None:

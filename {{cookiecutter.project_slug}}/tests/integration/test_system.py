@@ -122,6 +122,18 @@ async def test_every_operation_has_an_id_of_its_own(app: FastAPI) -> None:
     assert {name for name, count in ids.items() if count > 1} == set()
 
 
+async def test_the_root_says_where_the_docs_are(
+    client: httpx2.AsyncClient, settings: Settings
+) -> None:
+    answer = (await client.get("/")).json()
+    assert (answer["service"], answer["version"]) == (
+        settings.app_name,
+        settings.version,
+    )
+    for path in (answer["docs"], answer["openapi"]):
+        assert (await client.get(path)).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 async def test_docs_are_served_with_their_files(
     client: httpx2.AsyncClient, path: str
@@ -135,7 +147,7 @@ async def test_docs_are_served_with_their_files(
 
 async def test_production_has_no_docs(settings: Settings) -> None:
     async with client_of(probe_app(settings, environment="production")) as client:
-        for path in ("/docs", "/redoc", "/openapi.json", "/docs/start.js"):
+        for path in ("/", "/docs", "/redoc", "/openapi.json", "/docs/start.js"):
             answer = await client.get(path)
             assert answer.status_code == 404
             assert answer.json()["error"] == "route_not_found"
@@ -260,6 +272,9 @@ async def test_a_preflight_of_a_named_origin_is_answered(
     probe: httpx2.AsyncClient,
 ) -> None:
     headers = {"Access-Control-Request-Method": "POST"}
+    headers["Access-Control-Request-Headers"] = (
+        "traceparent, If-Match, X-Requested-With"
+    )
     for origin, allowed in (("https://app.test", True), ("https://evil.test", False)):
         headers["Origin"] = origin
         answer = await probe.options("/probe/letters", headers=headers)

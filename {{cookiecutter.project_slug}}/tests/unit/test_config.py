@@ -65,6 +65,20 @@ def test_defaults_are_those_of_production() -> None:
     assert settings.json_logs
 
 
+def test_development_has_no_rate_limits_and_lets_pages_of_the_machine_in() -> None:
+    development = made(environment="development")
+    assert not development.limits_rates
+    for origin in ("http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"):
+        assert re.fullmatch(str(development.cors_origin_regex), origin)
+    for origin in ("http://localhost.evil.test", "http://evil.test/localhost"):
+        assert not re.fullmatch(str(development.cors_origin_regex), origin)
+    assert made(environment="development", rate_limit_enabled=True).limits_rates
+    for environment in ("production", "test"):
+        settings = made(environment=environment)
+        assert settings.limits_rates
+        assert settings.cors_origin_regex is None
+
+
 def test_development_has_docs_and_console_logs() -> None:
     settings = made(environment="development")
     assert settings.docs
@@ -109,8 +123,9 @@ def test_an_empty_variable_in_the_file_means_the_default() -> None:
 
 
 @pytest.mark.parametrize("level", ["warning", "Warning", "WARNING"])
-def test_the_log_level_is_accepted_in_any_case(level: str) -> None:
-    assert made(log_level=level).log_level == "WARNING"
+def test_words_are_accepted_in_any_case(level: str) -> None:
+    settings = made(log_level=level, environment="Production")
+    assert (settings.log_level, settings.environment) == ("WARNING", "production")
 
 
 @pytest.mark.parametrize(
@@ -128,9 +143,11 @@ def test_the_log_level_is_accepted_in_any_case(level: str) -> None:
         ("database_url", URL.replace("localhost", "localhost:99999"), "host"),
         ("database_url", URL.replace("localhost", "localhost:port"), "host"),
         ("database_url", "postgresql://localhost/name", "postgresql+asyncpg://"),
+        ("database_url", "postgres://localhost/name", "instead of postgres://"),
         ("database_url", "postgresql+other://localhost/n", "postgresql+asyncpg://"),
         ("database_url", "nonsense", "postgresql+asyncpg://"),
-        ("database_url", f"{URL}?sslmode=require", "unknown option"),
+        ("database_url", f"{URL}?sslmode=require", "called ssl here: ssl=require"),
+        ("database_url", f"{URL}?options=x", "unknown option"),
         ("database_url", f"{URL}?port=first", "postgresql+asyncpg://"),
         ("database_url", f"{URL}?prepared_statement_cache_size=no", "asyncpg://"),
         ("database_read_url", "postgresql://localhost/name", "postgresql+asyncpg://"),
@@ -140,6 +157,9 @@ def test_the_log_level_is_accepted_in_any_case(level: str) -> None:
         ("command_timeout", "inf", "less than or equal to 86400"),
         ("command_timeout", "nan", "less than or equal to 86400"),
         ("shutdown_delay", "inf", "less than or equal to 86400"),
+        ("cors_headers", "X Tenant", "item 1 must be the name of a header"),
+        ("root_path", "shop", "starts with a slash"),
+        ("root_path", "/a//b", "starts with a slash"),
         ("log_level", "LOUD", "'DEBUG'"),
         ("port", "0", "greater than or equal to 1"),
         ("pool_size", "many", "integer"),
@@ -217,23 +237,38 @@ def test_invalid_settings_end_the_start_with_a_line_each(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.delenv("DATABASE_URL")
-    environment.setenv("LOG_LEVEL", "top-secret")
-    Path(".env").write_text("PORT=top-secret\nLOG_LEVEL=INFO\n", encoding="utf-8")
-    database, *others = sorted(start())
+    environment.setenv("LOG_LEVEL", "LOUD")
+    Path(".env").write_text(
+        "PORT=99999\nLOG_LEVEL=INFO\nREDIS_URL=http://:top-secret@a\n", "utf-8"
+    )
+    database, *others, redis = sorted(start())
     assert database.startswith("settings: DATABASE_URL: is not set")
     level, port = others
     assert level.startswith("settings: LOG_LEVEL: must be '")
-    assert level.endswith("(in the environment)")
-    assert port.startswith("settings: PORT: must be a valid integer")
-    assert port.endswith("(in .env)")
-    assert "secret" not in level + port
+    assert level.endswith("(in the environment: 'LOUD')")
+    assert port.startswith("settings: PORT: must be less than or equal to 65535")
+    assert port.endswith("(in .env: '99999')")
+    assert redis.endswith("(in .env)")
+    assert "secret" not in redis
 
 
 @pytest.mark.usefixtures("environment")
 def test_a_file_that_is_not_utf8_ends_the_start_with_a_line() -> None:
     Path(".env").write_bytes("APP_NAME=Café\n".encode("latin-1"))
     (line,) = start()
-    assert line.startswith("settings: .env: cannot be read: ")
+    assert line.startswith("settings: .env: cannot be read as UTF-8: ")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_line_that_is_not_a_setting_ends_the_start_with_its_number() -> None:
+    Path(".env").write_text("PORT=8001\nLOG_LEVEL INFO\n", encoding="utf-8")
+    assert start() == ["settings: .env: line 2 is not NAME=value"]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_folder_instead_of_the_file_ends_the_start_with_a_line() -> None:
+    Path(".env").mkdir()
+    assert start() == ["settings: .env: is a folder; it must be a file"]
 
 
 def test_additional_settings_follow_the_same_rules(

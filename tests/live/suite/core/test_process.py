@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import create_server
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,28 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def readiness_of(settings: Settings) -> Readiness:
     """Return the readiness of a process with these settings."""
     return Readiness(settings, Engines(settings), RateLimitStore(settings))
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("x86_64-conda-linux-gnu", "Name or service not known"),
+        ("127.0.0.1", "Address already in use"),
+    ],
+)
+def test_an_address_that_cannot_be_used_ends_the_start_with_a_line(
+    offline: Settings, host: str, says: str
+) -> None:
+    with create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        settings = offline.model_copy(update={"host": host, "port": port})
+        with pytest.raises(SystemExit) as ended:
+            start.check_address(settings)
+    line = str(ended.value)
+    assert line.startswith(f"settings: HOST={host}, PORT={port}: cannot listen there: ")
+    assert says in line
+    assert line.endswith(")")
+    assert "\n" not in line
 
 
 async def test_ready_when_every_check_passes(

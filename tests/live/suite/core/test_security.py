@@ -268,8 +268,10 @@ def test_every_element_that_sanitisers_know_is_an_element() -> None:
 
 def test_cors_opens_nothing_but_the_named_origins() -> None:
     url = "postgresql+asyncpg://app@localhost/app"
+    production = Settings(database_url=url, environment="production")
     options = cors_options(
-        Settings(database_url=url, cors_origins=["https://app.test"])
+        production.model_copy(update={"cors_origins": ["https://app.test"]})
     )
     assert options["allow_origins"] == ["https://app.test"]
+    assert options["allow_origin_regex"] is None
     assert options["allow_credentials"] is False
