@@ -28,6 +28,9 @@ from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS, with_cors
 
 CLIENT_CLOSED_REQUEST = 499  # as nginx logs it
 REFUSED_BODIES = (413, 415)  # raised before dependencies are called
+# Starlette's error if a handler has a response for an exception, such as a timeout, but
+# another response has begun, such as a stream.
+RESPONSE_STARTED = "Caught handled exception, but response already started."
 HTTP_CODES = {
     401: "unauthorized",
     403: "forbidden",
@@ -62,15 +65,19 @@ async def global_exception_handler(request: Request, error: Exception) -> ASGIAp
     raises the exception again afterwards, so error trackers see it.
     """
     request_id = request_id_of(request)
-    logger.error(
-        "unhandled_exception",
-        exception_type=type(error).__name__,
-        exception_message=str(error),
-        method=request.method,
-        path=request.url.path,
-        request_id=request_id,
-        exc_info=error,
+    log = logger.bind(
+        method=request.method, path=request.url.path, request_id=request_id
     )
+    cause = error.__cause__
+    if cause and str(error) == RESPONSE_STARTED:
+        log.error("response_cut", reason=str(cause) or repr(cause))
+    else:
+        log.error(
+            "unhandled_exception",
+            exception_type=type(error).__name__,
+            exception_message=str(error),
+            exc_info=error,
+        )
     mark_logged(error)  # the server need not log it once more
     response = problem_response(ServiceError(), request_id)
     response.headers.update(FIXED_HEADERS | DEFAULT_HEADERS)

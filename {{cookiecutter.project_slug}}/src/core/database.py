@@ -135,7 +135,7 @@ async def transaction(
     to the commit, TimeoutError is raised.
     """
     session = session_maker()
-    async with asyncio.timeout(session.info.get("transaction_timeout")), session:
+    async with _time_limit(session), session:
         yield session
         await session.commit()
 
@@ -147,15 +147,30 @@ async def reading() -> AsyncIterator[AsyncSession]:
     It has nothing to commit, and the same time limit as `transaction()`.
     """
     session = read_session_maker()
-    async with asyncio.timeout(session.info.get("transaction_timeout")):
-        async with await _on_replica(session) as session:
-            try:
-                yield session
-                if session.new or session.dirty or session.deleted:
-                    await session.flush()  # the database rejects it
-            except DBAPIError as error:
-                _explain(error)
-                raise
+    async with _time_limit(session), await _on_replica(session) as session:
+        try:
+            yield session
+            if session.new or session.dirty or session.deleted:
+                await session.flush()  # the database rejects it
+        except DBAPIError as error:
+            _explain(error)
+            raise
+
+
+@asynccontextmanager
+async def _time_limit(session: AsyncSession) -> AsyncIterator[None]:
+    """Raise a TimeoutError that says why, if the block takes too long."""
+    seconds = session.info.get("transaction_timeout")
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TimeoutError(
+            f"the transaction took longer than TRANSACTION_TIMEOUT, {seconds} s"
+        ) from error
 
 
 async def _on_replica(session: AsyncSession) -> AsyncSession:

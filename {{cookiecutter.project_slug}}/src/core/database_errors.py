@@ -4,7 +4,7 @@ Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 import socket
-from functools import cache
+from functools import cache, lru_cache
 
 import asyncpg
 import structlog
@@ -63,13 +63,15 @@ PASSING = (
     "25P04",  # a transaction that took too long
     "28",  # authentication failed: a password that is being changed
     "40",  # deadlock, serialisation failure
-    "42P01",  # not migrated: no such table
-    "42703",  # not migrated: no such column
+    "42P01",  # no such table
+    "42703",  # no such column
     "53",  # disk full, out of memory, too many connections
     "55P03",  # lock timeout
     "57",  # shutting down, starting, statement cancelled
     "58",  # input or output failed
 )
+
+NOT_MIGRATED = {"42P01", "42703"}
 
 # Errors of the driver without a SQLSTATE. It raises InternalClientError if a server that
 # is shutting down sends a message between two statements.
@@ -86,16 +88,32 @@ def translate(error: BaseException) -> ServiceError:
         return ConflictError(_resource(table), _columns(table, constraint))
     if state in FOREIGN_KEY_VIOLATIONS:
         if _is_delete(error):
-            return InUseError()
+            return InUseError(_resource(table))  # of the table that refers to it
         return ReferenceNotFoundError(_columns(table, constraint))
     if state in INVALID_VALUES:
         return _invalid(table, constraint, error)
     if not _passes(error, state):
         return ServiceError()
+    if state in NOT_MIGRATED:
+        _log_not_migrated(str(_origin(error)))
+        return UnavailableError("The database is not migrated to this release")
     logger.warning(
-        "database_unavailable", sqlstate=state, exception_type=type(error).__name__
+        "database_unavailable",
+        sqlstate=state,
+        exception_type=type(error).__name__,
+        reason=str(_origin(error)),
     )
     return UnavailableError("The database is temporarily unavailable")
+
+
+@lru_cache(maxsize=100)
+def _log_not_migrated(reason: str) -> None:
+    """Log the reason once: every request would repeat it until the migration."""
+    logger.error(
+        "database_not_migrated",
+        reason=reason,
+        advice="run `alembic upgrade head`, or correct the name in a query of your own",
+    )
 
 
 def _passes(error: BaseException, state: str | None) -> bool:

@@ -84,11 +84,16 @@ class ConflictError(ServiceError):
 
 
 class InUseError(ServiceError):
-    """The row cannot be deleted, because other rows refer to it."""
+    """The row cannot be deleted, because rows of `referrer` refer to it."""
 
     status = 409
     code = "resource_in_use"
-    default_message = "Other resources still refer to this one"
+
+    def __init__(self, referrer: str) -> None:
+        super().__init__(
+            f"It cannot be deleted while a {referrer.replace('_', ' ')} refers to it",
+            referrer=referrer,
+        )
 
 
 class ReferenceNotFoundError(ServiceError):

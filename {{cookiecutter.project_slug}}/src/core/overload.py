@@ -86,12 +86,12 @@ class Refusal:
             (b"content-length", str(len(body)).encode()),
             (b"x-request-id", request_id),
         ]
+        if not self.refused:
+            asyncio.get_running_loop().call_later(REPORT_INTERVAL, self._report)
+        self.refused[method_label(scope)] += 1  # even if the client has disconnected
         start = {"status": self.status, "headers": headers}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
-        if not self.refused:
-            asyncio.get_running_loop().call_later(REPORT_INTERVAL, self._report)
-        self.refused[method_label(scope)] += 1
 
     def _report(self) -> None:
         """Log and count the requests that were rejected since the last report."""

@@ -56,7 +56,8 @@ async def test_delete_of_a_parent_follows_on_delete(
     url = await stored(case, db_session, **{attribute: parent.id})
     response = await client.delete(f"{target.url}/{parent.id}")
     if reference.on_delete == "restrict":
-        problem(response, 409, "resource_in_use")
+        body = problem(response, 409, "resource_in_use")
+        assert body["referrer"] == case.repository(db_session).entity.__resource__
         assert json_of(await client.get(url), 200)[reference.name] == str(parent.id)
         return
     json_of(response, 204)

@@ -79,6 +79,24 @@ async def test_a_refusal_has_the_one_format_and_is_counted(
     )
 
 
+async def test_a_refusal_is_counted_if_the_client_has_disconnected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(src.core.overload, "REPORT_INTERVAL", 0.01)
+
+    async def cut(_: Message) -> None:
+        raise OSError("the connection is closed")
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    before = count_of("GET", "unmatched", 503)
+    with pytest.raises(OSError, match="closed"):
+        await Refusal({})({**http("/v1/things/x"), "method": "GET"}, nothing, cut)
+    await asyncio.sleep(0.05)
+    assert count_of("GET", "unmatched", 503) == before + 1
+
+
 async def test_a_request_counts_when_its_body_has_arrived() -> None:
     parts: asyncio.Queue[Message] = asyncio.Queue()
     statuses: list[int] = []

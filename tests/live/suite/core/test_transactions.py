@@ -1,7 +1,7 @@
 """Transactions: what commits, what is undone, and what a GET may do."""
 
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import Any, cast
 
@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import APIRouter, BackgroundTasks, FastAPI, Request
+from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
@@ -205,3 +206,48 @@ async def test_a_get_can_write_where_it_says_so(
         json_of(await client.get("/probe/writing"), 200)
     await db_session.refresh(row)
     assert row.updated_at == START
+
+
+async def test_a_stream_beyond_the_time_of_its_transaction_is_logged_in_one_line(
+    running_app: FastAPI,
+) -> None:
+    changes = {"transaction_timeout": 0.2}
+    app = create_app(running_app.state.settings.model_copy(update=changes))
+
+    async def lines() -> AsyncIterator[str]:
+        async with transaction() as db:
+            yield "first\n"
+            await db.execute(sa.text("SELECT pg_sleep(60)"))
+
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(lines())
+
+    app.add_api_route("/probe/stream", stream)
+    with capture_logs() as logged:
+        async with (
+            app.router.lifespan_context(app),
+            client_of(app, raise_app_exceptions=False) as client,
+        ):
+            await client.get("/probe/stream")
+    (line,) = [line for line in logged if line["log_level"] == "error"]
+    assert line["event"] == "response_cut"
+    assert line["path"] == "/probe/stream"
+    assert line["reason"] == (
+        "the transaction took longer than TRANSACTION_TIMEOUT, 0.2 s"
+    )
+    assert "exc_info" not in line
+
+
+async def test_a_table_that_is_missing_is_logged_once(probe: FastAPI) -> None:
+    async def read_missing(db: AsyncSession) -> None:
+        await db.execute(sa.text("SELECT * FROM not_migrated_yet"))
+
+    with capture_logs() as logged:
+        async with asked_for(probe, read_missing) as client:
+            for _ in range(3):
+                response = await client.get("/probe")
+                body = problem(response, 503, "service_unavailable")
+    assert "not migrated" in body["message"]
+    (line,) = [line for line in logged if line["event"] == "database_not_migrated"]
+    assert "not_migrated_yet" in line["reason"]
+    assert "alembic upgrade head" in line["advice"]
