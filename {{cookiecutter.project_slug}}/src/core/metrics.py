@@ -42,7 +42,7 @@ http_requests_total = Counter(
 http_request_duration_seconds = Histogram(
     "http_request_duration_seconds",
     "Time from the start of a request to the end of its response",
-    ["method", "endpoint"],
+    ["method", "endpoint", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 http_requests_in_progress = Gauge(
@@ -81,8 +81,11 @@ _entity_counters: dict[tuple[str, str], Counter] = {}
 
 @cache
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    total = http_requests_total.labels(method, route, status)
-    return total, http_request_duration_seconds.labels(method, route)
+    labels = (method, route, status)
+    return (
+        http_requests_total.labels(*labels),
+        http_request_duration_seconds.labels(*labels),
+    )
 
 
 def observe(method: str, route: str, status: int, duration: float) -> None:

@@ -100,7 +100,8 @@ async def test_metrics_show_requests_and_the_pool(client: httpx2.AsyncClient) ->
     assert "of-this-name" not in answer.text
     for series in (
         'http_requests_total{endpoint="unmatched",method="GET",status="404"}',
-        'http_request_duration_seconds_bucket{endpoint="unmatched",le="1.0"',
+        'http_request_duration_seconds_bucket{endpoint="unmatched",le="1.0",method="GET"'
+        ',status="404"}',
         "http_requests_in_progress 1.0",
         'database_pool_size{pool="write"} ',
         'database_pool_checked_out{pool="read"} ',

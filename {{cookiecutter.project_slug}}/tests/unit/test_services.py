@@ -2,11 +2,12 @@
 
 import uuid
 from typing import Any
+from unittest import mock
 
 import pydantic
 import pytest
 
-from src.core.errors import InvalidError, NotFoundError
+from src.core.errors import InvalidError, NotFoundError, UnavailableError
 from src.repositories.cursors import Cursor
 from src.services.base import Paging
 from tests.answers import same
@@ -150,6 +151,31 @@ async def test_unknown_ids_are_not_found(case: Case, tested: ServiceUnderTest) -
             "resource": case.name,
             "resource_id": str(unknown),
         }
+
+
+@each_case
+@pytest.mark.parametrize(
+    "verb", ["create", "get", "list", "replace", "update", "delete"]
+)
+async def test_errors_of_the_repository_reach_the_caller(
+    case: Case, verb: str, tested: ServiceUnderTest
+) -> None:
+    entity = tested.store()
+    sent: dict[str, list[Any]] = {
+        "create": [tested.data()],
+        "list": [Paging()],
+        "replace": [entity.id, tested.data()],
+        "update": [entity.id, tested.changes()],
+    }
+    call = getattr(tested, verb)
+    failure = UnavailableError("the database has failed")
+    with (
+        mock.patch.object(tested.repository, verb, side_effect=failure) as failing,
+        pytest.raises(UnavailableError) as caught,
+    ):
+        await call(*sent.get(verb, [entity.id]))
+    assert caught.value is failure
+    failing.assert_awaited_once()
 
 
 # Text is cleaned before it is stored. `model_construct` leaves out the limits of
