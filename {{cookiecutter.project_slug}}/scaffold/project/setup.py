@@ -17,6 +17,7 @@ from pathlib import Path
 from scaffold.processes import Unfinished, find, project_python, run
 from scaffold.project import environment
 from scaffold.project.answers import read_answers
+from scaffold.project.formatters import format_code
 
 GENERATOR = ".devmatrix/generator.pyz"
 TO_CHOOSE = re.compile(r"=change-me$", re.MULTILINE)
@@ -69,10 +70,7 @@ def tidy(root: Path) -> str:
     """Format the migration; what is rendered is formatted as it comes."""
     if (root / ".git").exists():
         return "left as it is"
-    ruff: list[str | Path] = [project_python(root), "-m", "ruff"]
-    run([*ruff, "check", "--fix", "--exit-zero", "--quiet", "."], root)
-    run([*ruff, "format", "--quiet", "."], root)
-    return "ruff"
+    return format_code(root, python=project_python(root))
 
 
 def commit(root: Path) -> str:
