@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from scaffold.merging import git_state
 from scaffold.processes import Unfinished, find, project_python, run
 from scaffold.project import environment
 from scaffold.project.answers import read_answers
@@ -68,7 +69,7 @@ def describe(root: Path) -> str:
 
 def tidy(root: Path) -> str:
     """Format the migration; what is rendered is formatted as it comes."""
-    if (root / ".git").exists():
+    if (root / ".git").exists() or git_state.committed(root, "HEAD", GENERATOR):
         return "left as it is"
     return format_code(root, python=project_python(root))
 
@@ -78,6 +79,8 @@ def commit(root: Path) -> str:
     if (root / ".git").exists():
         return "exists"
     git = find("git")
+    if outer := git_state.repository(root):
+        return f"none of its own: commit it to the repository around it, {outer}"
     run([git, "init", "--quiet"], root)
     run([git, "symbolic-ref", "HEAD", "refs/heads/main"], root)
     run([git, "add", "--all"], root)
