@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from src.core.errors import NotFoundError, invalid
 from src.core.security import RICH_TEXT_TAGS, sanitize_html
-from src.models.base import Changes, Entity, Resource, Schema
-from src.models.base import Page as Page
+from src.models.base import Changes, Entity, Page, Resource, Schema
 from src.repositories.base import Filters, Repository
 from src.repositories.cursors import Cursor
+
+__all__ = ["Page", "Paging", "Service"]
 
 EntityT = TypeVar("EntityT", bound=Entity)
 ResourceT = TypeVar("ResourceT", bound=Resource)
