@@ -34,14 +34,18 @@ from src.core.security import (
 
 CLIENT_CLOSED_REQUEST = 499  # as nginx logs it
 REFUSED_BODIES = (413, 415)  # raised before dependencies are called
+OTHER_CODE = "http_error"  # of statuses that HTTP_CODES does not name
 HTTP_CODES = {
+    400: "bad_request",
     401: "unauthorized",
     403: "forbidden",
     404: "route_not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: PayloadTooLargeError.code,
     415: UnsupportedMediaTypeError.code,
     429: RateLimitExceededError.code,
+    431: "header_too_large",
     503: UnavailableError.code,
 }
 
@@ -114,7 +118,7 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
         await enforce_rate_limit(request)
     detail: Any = error.detail  # typed as str, but any value may be passed
     members: dict[str, Any] = dict(detail) if isinstance(detail, dict) else {}
-    code = str(members.pop("error", HTTP_CODES.get(error.status_code, "http_error")))
+    code = str(members.pop("error", HTTP_CODES.get(error.status_code, OTHER_CODE)))
     fallback = HTTPStatus(error.status_code).phrase
     message = members.pop("message", detail if isinstance(detail, str) else fallback)
     return render_problem(
