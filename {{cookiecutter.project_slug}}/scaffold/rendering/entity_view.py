@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from scaffold.python_code.formatting import docstring, import_key, literal
+from scaffold.rendering.derived_names import DerivedNames
 from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
+from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
-from scaffold.spec.naming import with_article
 from scaffold.testdata.cases import CaseView
 
 
@@ -26,7 +27,7 @@ class EntityView(TableView, SchemaView):
 
     @property
     def a_title(self) -> str:
-        return with_article(self.entity.title)
+        return naming.with_article(self.entity.title)
 
     @property
     def A_title(self) -> str:
@@ -76,13 +77,13 @@ class EntityView(TableView, SchemaView):
     @property
     def schema_imports(self) -> str:
         name = self.entity.name
-        names = [name, f"{name}Create", f"{name}Update"]
+        names = [name, self.create_schema, self.update_schema]
         return ", ".join(sorted(names, key=import_key))
 
     @property
     def service_types(self) -> str:
         name = self.entity.name
-        return f"{name}Entity, {name}, {name}Create, {name}Update"
+        return f"{name}Entity, {name}, {self.create_schema}, {self.update_schema}"
 
     @property
     def text_policy(self) -> Iterator[str]:
@@ -147,8 +148,7 @@ class EntityView(TableView, SchemaView):
 
     @property
     def route_imports(self) -> list[str]:
-        names = {self.entity.name, f"{self.entity.name}Create"}
-        names |= {f"{self.entity.name}Update"}
+        names = {self.entity.name, self.create_schema, self.update_schema}
         names |= {item.source.name for item in self.reverse_lists + self.reverse_ones}
         names |= {item.target for item in self.entity.links}
         listed = ", ".join(sorted(names, key=import_key))
@@ -184,12 +184,10 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
     return named
 
 
-def list_operation(entity: Entity, name: str) -> str:
-    """Return the name of the route that lists a relation, unlike that of all rows."""
-    operation = f"list_{entity.snake}_{name}"
-    if operation == f"list_{entity.plural}":
-        return f"list_{entity.snake}__{name}"
-    return operation
+def views(spec: Spec) -> list[EntityView]:
+    """Return the view of each entity, in the order of the file."""
+    names = DerivedNames(spec)
+    return [EntityView(entity, names) for entity in spec.entities]
 
 
 class ReverseView:
@@ -198,7 +196,7 @@ class ReverseView:
     def __init__(self, reverse: Reverse, view: EntityView) -> None:
         spec = view.spec
         self.name = reverse.name
-        self.list = list_operation(view.entity, reverse.name)
+        self.operation = view.names.operations[view.entity.name, reverse.name]
         self.url = reverse.name.replace("_", "-")
         self.title = reverse.name.replace("_", " ")
         self.source = spec.entity(reverse.source)
@@ -224,8 +222,8 @@ class LinkView:
         self.url = link.name.replace("_", "-")
         self.title = link.name.replace("_", " ")
         self.target = entity.spec.entity(link.target)
-        self.list = list_operation(entity.entity, link.name)
+        self.operation = entity.names.operations[entity.entity.name, link.name]
         named = memberships(self.target, entity.spec)
         self.membership = named[entity.entity.name, link]
-        own = link.right_column == entity.id
+        own = link.right_column == naming.key(entity.entity.snake)
         self.other_id = f"other_{link.right_column}" if own else link.right_column
