@@ -79,7 +79,7 @@ class Reference:
 
     @property
     def column(self) -> str:
-        return f"{self.name}_id"
+        return naming.key(self.name)
 
     @property
     def column_attribute(self) -> str:
@@ -159,6 +159,11 @@ class Entity:
     @property
     def url(self) -> str:
         return self.plural.replace("_", "-")
+
+    @property
+    def tag(self) -> str:
+        """The name of its group of routes in OpenAPI."""
+        return naming.tag(self.url)
 
     @property
     def module(self) -> str:
