@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import alembic.command
-from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +18,7 @@ from scaffold.migrations.scratch_databases import scratch
 from scaffold.processes import Unfinished
 from scaffold.project.entities import ENTITIES, is_current
 from scaffold.spec.loading import SpecError, load, report
+from src import migrate
 from src.core.config import get_settings
 
 MODELS = "src/models/entities.py"
@@ -85,16 +84,9 @@ def upgrade_database(root: Path, words: Sequence[str]) -> int:
         url = get_settings().database_url
         if ahead := join_heads.unknown_revisions(root, url):
             raise Unfinished(AHEAD.format(" and ".join(ahead)))
-        alembic.command.upgrade(Config(root / "alembic.ini"), "head")
-    except DBAPIError as error:
-        print(
-            f"migration: {_place(error)}{error.orig}\n{error.statement}",
-            file=sys.stderr,
-        )
+        return migrate.main([])
     except (CommandError, OSError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
-    else:
-        return 0
     return 1
 
 
