@@ -37,6 +37,7 @@ SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN '{lock}'
 FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout',
     'idle_in_transaction_session_timeout', 'transaction_timeout')
 """
+NO_LIMIT = "SET LOCAL idle_in_transaction_session_timeout = 0"
 
 # A CREATE INDEX CONCURRENTLY that failed leaves an index that no query uses. With
 # `if_not_exists`, the next attempt would take it for the index.
@@ -49,7 +50,7 @@ LOOP EXECUTE 'DROP INDEX ' || name; END LOOP;
 END $$
 """
 
-logger = logging.getLogger("alembic.env")
+logger = logging.getLogger("migrations")
 
 # Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote. A foreign key in a table
 # names its target as "lateral.id", where no quoted_name is possible.
@@ -240,6 +241,9 @@ async def one_at_a_time(engine: AsyncEngine) -> AsyncIterator[None]:
                 logger.info("migration: another process migrates; waiting for it")
             is_waiting = True
             await asyncio.sleep(INTERVAL)
+        # A query's snapshot lasts until the next statement of its transaction, and CREATE
+        # INDEX CONCURRENTLY would wait for it, too. This statement has none.
+        await connection.execute(sa.text(NO_LIMIT))
         yield
 
 

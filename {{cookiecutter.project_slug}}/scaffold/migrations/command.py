@@ -36,6 +36,7 @@ AHEAD = (
 INTERRUPTED = "The last run was interrupted; what it wrote is written again: {}"
 STARTED = Path(".devmatrix") / "migrating"  # while a migration is being written
 VERSIONS = join_heads.VERSIONS
+NEXT = "wrote {}, which reads whole tables without blocking requests"
 REFUSED = "No migration was written; fix entities.json and run `make entities` again."
 
 
@@ -50,7 +51,7 @@ def main(root: Path, words: Sequence[str]) -> int:
             print(INTERRUPTED.format(", ".join(again)), file=sys.stderr)
         drop = options.allow_drop
         names = None if drop is None else frozenset(filter(None, drop.split(",")))
-        wish = Wish(load(root / ENTITIES), message, names)
+        wish = Wish(load(root / ENTITIES), message, names, options.one_transaction)
         own_database = row_counts.database_url()
         if not is_current(root, MODELS):  # all that a migration is made of
             raise Unfinished("the code differs from entities.json: run `make entities`")
@@ -84,7 +85,8 @@ def upgrade_database(root: Path, words: Sequence[str]) -> int:
         url = get_settings().database_url
         if ahead := join_heads.unknown_revisions(root, url):
             raise Unfinished(AHEAD.format(" and ".join(ahead)))
-        return migrate.main([])
+        status: int = migrate.main([])
+        return status
     except (CommandError, OSError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
     return 1
@@ -139,6 +141,11 @@ def _parser() -> argparse.ArgumentParser:
         help="drop what entities.json has no longer: tables and columns, as in "
         "orders,products.weight; without names, say what there is to drop",
     )
+    parser.add_argument(
+        "--one-transaction",
+        action="store_true",
+        help="write one migration that is all or nothing, even if requests wait for it",
+    )
     return parser
 
 
@@ -180,8 +187,13 @@ def _tell(outcome: Outcome) -> int:
         print(LEFT.format(**words), end="")
     if outcome.draft.foreign:
         print(FOREIGN.format(what=", ".join(outcome.draft.foreign)), end="")
-    if outcome.path is None:
+    if not outcome.paths:
         print("the migrations are up to date; none was written")
+        return 0
+    first, *second = [path.relative_to(Path.cwd()) for path in outcome.paths]
+    if second:
+        print(f"wrote {first}; apply it and the next one: make migrate")
+        print(NEXT.format(second[0]))
     else:
-        print(f"wrote {outcome.path.relative_to(Path.cwd())}; apply it: make migrate")
+        print(f"wrote {first}; apply it: make migrate")
     return 0
