@@ -106,7 +106,7 @@ def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
         rows = "newer rows" if kept else "rows"
         told = f"{table}.{column.name}: {rows} have no value; set one in them first"
         without = f"{quote(column.name)} IS NULL"
-        return [statements.refuse_if(table, without, told), required]
+        return [statements.Refusal(table, without, told), required]
     raise Refused(NO_DEFAULT)
 
 
@@ -129,7 +129,7 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
             f"{table}.{name}: rows have values that do not fit in {casts.sql_type(new)}"
         )
         found.append(
-            statements.refuse_if(table, cast.unfit, f"{told}; change them first")
+            statements.Refusal(table, cast.unfit, f"{told}; change them first")
         )
     if not cast.using:
         return [*found, ops.AlterColumnOp(table, name, modify_type=new)]

@@ -185,6 +185,8 @@ def _tell(outcome: Outcome) -> int:
             "names": ",".join(p.name for p in left),
         }
         print(LEFT.format(**words), end="")
+    for warning in outcome.warnings:
+        print(f"warning: {warning}")
     if outcome.draft.foreign:
         print(FOREIGN.format(what=", ".join(outcome.draft.foreign)), end="")
     if not outcome.paths:

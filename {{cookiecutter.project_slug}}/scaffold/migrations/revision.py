@@ -20,7 +20,14 @@ from alembic.util import rev_id
 from dotenv import dotenv_values
 
 from scaffold.merging.entity_renames import under_former_names
-from scaffold.migrations import carried_links, catalog, last_spec, online, row_counts
+from scaffold.migrations import (
+    carried_links,
+    catalog,
+    last_spec,
+    online,
+    row_counts,
+    row_risks,
+)
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
 from scaffold.migrations.former_names import FormerNames
@@ -61,6 +68,7 @@ class Outcome:
     renames: list[Rename]
     problems: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)  # of what is dropped, one by one
+    warnings: list[str] = field(default_factory=list)  # what can fail because of rows
     paths: list[Path] = field(default_factory=list)
 
     @property
@@ -225,6 +233,7 @@ class Writer:
         carried_links.add_to(draft, old, new, renames, created)
         outcome.problems += self._check_drops(draft)
         outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
+        outcome.warnings = row_risks.find(draft.steps, before, renames)
         steps: list[Operation] = [one.step for one in renames]
         undo = [one.back.step for one in reversed(renames)]
         script.message = self.wish.message or _message(outcome)

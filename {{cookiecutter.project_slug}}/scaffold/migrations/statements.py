@@ -27,11 +27,18 @@ class Statement(ops.MigrateOperation):
 
 
 class Refusal(Statement):
-    """Stops the migration if rows of a table do not allow it; it changes nothing."""
+    """Stops the migration if rows of a table meet a condition; it changes nothing."""
 
-    def __init__(self, table: str, line: str) -> None:
+    def __init__(self, table: str, condition: str, message: str) -> None:
         self.table = table
-        super().__init__(line)
+        self.condition = condition
+        self.message = message
+        stop = block(
+            # Names are quoted, and the condition is the migration's own.
+            f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+            f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
+        )
+        super().__init__(*stop.lines)
 
 
 class Fill(Statement):
@@ -49,7 +56,20 @@ class Check(Statement):
 
 
 class Validation(Statement):
-    """Tests the rows for a CHECK, which no request waits for."""
+    """Tests the rows for a CHECK, which no request waits for; warns if some violate it."""
+
+    def __init__(self, table: str, name: str, condition: str) -> None:
+        self.table = table
+        self.condition = condition
+        self.message = (
+            f"{table}: older rows violate {name}; it applies when they are changed"
+        )
+        tested = block(
+            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
+            f"EXCEPTION WHEN check_violation THEN "
+            f"RAISE WARNING {literal(self.message.replace('%', '%%'))};"
+        )
+        super().__init__(*tested.lines)
 
 
 class OutsideTransaction(ops.MigrateOperation):
@@ -129,19 +149,9 @@ def _string(text: str) -> str:
     )
 
 
-def block(body: str, kind: type[Statement] = Statement) -> Statement:
+def block(body: str) -> Statement:
     """Return a statement that executes PL/pgSQL, for conditions and exceptions."""
-    return execute(f"DO $$ BEGIN {body} END $$", kind)
-
-
-def refuse_if(table: str, condition: str, message: str) -> Refusal:
-    """Return a statement that stops the migration if a row meets the condition."""
-    stop = block(
-        # Names are quoted, and the condition is the migration's own.
-        f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
-        f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
-    )
-    return Refusal(table, *stop.lines)
+    return execute(f"DO $$ BEGIN {body} END $$")
 
 
 def unless(table: str, condition: str, sql: str) -> Statement:
@@ -160,15 +170,9 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
     about = f"change rules of {table}"
     if not rows:
         return [Check(table, name, condition, about)]
-    message = f"{table}: older rows violate {name}; it applies when they are changed"
     return [
         add_unchecked(table, name, condition, about),
-        block(
-            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
-            f"EXCEPTION WHEN check_violation THEN "
-            f"RAISE WARNING {literal(message.replace('%', '%%'))};",
-            Validation,
-        ),
+        Validation(table, name, condition),
     ]
 
 
