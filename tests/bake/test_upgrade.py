@@ -180,9 +180,7 @@ def test_a_project_in_a_folder_of_a_repository_is_upgraded(
     git(top, "init", "--quiet")
     arguments = ["--no-input", "--output-dir", str(top / "services")]
     done = generate(newer, *arguments, "project_slug=shop", steps=("git",))
-    assert f"none of its own: commit it to the repository around it, {top}" in (
-        done.stdout
-    )
+    assert f"inside the repository {top}: commit the project there" in done.stdout
     project = top / "services" / "shop"
     assert not (project / ".git").exists()
     refused = upgrade(project)
