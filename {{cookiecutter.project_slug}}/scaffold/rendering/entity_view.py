@@ -10,7 +10,6 @@ from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
-from scaffold.testdata.cases import CaseView
 
 
 class EntityView(TableView, SchemaView):
@@ -41,11 +40,6 @@ class EntityView(TableView, SchemaView):
     def docstring(self) -> str:
         text = self.entity.description or f"A row of {self.entity.table}."
         return docstring(text, indent=4)
-
-    @cached_property
-    def tests(self) -> CaseView:
-        """The view for the templates of tests."""
-        return CaseView(self.entity, self.spec)
 
     # Repositories
 
