@@ -99,6 +99,12 @@ FIELD = {
     "renamed_from": Key("member", _FORMER, _NAME),
 }
 
+MARKUP = {
+    "strip": "Markup is removed.",
+    "basic": "Markup is removed, except p, br and strong without attributes.",
+    "keep": "The text is stored as it was sent.",
+}
+
 RELATION_TYPES = {
     "many_to_one": "This entity has the column <name>_id: many tasks, one project.",
     "one_to_one": "This entity or the other one has a unique column <name>_id.",
