@@ -4,7 +4,7 @@ import datetime as dt
 import decimal
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
@@ -244,7 +244,7 @@ class Case:
     update: type[Changes]
     resource: type[Resource]
     repository: type[Repository[Any]]
-    service: Callable[[Any], Service[Any, Any, Any, Any]]
+    service: type[Service[Any, Any, Any, Any]]
     capacity: int
     unique: Sequence[Sequence[str]]
     indexes: Sequence[Sequence[str]]

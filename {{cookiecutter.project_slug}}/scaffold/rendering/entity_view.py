@@ -81,8 +81,8 @@ class EntityView(TableView, SchemaView):
 
     @property
     def text_policy(self) -> Iterator[str]:
-        for policy, kind in (("plain_text", "string"), ("rich_text", "text")):
-            names = [f.attribute for f in self.entity.fields if f.type == kind]
+        for policy, markup in (("plain_text", "strip"), ("rich_text", "basic")):
+            names = [f.attribute for f in self.entity.fields if f.markup == markup]
             if names:
                 yield f"{policy} = frozenset({{{', '.join(map(literal, names))}}})"
 

@@ -254,6 +254,10 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
     "flag": boolean,
     "integer": integer,
     "list": array,
+    "markup": _one_of(
+        keys.MARKUP,
+        lambda word: _unknown("markup", word, keys.MARKUP, synonyms.MARKUP),
+    ),
     "member": member_name,
     "number": number,
     "on_delete": _one_of(

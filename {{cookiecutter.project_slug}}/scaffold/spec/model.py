@@ -39,6 +39,7 @@ class Field:
     precision: int = 0
     scale: int = 0
     values: tuple[str, ...] = ()
+    markup: str | None = None
 
     @property
     def attribute(self) -> str:
