@@ -1,0 +1,5 @@
+from life import Life
+
+
+class TeamLife(Life):
+    pass
