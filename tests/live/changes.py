@@ -3,12 +3,13 @@
 Every part has a number in its description, by which it is known whatever its name is.
 """
 
+import copy
 import json
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from scaffold.spec.loading import parse
+from scaffold.spec.loading import SpecError, parse
 
 Document = dict[str, Any]
 
@@ -68,3 +69,47 @@ def to_many(document: Document, random: Random) -> None:
 
 
 CHANGES = (exchange, pass_on, give_away, exchange_plurals, to_many)
+
+
+def merged(base: Document, ours: Document, theirs: Document) -> Document:
+    """Return what both sides made of a document; ours, if together that is not legal."""
+    found = {"entities": _merged(*(one["entities"] for one in (base, ours, theirs)))}
+    try:
+        parse(json.dumps(found).encode())
+    except SpecError:
+        return copy.deepcopy(ours)
+    return found
+
+
+def _merged(
+    base: list[Document], ours: list[Document], theirs: list[Document]
+) -> list[Document]:
+    """Merge parts by their numbers; where both changed one, ours is taken."""
+    before, left, right = (_numbered(parts) for parts in (base, ours, theirs))
+    names = {part["name"] for part in ours}
+    found = []
+    for number in dict.fromkeys([*left, *right]):
+        one, other, old = (side.get(number) for side in (left, right, before))
+        if one and other:
+            found.append(_merged_part(old or {}, one, other))
+        elif not old and (one or (other and other["name"] not in names)):
+            found.append(one or other or {})
+    return found
+
+
+def _merged_part(base: Document, ours: Document, theirs: Document) -> Document:
+    lists = {
+        key: _merged(base.get(key, []), ours[key], theirs[key])
+        for key in ("fields", "relations")
+        if key in ours
+    }
+    own = _plain(theirs if _plain(ours) == _plain(base) else ours)
+    return {**own, **lists}
+
+
+def _plain(part: Document) -> Document:
+    return {k: v for k, v in part.items() if k not in ("fields", "relations")}
+
+
+def _numbered(parts: list[Document]) -> dict[str, Document]:
+    return {part["description"]: part for part in parts}

@@ -51,12 +51,19 @@ def _pick(text: str, random: Random) -> tuple[Import, ast.alias] | None:
     return random.choice(found) if found else None
 
 
+def _mark(person: Any, node: Import, name: ast.alias) -> str:
+    mark: str = person._mark()
+    module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+    person.aliases[mark] = (module, name.name)
+    return mark
+
+
 def add_alias(person: Any, path: str) -> None:
     """Import a name a second time, under one of their own, and use that."""
     text = person._text(path)
     if found := _pick(text, person.random):
         node, name = found
-        mark = person._mark()
+        mark = _mark(person, node, name)
         lines = text.rstrip("\n").split("\n")
         statement = _statement(node, f"{name.name} as {mark}")
         place = person.random.choice([node.lineno - 1, node.end_lineno])
@@ -69,7 +76,7 @@ def use_alias(person: Any, path: str) -> None:
     text = person._text(path)
     if found := _pick(text, person.random):
         node, name = found
-        mark = person._mark()
+        mark = _mark(person, node, name)
         lines = text.split("\n")
         others = [ast.unparse(one) for one in node.names if one is not name]
         new = [_statement(node, *others)] if others else []
@@ -174,7 +181,7 @@ def _path(text: str, _name: str, mark: str) -> str:
 
 
 def _placeholder(text: str, _name: str, mark: str) -> str:
-    found = re.search(r"\{(\w+)\}", text)
+    found = re.search(r"\{((?!mine)\w+)\}", text)
     return re.sub(rf"\b{found[1]}\b", mark, text) if found else text
 
 

@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +27,7 @@ import alembic.command
 import asyncpg
 import changes
 import fastapi  # noqa: F401 - every step needs these, and forks this process
+import forks
 import prometheus_client  # noqa: F401
 import pydantic_settings  # noqa: F401
 import structlog  # noqa: F401
@@ -265,28 +265,16 @@ class Life:
         self, work: Callable[[], int | None], url: str = ""
     ) -> tuple[int, str]:
         """Do it in a process of its own; return its exit code and output."""
-        log = self.root.with_suffix(".log")
-        if (child := os.fork()) == 0:
-            with log.open("wb") as file:
-                os.dup2(file.fileno(), 1)
-                os.dup2(file.fileno(), 2)
+
+        def here() -> int | None:
             os.chdir(self.root)
             sys.path.insert(0, str(self.root))
-            url = url or self.url
-            os.environ.update(DATABASE_URL=url, TEST_DATABASE_URL=self.server)
-            code = 3
-            try:
-                code = work() or 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-        _, status = os.waitpid(child, 0)
-        said = log.read_text()
-        log.unlink()
-        return os.waitstatus_to_exitcode(status), said
+            os.environ.update(
+                DATABASE_URL=url or self.url, TEST_DATABASE_URL=self.server
+            )
+            return work()
+
+        return forks.in_fork(here, self.root.with_suffix(".log"))
 
     def _execute(self, statement: str) -> None:
         async def work() -> None:
