@@ -42,7 +42,7 @@ from scaffold import cli
 PROJECT = Path.cwd()
 STEPS = 2
 # What a run may say instead of making a migration, and PostgreSQL instead of a change.
-CONFLICT = "changed the same lines"
+CONFLICT = "changed the same lines|a conflict is still open in it"
 REFUSALS = re.compile(
     r"the field is required, and existing|relation is new and required|field is unique, and|"
     r"there is no cast from|its ids refer to|another entity of that name|"
@@ -134,7 +134,8 @@ class Life:
         code, said = done
         if code:
             assert REFUSALS.search(said), said
-            self.happened["conflicts" if CONFLICT in said else "refusals"] += 1
+            is_conflict = re.search(CONFLICT, said)
+            self.happened["conflicts" if is_conflict else "refusals"] += 1
         return bool(code)
 
     def _is_stopped(self, done: tuple[int, str]) -> bool:
