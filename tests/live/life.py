@@ -40,7 +40,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from scaffold import cli
 
 PROJECT = Path.cwd()
-STEPS = 2
 # What a run may say instead of making a migration, and PostgreSQL instead of a change.
 CONFLICT = "changed the same lines|a conflict is still open in it"
 REFUSALS = re.compile(
@@ -59,6 +58,8 @@ SQUASHED = re.compile(r"already exists")
 
 class Life:
     """One project, its database, and what is true of both."""
+
+    STEPS = 2
 
     def __init__(self, seed: int, evolution: Any, server: str) -> None:
         self.random = Random(seed)
@@ -86,7 +87,7 @@ class Life:
             self._git("config", "user.name", "Me")
             self._git("config", "user.email", "me@example.com")
             self._begin()
-            for _ in range(STEPS):
+            for _ in range(self.STEPS):
                 self._step()
         finally:
             self._execute(f'DROP DATABASE "{self.name}" WITH (FORCE)')

@@ -10,11 +10,12 @@ bring the databases of both to the merged entities.json, with every value.
 
 import ast
 import contextlib
+import copy
 import io
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import changes
 import edits
@@ -36,8 +37,11 @@ COMMANDS = {
     "rebase": ("rebase", "--quiet", MAIN, OTHER),
 }
 CODES = ("open", "open", "ours", "theirs", "ours page", "theirs page")
+# Where the merged entities.json has nothing of what one branch added or renamed.
+DIFFERENT = "databases of the two branches do not end in the same tables"
 STATES = ("git", "ours", "theirs")
 SIDES = {"ours": MAIN, "theirs": OTHER}
+TRIES = 3  # to change entities.json on a branch
 RULES = "--select=E9,F401,F811,F821,F822,F823"
 
 
@@ -48,10 +52,12 @@ class Branch:
     database: str
     document: Document
     marks: list[str]
-    before: Snapshot = Snapshot({}, {})
+    before: Snapshot
 
 
 class TeamLife(Life):
+    STEPS = 3
+
     def _begin(self) -> None:
         person = self.evolution.Person
         ways = [*person.HARMLESS, person._insert_comment, *edits.WAYS]
@@ -81,7 +87,6 @@ class TeamLife(Life):
             and (self.root / path).exists()
         ]
         self.person.work(paths, edits=self.random.randint(1, 4))
-        self._look_at_code()
 
     def _texts(self) -> dict[str, str]:
         return {
@@ -141,57 +146,60 @@ class TeamLife(Life):
     def _step_on_branches(self) -> None:
         start, document = self._git("rev-parse", "HEAD").strip(), self.document
         marks = list(self.person.marks)
-        grown: list[Branch] = []
         try:
+            branches = []
             for name in (OTHER, MAIN):
                 self._git("switch", "--quiet", "--force-create", name, start)
                 self.person.marks[:] = marks
-                if not self._grow(name, document, grown):
-                    break
-            done = len(grown) == 2 and self._merge(*grown, document)
-            kept = self._one_of(grown) if done else None
-            if kept:
+                branches += self._grow(name, document)
+            if len(branches) == 2 and self._merge(*branches, document):
+                kept = self.random.choice(branches).database
                 self._execute(f'DROP DATABASE "{self.name}"')
                 self._execute(f'ALTER DATABASE "{kept}" RENAME TO "{self.name}"')
+            else:
+                self.person.marks[:] = marks
+                self._give_up(start, document)
         finally:
-            for one in grown:
-                self._execute(f'DROP DATABASE IF EXISTS "{one.database}"')
-        if not done:
-            self.person.marks[:] = marks
-            for command in ("merge", "rebase", "cherry-pick"):
-                self._git(command, "--abort", fails=True)
-            self._git("switch", "--quiet", "--discard-changes", "-C", MAIN, start)
+            for name in (OTHER, MAIN):
+                self._execute(f'DROP DATABASE IF EXISTS "{self.name}_{name}"')
+
+    def _give_up(self, start: str, document: Document) -> None:
+        self._git("reset", "--quiet", "--hard")
+        self._git("rebase", "--quit", fails=True)
+        self._git("cherry-pick", "--quit", fails=True)
+        self._git("switch", "--quiet", "--discard-changes", "-C", MAIN, start)
+        self._go_back(document)
+
+    def _grow(self, name: str, document: Document) -> list[Branch]:
+        """Change entities.json on a branch, unless what is tried is refused."""
+        for _ in range(TRIES):
+            self._become(document)
+            self._become(self._evolved())
+            if not (
+                self._is_refused(self._generator("apply", "--allow-dirty"))
+                or self._is_refused(self._generator("migrate"))
+            ):
+                return self._migrate_branch(f"{self.name}_{name}")
             self._go_back(document)
+        return []
 
-    def _one_of(self, grown: list[Branch]) -> str:
-        return self.random.choice(grown).database
-
-    def _grow(self, name: str, document: Document, grown: list[Branch]) -> bool:
-        """Change entities.json on a branch; return whether that is possible."""
-        self._become(document)
-        self._become(self._evolved())
-        if self._is_refused(self._generator("apply", "--allow-dirty")):
-            return False
-        if self._is_refused(self._generator("migrate")):
-            return False
+    def _migrate_branch(self, database: str) -> list[Branch]:
         self._work()
-        database = f"{self.name}_{name}"
         self._execute(f'CREATE DATABASE "{database}" TEMPLATE "{self.name}"')
-        branch = Branch(database, self.document, list(self.person.marks))
-        grown.append(branch)
         if self._is_stopped(self._upgraded(database)):
-            return False
+            return []
         self._succeed(self._in_process(self._store, self._url(database)))
-        grown[-1] = replace(branch, before=self._snapshot(database))
         self._commit()
-        return True
+        before, marks = self._snapshot(database), list(self.person.marks)
+        return [Branch(database, self.document, marks, before)]
 
     def _merge(self, other: Branch, mine: Branch, document: Document) -> bool:
         """Merge the branches, and migrate both databases."""
         way = self.random.choice(list(COMMANDS))
         code, record = self.random.choice(CODES), self.random.choice(STATES)
         self._git(*COMMANDS[way], fails=True)
-        self._become(changes.merged(document, mine.document, other.document))
+        both = changes.merged(document, mine.document, other.document)
+        self._become(both or copy.deepcopy(mine.document))
         self.happened[f"merges by {way}, {code}"] += 1
         if code == "open":
             self.happened["merges in the middle"] += 1
@@ -204,7 +212,11 @@ class TeamLife(Life):
         if self._is_refused(self._generator("apply", "--allow-dirty")):
             return False
         self._look_at_code()
-        if self._is_refused(self._generator("migrate")):
+        done = self._generator("migrate")
+        if not both and DIFFERENT in done[1]:
+            self.happened["refusals"] += 1
+            return False
+        if self._is_refused(done):
             return False
         for one in (mine, other):
             if self._is_stopped(self._upgraded(one.database)):
