@@ -39,7 +39,7 @@ class SchemaView:
     @cached_property
     def tests(self) -> CaseView:
         """The view for the templates of tests, and for examples."""
-        return CaseView(self.entity, self.spec)
+        return CaseView(self.entity, self.names.spec)
 
     @cached_property
     def own_types(self) -> list[str]:
