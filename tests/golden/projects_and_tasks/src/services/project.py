@@ -3,7 +3,7 @@
 import uuid
 
 from src.models.entities import ProjectEntity
-from src.models.schemas import Project, ProjectCreate, ProjectUpdate
+from src.models.schemas import Project, ProjectCreate, ProjectPage, ProjectUpdate
 from src.services import base
 
 
@@ -25,9 +25,9 @@ class ProjectService(
 
     async def list_projects(
         self, paging: base.Paging, *, milestone_id: uuid.UUID | None = None
-    ) -> base.Page[Project]:
+    ) -> ProjectPage:
         """Return a page of projects, oldest first, optionally of one parent."""
-        return await self._list(paging, {"milestone_id": milestone_id})
+        return await self._list(ProjectPage, paging, {"milestone_id": milestone_id})
 
     async def replace_project(
         self, project_id: uuid.UUID, data: ProjectCreate

@@ -3,7 +3,7 @@
 import uuid
 
 from src.models.entities import TaskEntity
-from src.models.schemas import Task, TaskCreate, TaskUpdate
+from src.models.schemas import Task, TaskCreate, TaskPage, TaskUpdate
 from src.services import base
 
 
@@ -24,9 +24,9 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
 
     async def list_tasks(
         self, paging: base.Paging, *, project_id: uuid.UUID | None = None
-    ) -> base.Page[Task]:
+    ) -> TaskPage:
         """Return a page of tasks, oldest first, optionally of one parent."""
-        return await self._list(paging, {"project_id": project_id})
+        return await self._list(TaskPage, paging, {"project_id": project_id})
 
     async def replace_task(self, task_id: uuid.UUID, data: TaskCreate) -> Task:
         """Replace every field; omitted ones get their default or null."""

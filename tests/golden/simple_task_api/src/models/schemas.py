@@ -18,13 +18,18 @@ TaskDescription = typing.Annotated[
 TaskCompleted = typing.Annotated[
     bool, pydantic.Field(description="Whether the task is done.")
 ]
+TASK_EXAMPLE: dict[str, typing.Any] = {
+    "title": "Title 1",
+    "description": "Description 1",
+    "completed": False,
+}
 
 
 class TaskBase(base.Schema):
     """The fields of a task in requests."""
 
     model_config = pydantic.ConfigDict(
-        json_schema_extra={"description": "A unit of work."}
+        json_schema_extra={"description": "A unit of work.", "examples": [TASK_EXAMPLE]}
     )
 
     title: TaskTitle
@@ -36,8 +41,14 @@ class TaskCreate(TaskBase):
     """A new task."""
 
 
+class TaskReplace(TaskCreate, base.Replacement):
+    """A task that replaces the stored one."""
+
+
 class TaskUpdate(base.Changes):
     """Changes of a task; omitted fields keep their values."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [TASK_EXAMPLE]})
 
     title: TaskTitle = base.UNSET
     description: TaskDescription = base.UNSET
@@ -54,3 +65,7 @@ class Task(base.Resource):
     title: str = pydantic.Field(description="Short title of the task.")
     description: str | None = pydantic.Field(description="Details of the task.")
     completed: bool = pydantic.Field(description="Whether the task is done.")
+
+
+class TaskPage(base.Page[Task]):
+    """A page of tasks."""

@@ -4,28 +4,37 @@ import fastapi
 
 from src.api import dependencies as deps
 from src.api import http
-from src.models import base
-from src.models.schemas import Project, ProjectCreate, ProjectUpdate, Task
+from src.models.schemas import (
+    Project,
+    ProjectCreate,
+    ProjectPage,
+    ProjectReplace,
+    ProjectUpdate,
+    TaskPage,
+)
 
 router = fastapi.APIRouter(
     prefix="/api/v1/projects", tags=["projects"], route_class=http.StrictJSONRoute
 )
 
 
-@router.post("", status_code=201, responses=http.problems(409))
+@router.post("", status_code=201, responses=http.LOCATION | http.problems(409))
 async def create_project(
-    data: ProjectCreate, service: deps.ProjectServiceDep, response: fastapi.Response
+    data: ProjectCreate,
+    service: deps.ProjectServiceDep,
+    request: fastapi.Request,
+    response: fastapi.Response,
 ) -> Project:
     """Create a project."""
     created = await service.create_project(data)
-    response.headers["Location"] = f"{router.prefix}/{created.id}"
+    response.headers["Location"] = f"{request.url.path}/{created.id}"
     return created
 
 
 @router.get("")
 async def list_projects(
     paging: http.PageQuery, service: deps.ProjectServiceDep
-) -> base.Page[Project]:
+) -> ProjectPage:
     """List projects, oldest first."""
     return await service.list_projects(paging)
 
@@ -38,7 +47,7 @@ async def get_project(project_id: http.Id, service: deps.ProjectServiceDep) -> P
 
 @router.put("/{project_id}", responses=http.problems(404, 409))
 async def replace_project(
-    project_id: http.Id, data: ProjectCreate, service: deps.ProjectServiceDep
+    project_id: http.Id, data: ProjectReplace, service: deps.ProjectServiceDep
 ) -> Project:
     """Replace a project: omitted fields get their default or null."""
     return await service.replace_project(project_id, data)
@@ -64,7 +73,7 @@ async def list_project_tasks(
     paging: http.PageQuery,
     service: deps.ProjectServiceDep,
     sources: deps.TaskServiceDep,
-) -> base.Page[Task]:
+) -> TaskPage:
     """List the tasks of a project, oldest first."""
     await service.get_project(project_id)
     return await sources.list_tasks(paging, project_id=project_id)

@@ -4,28 +4,28 @@ import fastapi
 
 from src.api import dependencies as deps
 from src.api import http
-from src.models import base
-from src.models.schemas import Task, TaskCreate, TaskUpdate
+from src.models.schemas import Task, TaskCreate, TaskPage, TaskReplace, TaskUpdate
 
 router = fastapi.APIRouter(
     prefix="/api/v1/tasks", tags=["tasks"], route_class=http.StrictJSONRoute
 )
 
 
-@router.post("", status_code=201, responses=http.problems(409))
+@router.post("", status_code=201, responses=http.LOCATION | http.problems(409))
 async def create_task(
-    data: TaskCreate, service: deps.TaskServiceDep, response: fastapi.Response
+    data: TaskCreate,
+    service: deps.TaskServiceDep,
+    request: fastapi.Request,
+    response: fastapi.Response,
 ) -> Task:
     """Create a task."""
     created = await service.create_task(data)
-    response.headers["Location"] = f"{router.prefix}/{created.id}"
+    response.headers["Location"] = f"{request.url.path}/{created.id}"
     return created
 
 
 @router.get("")
-async def list_tasks(
-    paging: http.PageQuery, service: deps.TaskServiceDep
-) -> base.Page[Task]:
+async def list_tasks(paging: http.PageQuery, service: deps.TaskServiceDep) -> TaskPage:
     """List tasks, oldest first."""
     return await service.list_tasks(paging)
 
@@ -38,7 +38,7 @@ async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
 
 @router.put("/{task_id}", responses=http.problems(404, 409))
 async def replace_task(
-    task_id: http.Id, data: TaskCreate, service: deps.TaskServiceDep
+    task_id: http.Id, data: TaskReplace, service: deps.TaskServiceDep
 ) -> Task:
     """Replace a task: omitted fields get their default or null."""
     return await service.replace_task(task_id, data)
