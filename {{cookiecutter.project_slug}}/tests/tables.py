@@ -104,10 +104,11 @@ def _unique(case: Case) -> Iterator[tuple[str, ...]]:
 def _texts(case: Case, *, cleaned: bool) -> Iterator[Field]:
     """Yield the keys of text from which the service removes markup, or the others."""
     removes = case.service.plain_text | case.service.rich_text
-    for field in case.created:
-        if field.type in ("string", "text") and field in case.changed:
-            if (case.attribute(field.name) in removes) == cleaned:
-                yield field
+    texts = (field for field in case.created if field.type in ("string", "text"))
+    for field in texts:
+        is_cleaned = case.attribute(field.name) in removes
+        if field in case.changed and is_cleaned == cleaned:
+            yield field
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)

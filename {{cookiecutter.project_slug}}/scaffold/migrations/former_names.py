@@ -152,7 +152,9 @@ def _under_former_name(former: Entity, link: Link) -> Link:
     if link.renamed_from is None:
         return link
     right = link.right_column
-    if right == naming.key(naming.singular(link.name)):  # a link of an entity with itself
+    if right == naming.key(
+        naming.singular(link.name)
+    ):  # a link of an entity with itself
         right = naming.key(naming.singular(link.renamed_from))
     table = naming.association(former.plural, link.renamed_from)
     return replace(link, table=table, right_column=right)

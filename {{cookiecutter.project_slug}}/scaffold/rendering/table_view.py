@@ -4,8 +4,8 @@ from functools import cached_property
 
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
-from scaffold.spec import naming
 from scaffold.rendering.derived_names import DerivedNames
+from scaffold.spec import naming
 from scaffold.spec.model import Entity, Field, Link, Reference, Reverse
 
 ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT"}
@@ -26,9 +26,7 @@ class TableView:
     @cached_property
     def table_args(self) -> str:
         """Composite constraints and indexes, CHECKs, and the index that sorts lists."""
-        arguments = [
-            self._unique_constraint(columns) for columns in self.entity.unique
-        ]
+        arguments = [self._unique_constraint(columns) for columns in self.entity.unique]
         for field in self.entity.fields:
             for rule, sql in field_code.checks(field):
                 arguments.append(

@@ -36,7 +36,11 @@ def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
             if field.unique or field.index:
                 yield "uq" if field.unique else "ix", table, field.name
         for reference in entity.references:
-            yield "uq" if reference.kind == "one_to_one" else "ix", table, reference.column
+            yield (
+                "uq" if reference.kind == "one_to_one" else "ix",
+                table,
+                reference.column,
+            )
         for columns in entity.unique:
             yield "uq", table, *columns
         for columns in entity.indexes:

@@ -1,6 +1,6 @@
 """Checks that generated names are unique: classes, tables, columns, indexes, ..."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scaffold.spec import naming
