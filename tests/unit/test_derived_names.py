@@ -15,10 +15,12 @@ from tests.harness.meeting_names import entities
 
 
 def parsed(seed: int) -> Spec:
+    """Return the specification of the entities."""
     return loading.parse(json.dumps({"entities": entities(seed)}).encode())
 
 
 def twice(names: Iterable[str]) -> list[str]:
+    """Return the names that are there more than once."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 
