@@ -330,6 +330,15 @@ def test_many_to_many_with_itself_has_two_columns(name: str, column: str) -> Non
     assert link.right_column == column
 
 
+def test_a_column_whose_name_would_be_too_long_is_shortened() -> None:
+    (task,) = load(
+        {"name": "Task", "relations": [relation("p" * 63, "many_to_one", "Task")]}
+    ).entities
+    (reference,) = task.references
+    assert len(reference.column) == 63
+    assert reference.column.startswith("p" * 54 + "_")
+
+
 def test_a_bad_entity_neither_hides_problems_nor_causes_others() -> None:
     found = problems(
         {"name": "task", "fields": [{"name": "a", "type": "strng"}]},
