@@ -165,6 +165,7 @@ ARTICLES = """
 a task|an order|a user|a unit|a usage event|an update|an unimportant task|a url|a uuid
 an hour|an hourly rate|a house|a one time code|an oncology case|an mfa token|a fax
 an sms message|an http request|a heading|an xml file|a unique key|a european union
+a one time|an x ray|an xray|an mri scan|a uv index|a u boat|an ubuntu host|an honest broker
 """
 
 

@@ -330,6 +330,15 @@ def test_many_to_many_with_itself_has_two_columns(name: str, column: str) -> Non
     assert link.right_column == column
 
 
+def test_a_column_whose_name_would_be_too_long_is_shortened() -> None:
+    (task,) = load(
+        {"name": "Task", "relations": [relation("p" * 63, "many_to_one", "Task")]}
+    ).entities
+    (reference,) = task.references
+    assert len(reference.column) == 63
+    assert reference.column.startswith("p" * 54 + "_")
+
+
 def test_a_bad_entity_neither_hides_problems_nor_causes_others() -> None:
     found = problems(
         {"name": "task", "fields": [{"name": "a", "type": "strng"}]},
@@ -398,13 +407,13 @@ def test_a_key_that_is_suggested_is_accepted(word: str) -> None:
             load({"name": "Task", "fields": [{**field, key: VALUES[key]}]})
 
 
-@pytest.mark.parametrize("word", sorted(synonyms.NOT_REQUIRED))
-def test_the_opposite_of_required_is_explained(word: str) -> None:
+@pytest.mark.parametrize(("word", "key"), sorted(synonyms.OPPOSITES.items()))
+def test_a_key_is_not_suggested_for_its_opposite(word: str, key: str) -> None:
     field = {"name": "a", "type": "string", word: True}
     (problem,) = problems({"name": "Task", "fields": [field]})
-    assert problem.endswith('use "required", with the opposite value')
-    (problem,) = problems({"name": "Task", "fields": [{**field, "required": False}]})
-    assert problem.endswith('remove it, as "required" says the same')
+    assert problem.endswith(f'use "{key}", with the opposite value')
+    (problem,) = problems({"name": "Task", "fields": [{**field, key: False}]})
+    assert problem.endswith(f'remove it, as "{key}" says the same')
 
 
 @pytest.mark.parametrize("name", ["createdAt", "ID", "updated-at", "Xmin", "CTID"])
@@ -493,7 +502,9 @@ def test_synonyms_are_not_words_of_the_language() -> None:
     assert not (synonyms.TYPES.keys() | synonyms.TYPE_ADVICE.keys()) & TYPES.keys()
     own = {key for one in TYPES.values() for key in one.keys}
     known = {*keys.TOP, *keys.ENTITY, *keys.FIELD, *keys.RELATION, *own}
-    words = synonyms.KEYS.keys() | synonyms.KEY_ADVICE.keys() | synonyms.NOT_REQUIRED
+    words = (
+        synonyms.KEYS.keys() | synonyms.KEY_ADVICE.keys() | synonyms.OPPOSITES.keys()
+    )
     assert not words & known
     assert {key for found in synonyms.KEYS.values() for key in found} <= known
 

@@ -104,9 +104,10 @@ def _unique(case: Case) -> Iterator[tuple[str, ...]]:
 def _texts(case: Case, *, cleaned: bool) -> Iterator[Field]:
     """Yield the keys of text from which the service removes markup, or the others."""
     removes = case.service.plain_text | case.service.rich_text
-    for field in case.created:
-        is_text = field.type in ("string", "text") and field in case.changed
-        if is_text and (case.attribute(field.name) in removes) == cleaned:
+    texts = (field for field in case.created if field.type in ("string", "text"))
+    for field in texts:
+        is_cleaned = case.attribute(field.name) in removes
+        if field in case.changed and is_cleaned == cleaned:
             yield field
 
 

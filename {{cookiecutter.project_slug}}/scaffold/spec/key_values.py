@@ -56,10 +56,11 @@ def unknown_key(
     """
     message = f"unknown key {quote(name)}"
     word = _normalized(name)
-    if word in synonyms.NOT_REQUIRED and "required" in known:
-        fix = 'use "required", with the opposite value'
-        if "required" in present:
-            fix = 'remove it, as "required" says the same'
+    opposite = synonyms.OPPOSITES.get(word)
+    if opposite in known:
+        fix = f'use "{opposite}", with the opposite value'
+        if opposite in present:
+            fix = f'remove it, as "{opposite}" says the same'
         return BadValue(f"{message}; {fix}")
     if advice := synonyms.KEY_ADVICE.get(word):
         return BadValue(f"{message}; {advice}")

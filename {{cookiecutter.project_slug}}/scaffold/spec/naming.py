@@ -169,13 +169,13 @@ def _singular(word: str) -> str:
 
 # Words that begin with the sound of a consonant, and with that of a vowel.
 _A = re.compile(
-    r"e[uw]|onc?e(?![a-z])|uni([^nmd]|mo|que)|u[bcfhjkqrst][aeiou]|ubiq|util"
-    r"|u(i|k|rl|ri|s|sb|sd|tc|tm|uid|ux|lid)(?![a-z])"
+    r"e[uw]|onc?e(?![a-z])|uni([^nmd]|mo|que)|u(?!buntu)[bcfhjkqrst][aeiou]|ubiq|util"
+    r"|u(i|k|rl|ri|s|sb|sd|tc|tm|uid|ux|lid|v)?(?![a-z])"
 )
 _AN = re.compile(
     r"[aeiou]|h(our|eir|onest|onou?r)"
     # Acronyms that are spelled out: F, H, L, M, N, R, S and X begin with a vowel.
-    r"|[fhlmnrsx](?=[^aeiouy_ ]*(?![a-z]))|[fhlmnr](?![aeiouyhl])(?![lr][aeiouy])"
+    r"|xray|mri(?![a-z])|[fhlmnrsx](?=[^aeiouy_ ]*(?![a-z]))|[fhlmnr](?![aeiouyhl])(?![lr][aeiouy])"
 )
 
 

@@ -259,14 +259,11 @@ class Resolver:
         """Return the name of an association table, which no other table has."""
         if owner.order not in self.associations:
             first = owner.entity.plural
-            while not self.tables.isdisjoint(
-                names := {
-                    name := naming.association(first, owner.name),
-                    naming.constraint("pk", name),
-                }
-            ):
+            name = naming.association(first, owner.name)
+            while {name, naming.constraint("pk", name)} & self.tables:
                 first += "_"
-            self.tables |= names
+                name = naming.association(first, owner.name)
+            self.tables |= {name, naming.constraint("pk", name)}
             self.associations[owner.order] = name
         return self.associations[owner.order]
 

@@ -73,8 +73,8 @@ def _collision(first: _Symbol, second: _Symbol) -> str | None:
     used = f"already used by {first.kind} {first.label}"
     if first.name != second.name:
         used = f"which differs only in case from {quote(first.name)}, {used}"
-    derived = second.kind in ("the table of", "the routes module of")
-    fix = '; set another "plural"' if derived else ""
+    derived = ("the table of", "the primary key of", "the routes module of")
+    fix = '; set another "plural"' if second.kind in derived else ""
     return f"{second.kind} {second.label} has the name {name}, {used}{fix}"
 
 
@@ -84,8 +84,7 @@ def check(
     problems: Problems,
 ) -> None:
     """Report names that are used twice, in the order of the file."""
-    drafts = list(drafts)
-    shared = _SharedNamespaces(drafts, problems)
+    shared = _SharedNamespaces(problems)
     for draft in drafts:
         shared.add_entity(draft)
         _members(draft, resolved[draft.name].placed, problems)
@@ -94,7 +93,7 @@ def check(
 class _SharedNamespaces:
     """The namespaces that all entities share: classes, tables and modules."""
 
-    def __init__(self, drafts: Iterable[EntityDraft], problems: Problems) -> None:
+    def __init__(self, problems: Problems) -> None:
         self.problems = problems
         reported: set[tuple[str, str]] = set()
         self.classes = _Namespace(problems, reported)
@@ -185,4 +184,4 @@ def check_primary_keys(
         tables = [entity.table, *(link.table for link in entity.links if link.owner)]
         for table in tables:
             index = naming.constraint("pk", table)
-            space.add(index, "the primary key of", table, f"{name}.{table}", at)
+            space.add(index, "the primary key of", table, name, at)

@@ -55,6 +55,10 @@ TYPES = {
     "locale": "string",
     "language": "string",
     "timezone": "string",
+    "hash": "string",
+    "token": "string",
+    "ltree": "string",
+    "cron": "string",
     "longtext": "text",
     "mediumtext": "text",
     "textarea": "text",
@@ -73,6 +77,8 @@ TYPES = {
     "instant": "datetime",
     "localdate": "date",
     "localtime": "time",
+    "timetz": "time",
+    "timewithtimezone": "time",
     "guid": "uuid",
     "uuid4": "uuid",
     "uuid7": "uuid",
@@ -111,19 +117,22 @@ _GENERATED = (
     "number that clients send"
 )
 _DURATION = "there is no type for durations; use integer, with the unit in the name"
+_RANGE = "there is no type for ranges; use two fields, such as starts_at and ends_at"
 _PLACE = "there is no type for places; use two fields of type float, or json"
 
 # Types that have no counterpart.
 TYPE_ADVICE = {
-    **dict.fromkeys(
-        ("bytea", "blob", "binary", "varbinary", "bytes", "file", "image", "upload"),
-        _BINARY,
-    ),
-    **dict.fromkeys(
-        ("serial", "bigserial", "smallserial", "autoincrement"), _GENERATED
-    ),
+    **dict.fromkeys(("bytea", "blob", "binary", "varbinary", "bytes"), _BINARY),
+    **dict.fromkeys(("file", "upload", "attachment", "document"), _BINARY),
+    **dict.fromkeys(("image", "photo", "picture", "audio", "video"), _BINARY),
+    **dict.fromkeys(("serial", "bigserial", "smallserial"), _GENERATED),
+    **dict.fromkeys(("autoincrement", "identity", "sequence"), _GENERATED),
+    **dict.fromkeys(("range", "numrange", "int4range", "int8range"), _RANGE),
+    **dict.fromkeys(("daterange", "tsrange", "tstzrange"), _RANGE),
     **dict.fromkeys(("interval", "duration", "timedelta"), _DURATION),
-    **dict.fromkeys(("point", "geography", "geometry", "location", "latlng"), _PLACE),
+    **dict.fromkeys(
+        ("point", "polygon", "geography", "geometry", "location", "latlng"), _PLACE
+    ),
     "password": "the API returns every field, so do not use one for a password; remove it",
     "vector": "there is no type for vectors; use json",
     "tsvector": "there is no type for full-text search; remove it",
@@ -145,6 +154,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "minlength": ("min_length",),
     "regex": ("pattern",),
     "notnull": ("required",),
+    "nonnull": ("required",),
+    "notnullable": ("required",),
+    "nonnullable": ("required",),
     "mandatory": ("required",),
     "choices": ("values",),
     "options": ("values",),
@@ -186,8 +198,16 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "escape": ("markup",),
 }
 
-# They mean the opposite of "required".
-NOT_REQUIRED = frozenset({"nullable", "null", "optional", "blank", "allownull"})
+# Words that mean the opposite of a key.
+OPPOSITES = {
+    **dict.fromkeys(
+        ("nullable", "null", "optional", "blank", "allownull", "notrequired"),
+        "required",
+    ),
+    "unrequired": "required",
+    **dict.fromkeys(("nonunique", "notunique", "allowduplicates"), "unique"),
+    **dict.fromkeys(("unindexed", "notindexed", "noindex"), "index"),
+}
 
 _PRIMARY_KEY = 'every entity has the primary key "id", a UUID; remove it'
 _SHAPES = "every field is in requests and responses; remove it"
