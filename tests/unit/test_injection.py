@@ -84,8 +84,10 @@ def document(texts: list[str]) -> bytes:
 
 
 # What an example consists of; a long text is "x" * 100.
-DATA = (ast.expr_context, ast.operator, ast.unaryop, ast.UnaryOp, ast.BinOp)
-DATA += (ast.Dict, ast.List, ast.Constant)
+DATA = (
+    *(ast.Dict, ast.List, ast.Constant, ast.expr_context),
+    *(ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop),
+)
 
 
 class Masked(ast.NodeTransformer):
