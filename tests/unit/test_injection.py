@@ -83,8 +83,15 @@ def document(texts: list[str]) -> bytes:
     return json.dumps({"entities": [*strings(texts), *described]}).encode()
 
 
+# What an example consists of; a long text is "x" * 100.
+DATA = (
+    *(ast.Dict, ast.List, ast.Constant, ast.expr_context),
+    *(ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop),
+)
+
+
 class Masked(ast.NodeTransformer):
-    """A syntax tree without its strings: what remains is code."""
+    """A syntax tree without its strings and examples: what remains is code."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -94,6 +101,15 @@ class Masked(ast.NodeTransformer):
             self.texts.append(node.value)
             return ast.Constant("")
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Mask an example: it has those keys for which a valid text was found."""
+        target = node.target
+        if isinstance(target, ast.Name) and target.id.endswith("_EXAMPLE"):
+            assert node.value is not None
+            assert all(isinstance(part, DATA) for part in ast.walk(node.value))
+            node.value = ast.Dict([], [])
+        return self.generic_visit(node)
 
 
 def masked(source: str) -> tuple[str, list[str]]:

@@ -49,6 +49,7 @@ PROBLEM = {
         **_MEMBERS,
         "resource": _TEXT,
         "resource_id": _TEXT,
+        "referrer": _TEXT,
         "fields": _FIELDS,
         "limit": {"type": ["integer", "string"]},
         "checks": {"type": "object", "additionalProperties": _TEXT},
@@ -106,7 +107,7 @@ def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
         description=app.description,
         routes=app.routes,
         tags=TAGS + [tag for tag in SYSTEM_TAGS if tag["name"] not in named],
-        servers=[{"url": url} for url in settings.servers or [app.root_path or "/"]],
+        servers=[{"url": url} for url in settings.servers or ["/"]],
     )
     contact = {"name": settings.contact_name, "email": settings.contact_email}
     if any(contact.values()):
