@@ -1,6 +1,7 @@
 """What comes out of the template, and that nothing comes out of a refusal."""
 
 import ast
+import configparser
 import html
 import json
 import re
@@ -10,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from pytest_cookies.plugin import Cookies
 
 from tests.bake.conftest import Generate
@@ -94,6 +96,18 @@ def test_every_option_makes_whole_files(
         assert {".devmatrix/generator.pyz", "src/models/entities.py"} <= set(found)
         written = json.loads(found["entities.json"])["$schema"]
         assert json.loads(found[written.removeprefix("./")])["title"] == "entities.json"
+
+
+def test_the_pipeline_builds_the_image_and_coverage_is_that_of_the_service(
+    cookies: Cookies,
+) -> None:
+    project = cookies.bake().project_path
+    workflow = (project / ".github" / "workflows" / "ci.yml").read_text()
+    assert list(yaml.safe_load(workflow)["jobs"]) == ["test", "build"]
+    coverage = configparser.ConfigParser()
+    coverage.read(project / ".coveragerc")
+    assert coverage["run"]["source"] == "src"
+    assert {"alembic/*", "tests/*"} <= set(coverage["run"]["omit"].split())
 
 
 def test_caches_of_the_template_do_not_come_along(
