@@ -100,6 +100,8 @@ class Load:
         finally:
             self._ended.set()
             thread.join()
+            while not self._clients.empty():
+                self._clients.get().close()
 
 
 @pytest.fixture
