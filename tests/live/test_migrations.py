@@ -1,14 +1,18 @@
 """Every kind of change on tables with rows: up, check, down, up, and no row is lost."""
 
+import asyncio
 import copy
 import json
 import re
 import subprocess
+import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.harness.project import Project, clean_environment
@@ -730,6 +734,45 @@ def test_rows_survive(library: Project, server: dict[str, str], kind: Kind) -> N
     expect_back(kind, states["before"], states["back"])
     for arguments in (["check", "."], ["format", "--check", "."]):
         library.run(library.python, "-m", "ruff", *arguments)
+    if SQUAWK.exists():
+        assert findings(library) <= ACCEPTED.keys()
+
+
+SQUAWK = Path(sys.executable).with_name("squawk")
+# What squawk finds in migrations, and why it stays.
+ACCEPTED = {
+    "ban-drop-column": "only --allow-drop=NAMES drops one, and the migration says so",
+    "ban-drop-table": "only --allow-drop=NAMES drops one, and the migration says so",
+    "ban-drop-constraint": "entities.json has the rule no longer, or another one",
+    "ban-drop-default": "entities.json has the default no longer",
+    "ban-drop-not-null": "entities.json does not require the field any longer",
+    "changing-column-type": "entities.json has another type; docs/operations.md warns",
+    "prefer-robust-stmts": "VALIDATE CONSTRAINT can be repeated",
+    "prefer-text-field": "max_length is varchar(n)",
+    "renaming-column": "entities.json has another name",
+    "renaming-object": "an index or a constraint follows the name of its column",
+    "renaming-table": "entities.json has another name",
+    "require-concurrent-index-deletion": "to drop one takes a moment, with lock_timeout",
+}
+
+
+def findings(library: Project) -> set[str]:
+    """Return the rules of squawk that the migrations after the first one break."""
+    versions = library.path / "alembic" / "versions"
+    (path,) = versions.glob("*_initial_schema.py")
+    start = re.search('^revision: str = "(.+)"', path.read_text(), re.MULTILINE)
+    assert start
+    alembic = [library.python, "-m", "alembic", "upgrade", f"{start[1]}:head", "--sql"]
+    sql = library.path / ".data" / "migration.sql"
+    sql.parent.mkdir(exist_ok=True)
+    url = {"DATABASE_URL": "postgresql+asyncpg://h/d", "PYTHONWARNINGS": "ignore"}
+    sql.write_text(library.run(*alembic, environment=url))
+    done = subprocess.run(
+        [SQUAWK, "--reporter=json", "--pg-version=14", sql],
+        capture_output=True,
+        text=True,
+    )
+    return {finding["rule_name"] for finding in json.loads(done.stdout)}
 
 
 def expect(kind: Kind, before: Rows, after: Rows) -> None:
@@ -1271,6 +1314,159 @@ def test_a_migration_that_fails_is_named(
         "SELECT x FROM nowhere\n",
         refused(library, server),
     )
+
+
+@pytest.fixture
+def empty(server: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The environment with an empty database as DATABASE_URL."""
+    url = server["TEST_DATABASE_URL"]
+    name = f"own_{uuid.uuid4().hex}"
+
+    async def execute(statement: str) -> None:
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(execute(f"CREATE DATABASE {name}"))
+    yield {**server, "DATABASE_URL": f"{url.rpartition('/')[0]}/{name}"}
+    asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+FAILURES = {
+    "23505": (
+        "CREATE TABLE one AS SELECT 1 AS id; INSERT INTO one VALUES (1); "
+        "CREATE UNIQUE INDEX uq_one ON one (id)",
+        "HAVING count(*) > 1",
+        "Key (id)=(1) is duplicated.",
+    ),
+    "42501": (
+        "CREATE ROLE other_{0}; GRANT other_{0} TO CURRENT_USER; SET LOCAL ROLE other_{0}; "
+        "CREATE TABLE public.nothing ()",
+        "ALTER TABLE <table> OWNER TO <role>",
+        "",
+    ),
+    "57014": ("SELECT pg_sleep(30)", "MIGRATION_STATEMENT_TIMEOUT", ""),
+    "55P03": (
+        "DO $$ BEGIN RAISE lock_not_available;END $$",
+        "pg_stat_activity",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("state", FAILURES)
+def test_a_failed_migration_is_one_line_of_the_log(
+    library: Project, empty: dict[str, str], state: str
+) -> None:
+    statements, advice, detail = FAILURES[state]
+    change(library, lambda _: None)
+    steps = [f"op.execute({one!r})" for one in statements.format(state).split("; ")]
+    path = own_migration(library, "bad", "\n    ".join(steps))
+    environment = {
+        **empty,
+        "ENVIRONMENT": "production",
+        "MIGRATION_WAIT": "0",
+        "MIGRATION_STATEMENT_TIMEOUT": "0.5",
+    }
+    with pytest.raises(AssertionError) as failed:
+        library.run("make", "migrate", environment=environment)
+    lines = [line for line in str(failed.value).splitlines() if line.startswith("{")]
+    found = json.loads(lines[-1])
+    assert found["event"] == "migration_failed"
+    assert found["level"] == "error"
+    assert found["sqlstate"] == state
+    assert found["file"].startswith(path.name)
+    assert f'revision: str = "{found["revision"]}"' in path.read_text()
+    assert found["statement"] == statements.format(state).split("; ")[-1]
+    assert advice in found["advice"]
+    assert found.get("detail", "") == detail
+    assert "Traceback" not in str(failed.value)
+
+
+def test_make_migrate_says_what_it_applied(
+    library: Project, empty: dict[str, str]
+) -> None:
+    change(library, add_field("Book", "isbn", "string"))
+    own_migration(library, "one")
+    said = library.run("make", "migrate", environment=empty)
+    for title in ("initial schema", "one"):
+        assert f'"title":"{title}","event":"migration_applied"' in said, said
+    assert '"applied":2,"event":"migrated"' in said
+    assert '"applied":0' in library.run("make", "migrate", environment=empty)
+
+
+WARNINGS = {
+    "unique": (
+        set_keys("Book.status", unique=True),
+        "warning: books: rows have the same status. The migration fails if there are such "
+        "rows: SELECT status, count(*) FROM books WHERE status IS NOT NULL GROUP BY status "
+        "HAVING count(*) > 1;",
+    ),
+    "to-one": (
+        set_keys("Book.editor", type="one_to_one"),
+        "warning: books: rows have the same editor_id. The migration fails if there are "
+        "such rows: SELECT editor_id, count(*) FROM books WHERE editor_id IS NOT NULL "
+        "GROUP BY editor_id HAVING count(*) > 1;",
+    ),
+    "required": (
+        set_keys("Book.editor", required=True),
+        "warning: books.editor_id: rows have no value; set one in them first. The migration "
+        "fails if there are such rows: SELECT * FROM books WHERE editor_id IS NULL;",
+    ),
+    "narrower type": (
+        set_keys("Book.title", max_length=6),
+        "SELECT * FROM books WHERE char_length(title) > 6;",
+    ),
+    "check": (
+        set_keys("Book.pages", ge=150),
+        "changing one of them fails until it meets the rule: "
+        "SELECT * FROM books WHERE NOT (pages >= 150);",
+    ),
+    "values": (
+        set_keys("Book.status", values=["draft", "sold"]),
+        "SELECT * FROM books WHERE NOT (status IN ('draft', 'sold'));",
+    ),
+    "after a rename": (
+        all_of(
+            rename("Book.pages", "length"), lambda s: set_keys("Book.length", le=9)(s)
+        ),
+        " pages AS length",
+    ),
+}
+
+
+def test_changes_that_can_fail_on_rows_are_warned_of(
+    library: Project, empty: dict[str, str], tmp_path: Path
+) -> None:
+    """Each warning has a query that works before the migration."""
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    queries = []
+    for name, (changes, warning) in WARNINGS.items():
+        change(library, changes)
+        said = library.run(*migration, environment=empty)
+        assert warning in said, (name, said)
+        found = re.findall("^warning: .*?: (SELECT .*;)$", said, re.MULTILINE)
+        assert len(found) == said.count("warning: "), said
+        queries += found
+    change(library, lambda _: None)
+    library.run("make", "migrate", environment=empty)
+    script = tmp_path / "queries.json"
+    script.write_text(json.dumps(queries))
+    library.run(library.python, "-c", QUERIES, str(script), environment=empty)
+
+
+QUERIES = """
+import asyncio, json, os, sys
+import asyncpg
+from pathlib import Path
+async def main():
+    url = os.environ["DATABASE_URL"].replace("+asyncpg", "")
+    connection = await asyncpg.connect(url)
+    for query in json.loads(Path(sys.argv[1]).read_text()):
+        await connection.fetch(query)
+    await connection.close()
+asyncio.run(main())
+"""
 
 
 @pytest.mark.parametrize(

@@ -270,8 +270,8 @@ async def migrate() -> None:
                 is_busy = getattr(error.orig, "sqlstate", None) in BUSY
                 if not is_busy or waited > settings.migration_wait:
                     raise
-                reason = f"{error.orig}".partition(": ")[2]
-                logger.warning("migration: %s; trying again in %g s", reason, PAUSE)
+                told = "migration: %s; trying again in %g s"
+                logger.warning(told, error.orig, PAUSE)
             await asyncio.sleep(PAUSE)
     await engine.dispose()
 
