@@ -221,7 +221,9 @@ class TeamLife(Life):
         for one in (mine, other):
             if self._is_stopped(self._upgraded(one.database)):
                 return False
-            one.before.compare(self._snapshot(one.database))
+            now = self._snapshot(one.database)
+            # Renames of the other branch, which the merge has not, are not told anywhere.
+            one.before.compare(now if both else Snapshot(now.rows, {}))
         self._end_merge(way)
         self._succeed(self._generator("plan"))
         self._succeed(self._generator("migrate", "--check"))

@@ -35,6 +35,7 @@ from scaffold.processes import Unfinished, run
 from scaffold.project import state
 from scaffold.project.formatters import format_code
 
+ENTITIES = "entities.json"
 VERSIONS = Path("alembic") / "versions"
 TITLE = "join two branches"
 WIDTH = 68  # of a piece of SQL
@@ -257,7 +258,7 @@ class _Joiner:
         plain = self._plain_merge(at_one, at_two)
         writes = plain or self._both_ways(at_one)
         self._try(writes, at_one, at_two)
-        replace_files(self.root, writes)
+        replace_files(self.root, [*writes, self._record()])
         path = writes[0].path
         told = [JOINED.format(one.head, two.head, path)]
         if not plain:
@@ -359,7 +360,7 @@ class _Joiner:
         """Bring a database of each kind to the new head, and an empty one back."""
         everything = self.first.files | self.second.files
         copy = self._copy("trial", everything)
-        for write in writes:
+        for write in [*writes, self._record()]:
             (copy / write.path).write_bytes(write.content or b"")
         ends = []
         for source in ("template0", at_one, at_two):
@@ -380,8 +381,13 @@ class _Joiner:
         new = set((copy / VERSIONS).glob("*.py")) - before
         return _Way.read(new.pop()) if new else _Way([], [], [])
 
+    def _record(self) -> Write:
+        """Say that the migrations lead to the models, whatever renames they made."""
+        text = (self.root / ENTITIES).read_bytes()
+        return Write(state.MIGRATED, state.to_record(text))
+
     def _copy(self, name: str, files: Iterable[Path]) -> Path:
-        """Copy the project with some of its migrations."""
+        """Copy the project with some of its migrations, and no record of them."""
         target = self.folder / name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.root, target, symlinks=True, ignore=NOT_COPIED)
@@ -389,23 +395,29 @@ class _Joiner:
         for path in (target / VERSIONS).glob("*.py"):
             if path.name not in kept:
                 path.unlink()
+        (target / state.MIGRATED).unlink(missing_ok=True)
         return target
 
     def _side(self, name: str, branch: Branch, other: Branch) -> Path:
         """Copy the project with one branch's migrations, and the record of them.
 
-        Both branches may have renamed the same thing, each to another name.
+        Both branches may have renamed the same thing, each to another name. The record
+        is in a commit that has this branch's newest migration, and not the other's.
         """
         copy = self._copy(name, branch.files)
-        files = [Path(self.scripts[one.head].path).name for one in (branch, other)]
-        for commit in ("HEAD", "MERGE_HEAD", "HEAD^1", "HEAD^2"):
-            has = (
-                git_state.committed(self.root, commit, (VERSIONS / file).as_posix())
-                for file in files
-            )
-            record = git_state.committed(self.root, commit, state.ENTITIES)
+        files = [
+            (VERSIONS / Path(self.scripts[one.head].path).name).as_posix()
+            for one in (branch, other)
+        ]
+        tips = ("HEAD", "MERGE_HEAD", "HEAD^1", "HEAD^2")
+        for commit in (*tips, *git_state.commits_of(self.root, files[0])):
+            has = [git_state.committed(self.root, commit, file) for file in files]
+            record = git_state.committed(
+                self.root, commit, state.MIGRATED
+            ) or git_state.committed(self.root, commit, state.ENTITIES)
             if record and [one is not None for one in has] == [True, False]:
                 (copy / state.MIGRATED).write_bytes(record)
+                break
         return copy
 
     def _database(self, copy: Path, revision: str) -> str:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from scaffold.merging import git_state
+from scaffold.merging.git_state import has_repository
 from scaffold.processes import Unfinished
-from scaffold.project import state
+from scaffold.project import migrated, state
 from scaffold.spec.loading import Spec, SpecError, parse
-
-VERSIONS = "alembic/versions"
 
 
 def read(root: Path) -> Spec | None:
@@ -29,26 +27,4 @@ def _recorded(root: Path) -> bytes | None:
 
 
 def _committed(root: Path) -> bytes | None:
-    if not git_state.has_repository(root):
-        return None
-    paths = git_state.committed_paths(root, "HEAD", VERSIONS)
-    there = {path: _content(root / path) for path in paths}
-    there |= {
-        path.relative_to(root).as_posix(): _content(path)
-        for path in (root / VERSIONS).glob("*.py")
-    }
-    for path, content in there.items():
-        committed = git_state.committed(root, "HEAD", path)
-        if content is None or committed is None or content != _lf(committed):
-            return None
-    return git_state.committed(root, "HEAD", state.MIGRATED) or git_state.committed(
-        root, "HEAD", state.ENTITIES
-    )
-
-
-def _content(path: Path) -> bytes | None:
-    return _lf(path.read_bytes()) if path.exists() else None
-
-
-def _lf(text: bytes) -> bytes:
-    return text.replace(b"\r\n", b"\n")
+    return migrated.record_of(root, "HEAD") if has_repository(root) else None

@@ -37,6 +37,7 @@ from scaffold.migrations.renames import Rename, find_renames, follow, in_order
 from scaffold.migrations.scratch_databases import Scratch
 from scaffold.migrations.statements import Operation, Statement
 from scaffold.processes import Unfinished
+from scaffold.project.migrated import VERSIONS
 from scaffold.project.state import MIGRATED
 from scaffold.spec.loading import Spec
 from src.core.config import get_settings
@@ -171,7 +172,7 @@ class Writer:
         wanted = [f'"{name}", new_column_name="{new}"' for name in (old, between)] + [
             f'op.rename_table("{name}", "{new}")' for name in (old, between)
         ]
-        for path in (self.root / last_spec.VERSIONS).glob("*.py"):
+        for path in (self.root / VERSIONS).glob("*.py"):
             text = path.read_text(encoding="utf-8").partition("def downgrade")[0]
             text = " ".join(text.split()).replace("'", '"').replace("( ", "(")
             if any(step in text for step in wanted):

@@ -19,7 +19,14 @@ from scaffold.merging.three_way import (
 )
 from scaffold.merging.three_way import merge as merge_texts
 from scaffold.processes import Unfinished
-from scaffold.project import application, consistency, generator, lost_code, state
+from scaffold.project import (
+    application,
+    consistency,
+    generator,
+    lost_code,
+    migrated,
+    state,
+)
 from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
 from scaffold.project.state import Files, Last, State
@@ -288,7 +295,9 @@ def _records(root: Path, last: Last, now: State) -> dict[str, bytes | None]:
         and not is_behind
         and any((root / MIGRATIONS).glob("*.py"))
     ):
-        records[state.MIGRATED] = state.to_record(last.state.entities)
+        of_a_side = migrated.record_of_a_side(root) if last.branches else None
+        known = of_a_side or state.to_record(last.state.entities)
+        records[state.MIGRATED] = known
     return records
 
 
