@@ -49,6 +49,21 @@ def test_compose_accepts_its_files(
         assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?|local|test", tag), name
 
 
+def test_settings_of_development_do_not_reach_the_containers(
+    example: ExampleProject,
+) -> None:
+    own = example.path / "docker" / "app.env"
+    own.write_text("RATE_LIMIT=60/minute\n")
+    try:
+        settings = compose(example, *COMPOSE[:1])["services"]["app"]["environment"]
+    finally:
+        own.unlink()
+    assert settings["RATE_LIMIT"] == "60/minute"
+    assert settings["ENVIRONMENT"] == "production"
+    # Of .env, which has a value for every setting.
+    assert not {"APP_NAME", "LOG_LEVEL", "MAX_BODY_SIZE"} & settings.keys()
+
+
 def test_containers_have_limits_and_few_privileges(example: ExampleProject) -> None:
     stack = compose(example, *COMPOSE[:1])
     assert set(stack["services"]) == {

@@ -281,3 +281,5 @@ async def test_a_preflight_of_a_named_origin_is_answered(
         answer = await probe.options("/probe/letters", headers=headers)
         assert answer.is_success
         assert ("Access-Control-Allow-Origin" in answer.headers) is allowed
+        accepted = answer.headers.get("Access-Control-Allow-Headers", "")
+        assert ("traceparent" in accepted) is allowed
