@@ -1346,11 +1346,6 @@ FAILURES = {
         "",
     ),
     "57014": ("SELECT pg_sleep(30)", "MIGRATION_STATEMENT_TIMEOUT", ""),
-    "55P03": (
-        "DO $$ BEGIN RAISE lock_not_available;END $$",
-        "pg_stat_activity",
-        "",
-    ),
 }
 
 
@@ -1381,6 +1376,38 @@ def test_a_failed_migration_is_one_line_of_the_log(
     assert advice in found["advice"]
     assert found.get("detail", "") == detail
     assert "Traceback" not in str(failed.value)
+
+
+def test_a_migration_that_gets_no_lock_is_tried_again(
+    library: Project, empty: dict[str, str]
+) -> None:
+    change(library, lambda _: None)
+    library.run("make", "migrate", environment=empty)
+    own_migration(library, "own", 'op.execute("ALTER TABLE books ADD own text")')
+    environment = {
+        **empty,
+        "MIGRATION_LOCK_TIMEOUT": "0.1",
+        "MIGRATION_WAIT": "3",
+        "ENVIRONMENT": "production",
+    }
+
+    async def migrate_while_a_reader_is_there() -> None:
+        url = empty["DATABASE_URL"].replace("+asyncpg", "")
+        reader = await asyncpg.connect(url)
+        async with reader.transaction():
+            await reader.fetch("SELECT * FROM books")
+            await asyncio.to_thread(
+                library.run, "make", "migrate", environment=environment
+            )
+
+    with pytest.raises(AssertionError) as failed:
+        asyncio.run(migrate_while_a_reader_is_there())
+    said = str(failed.value)
+    assert said.count("canceling statement due to lock timeout; trying again") == 1
+    found = json.loads(next(line for line in said.splitlines() if "_failed" in line))
+    assert (found["event"], found["sqlstate"]) == ("migration_failed", "55P03")
+    assert "pg_stat_activity" in found["advice"]
+    assert '"applied":1' in library.run("make", "migrate", environment=empty)
 
 
 def test_make_migrate_says_what_it_applied(

@@ -1,5 +1,7 @@
 """`python -m src.migrate`: waits for the database, then applies all migrations.
 
+alembic/env.py limits how long they wait for locks, and tries them again.
+
 With `--then-serve` the process then becomes the service, which is how the image starts.
 In that case RUN_MIGRATIONS=false skips the migrations, for a separate job to run them.
 """
@@ -18,6 +20,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationInfo
+from alembic.util import CommandError
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -107,7 +110,7 @@ def migrate(settings: Settings) -> bool:
     try:
         asyncio.run(wait_for_database(settings))
         command.upgrade(config, "head")
-    except NoDatabaseError as error:
+    except (CommandError, NoDatabaseError) as error:
         logger.error("migration_failed", reason=str(error))
     except DBAPIError as error:
         logger.error("migration_failed", **_place(error), **_database_error(error))
