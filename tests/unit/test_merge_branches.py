@@ -39,6 +39,28 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_names_that_one_branch_has_exchanged_are_merged(project: Path) -> None:
+    """The same lines in another order are another text."""
+    names = ("code", "note")
+    fields = [{"name": name, "type": "string"} for name in names]
+    task = {**TASK, "fields": [*TASK["fields"], *fields]}  # type: ignore[misc]
+    commit_run(project, task)
+    git(project, "switch", "--quiet", "--create", "other")
+    commit_run(project, task, PERSON)
+    git(project, "switch", "--quiet", "main")
+    exchanged = [
+        {"name": new, "type": "string", "renamed_from": old}
+        for old, new in zip(names, reversed(names), strict=True)
+    ]
+    task = {**TASK, "fields": [*TASK["fields"], *exchanged]}  # type: ignore[misc]
+    commit_run(project, task)
+    git(project, "merge", "--no-commit", "other", fails=True)
+    assert "<<<<<<<" in (project / "src/models/entities.py").read_text()
+    write(project, task, PERSON)
+    assert main(["apply"], project) == 0
+    assert "<<<<<<<" not in (project / "src/models/entities.py").read_text()
+
+
 def test_files_that_one_branch_has_renamed_come_back_where_the_merge_keeps_the_name(
     project: Path,
 ) -> None:

@@ -274,13 +274,21 @@ def nearest_base(current: bytes, oldest: bytes, others: Sequence[bytes]) -> byte
     """Choose the base of a file that was put together from several branches.
 
     `oldest` is what all branches started from, `others` what was generated on them.
-    The result is the text that the file differs least from. Lines that the file lacks
-    have to be in `oldest` as well, because only those were deleted by a person: the
-    others were lost when the branches were put together.
+    The result is the text that the file differs least from; of those with the same
+    lines, the one whose order is most alike. Lines that the file lacks have to be in
+    `oldest` as well, because only those were deleted by a person: the others were lost
+    when the branches were put together.
     """
     yours, known = Counter(_lines(current)), Counter(_lines(oldest))
     fitting = [text for text in others if Counter(_lines(text)) - yours <= known]
-    return min([*fitting, oldest], key=lambda text: _distance(_lines(text), yours))
+    distances = {text: _distance(_lines(text), yours) for text in [*fitting, oldest]}
+    nearest = [one for one in distances if distances[one] == min(distances.values())]
+    return max(nearest, key=lambda text: _likeness(text, current))
+
+
+def _likeness(text: bytes, current: bytes) -> float:
+    lines = _lines(text), _lines(current)
+    return difflib.SequenceMatcher(None, *lines, autojunk=False).ratio()
 
 
 def _distance(lines: list[bytes], yours: Counter[bytes]) -> int:
