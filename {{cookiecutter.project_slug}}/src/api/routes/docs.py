@@ -112,7 +112,8 @@ async def show_redoc(request: Request) -> HTMLResponse:
 def get_openapi(request: Request) -> Response:
     """Return the OpenAPI document; in a thread, because it can take seconds."""
     document = request.app.openapi()
-    if root := request.scope.get("root_path"):
+    root = request.scope.get("root_path")
+    if root and not request.app.state.settings.servers:
         document = {**document, "servers": [{"url": root}]}
     return Response(orjson.dumps(document), media_type="application/json")
 
