@@ -119,6 +119,7 @@ class Link:
     right_column: str
     description: str = ""
     renamed_from: str | None = None
+    in_full: bool = False  # another link of the entity has the same singular
 
     @property
     def attribute(self) -> str:
@@ -127,7 +128,7 @@ class Link:
     @property
     def ids(self) -> str:
         """The JSON key of the owner's list of ids, such as `tag_ids` for `tags`."""
-        return f"{naming.singular(self.name)}_ids"
+        return f"{self.name if self.in_full else naming.singular(self.name)}_ids"
 
     @property
     def ids_attribute(self) -> str:

@@ -231,6 +231,7 @@ class Resolver:
             right_column=right,
             description=side.description,
             renamed_from=side.draft.text("renamed_from"),
+            in_full=_shares_singular(side),
         )
         self._add(side.entity.name, link, side, True)
         if mate is None and side.back:
@@ -271,6 +272,13 @@ class Resolver:
         resolved = self.resolved[entity]
         places = resolved.own if declared else resolved.implied
         places.append(Placed(member, origin, declared))
+
+
+def _shares_singular(side: Side) -> bool:
+    """Whether another many_to_many of the entity has the same singular."""
+    links = [d for d in side.entity.relations if d.text("type") == "many_to_many"]
+    names = [naming.singular(draft.name) for draft in links]
+    return names.count(naming.singular(side.name)) > 1
 
 
 def _owner(side: Side, mate: Side) -> Side:
