@@ -1394,11 +1394,14 @@ def test_a_migration_that_gets_no_lock_is_tried_again(
     async def migrate_while_a_reader_is_there() -> None:
         url = empty["DATABASE_URL"].replace("+asyncpg", "")
         reader = await asyncpg.connect(url)
-        async with reader.transaction():
-            await reader.fetch("SELECT * FROM books")
-            await asyncio.to_thread(
-                library.run, "make", "migrate", environment=environment
-            )
+        try:
+            async with reader.transaction():
+                await reader.fetch("SELECT * FROM books")
+                await asyncio.to_thread(
+                    library.run, "make", "migrate", environment=environment
+                )
+        finally:
+            await reader.close()
 
     with pytest.raises(AssertionError) as failed:
         asyncio.run(migrate_while_a_reader_is_there())
