@@ -80,6 +80,14 @@ def merged(base: Document, ours: Document, theirs: Document) -> Document | None:
     return found
 
 
+def has_all_new(document: Document, base: Document, *sides: Document) -> bool:
+    """Whether it has every part that one of the sides has added."""
+    known, found = ({p["description"] for p in items(one)} for one in (base, document))
+    return all(
+        part["description"] in known | found for one in sides for part in items(one)
+    )
+
+
 def _merged(
     base: list[Document], ours: list[Document], theirs: list[Document]
 ) -> list[Document]:

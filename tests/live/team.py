@@ -37,7 +37,8 @@ COMMANDS = {
     "rebase": ("rebase", "--quiet", MAIN, OTHER),
 }
 CODES = ("open", "open", "ours", "theirs", "ours page", "theirs page")
-# Where the merged entities.json has nothing of what one branch added or renamed.
+# Where the merged entities.json lacks something that one branch has added or renamed, or
+# the databases keep what is unused under different names.
 DIFFERENT = "databases of the two branches do not end in the same tables"
 STATES = ("git", "ours", "theirs")
 SIDES = {"ours": MAIN, "theirs": OTHER}
@@ -213,7 +214,9 @@ class TeamLife(Life):
             return False
         self._look_at_code()
         done = self._generator("migrate")
-        if not both and DIFFERENT in done[1]:
+        sides = (mine.document, other.document)
+        is_whole = both and changes.has_all_new(both, document, *sides)
+        if DIFFERENT in done[1] and (not is_whole or self._has_given_names_away()):
             self.happened["refusals"] += 1
             return False
         if self._is_refused(done):
@@ -229,6 +232,11 @@ class TeamLife(Life):
         self._succeed(self._generator("migrate", "--check"))
         self.happened["merges that ended"] += 1
         return True
+
+    def _has_given_names_away(self) -> bool:
+        """Whether a migration had to rename what is unused, for its name was taken."""
+        folder = self.root / "alembic" / "versions"
+        return any("_unused" in path.read_text() for path in folder.glob("*.py"))
 
     def _resolve(self, code: str, record: str) -> bool:
         """Take one side's code, and git's or one side's records."""

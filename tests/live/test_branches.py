@@ -68,6 +68,12 @@ def add(name: str, **keys: Any) -> Callable[[Spec], None]:
     return lambda spec: fields(spec).append({"name": name, "type": "string", **keys})
 
 
+def remove(name: str) -> Callable[[Spec], None]:
+    return lambda spec: fields(spec).remove(
+        next(one for one in fields(spec) if one["name"] == name)
+    )
+
+
 def add_entity(name: str) -> Callable[[Spec], None]:
     entity = {"name": name, "fields": [{"name": "title", "type": "string"}]}
     return lambda spec: spec["entities"].append(entity)
@@ -131,6 +137,13 @@ CASES = [
             set_keys("description", name="about", renamed_from="description"),
         ),
         query="SELECT title, about FROM tasks ORDER BY title",
+    ),
+    Case(
+        "a removal and a rename of one column",
+        RENAMED,
+        remove("description"),
+        RENAMED,
+        query="SELECT title, summary FROM tasks ORDER BY title",
     ),
     Case(
         "an exchange of names",

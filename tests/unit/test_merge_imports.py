@@ -319,6 +319,14 @@ def test_imports_are_added_and_removed_in_a_persons_layout(case: str) -> None:
     assert found == three_way.Merged(module(expected.rstrip("\n"), uses))
 
 
+def test_a_removed_import_goes_below_a_statement_of_a_persons_own() -> None:
+    before = module("import alpha\n\nfrom pkg import A")
+    yours = before.replace('"""A module."""', "MINE = 1")
+    found = merged(yours, before, module("from pkg import A", "A"))
+    assert not found.conflicts
+    assert found.text.startswith("MINE = 1\n\nfrom pkg import A\n")
+
+
 USED = {
     "in a quoted annotation": 'mine: "alpha.Number" = 1\n',
     "in a function": "def mine() -> None:\n    alpha.do()\n",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.cli import main
+from scaffold.merging.entity_renames import Move
 
 PROJECT = {"name": "Project", "fields": [{"name": "title", "type": "string"}]}
 TASK = {
@@ -159,6 +160,15 @@ def test_attributes_of_modules_under_names_of_a_persons_own_follow(
     assert "MINE = lib.TaskEntity\n" in text
     assert "import job as mine\n" in cases.read_text()
     assert "service=mine.JobService," in cases.read_text()
+
+
+def test_a_base_that_is_no_program_is_no_obstacle() -> None:
+    """It may be lines of several branches."""
+    before, after = "class Task:\n    a = 1\n", "class Job:\n    a = 1\n"
+    move = Move("src/services/task.py", before, after)
+    yours, base = move.translated("class Task:\n    mine = 2\n", "    a = 1\n")
+    assert yours == "class Job:\n    mine = 2\n"
+    assert base == "    a = 1\n"
 
 
 GET = """\

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from scaffold.merging import translation
+from scaffold.merging.python_source import is_valid
 from scaffold.merging.translation import attributes, words_of
 from scaffold.processes import Unfinished
 from scaffold.rendering.app import entity_paths, generate_modular_app
@@ -47,8 +48,10 @@ class Move:
         if not self.words:
             return yours, before
         words = self.words, self.owners
+        # The base may be lines of several branches, which make no program together.
+        base = before if is_valid(before) else self.before
         return (
-            translation.translate(yours, *words, before, self.modules),
+            translation.translate(yours, *words, base, self.modules),
             translation.translate(before, *words, modules=self.modules),
         )
 

@@ -87,11 +87,15 @@ class Statement:
 def split(text: str) -> Parts:
     """Return the parts of a valid module.
 
-    Blocks that import, such as `try: … except ImportError: …`, count as imports.
+    Blocks that import, such as `try: … except ImportError: …`, count as imports, and
+    simple statements before them as the top.
     """
     body = ast.parse(text).body
     lines = _lines(text)
     first = 1 if _is_docstring(body) else 0
+    found = next((n for n, node in enumerate(body) if _imports(node)), first)
+    if all(isinstance(node, ast.Assign | ast.Expr) for node in body[first:found]):
+        first = found
     last = first
     while last < len(body) and _imports(body[last]):
         last += 1

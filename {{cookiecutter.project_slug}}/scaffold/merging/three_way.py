@@ -282,7 +282,10 @@ def nearest_base(current: bytes, oldest: bytes, others: Sequence[bytes]) -> byte
     yours, known = Counter(_lines(current)), Counter(_lines(oldest))
     fitting = [text for text in others if Counter(_lines(text)) - yours <= known]
     distances = {text: _distance(_lines(text), yours) for text in [*fitting, oldest]}
-    nearest = [one for one in distances if distances[one] == min(distances.values())]
+    least = min(distances.values())
+    nearest = [text for text, distance in distances.items() if distance == least]
+    if len(nearest) == 1:
+        return nearest[0]
     return max(nearest, key=lambda text: _likeness(text, current))
 
 

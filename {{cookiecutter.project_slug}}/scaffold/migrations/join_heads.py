@@ -99,7 +99,14 @@ SELECT f.rank, format('SELECT FROM pg_indexes WHERE schemaname = current_schema(
 FROM pg_indexes, LATERAL (VALUES (2, ''), (3, format(' AND indexdef = %L', indexdef))
 ) AS f (rank, detail)
 WHERE schemaname = current_schema() AND tablename <> 'alembic_version'
+UNION ALL
+SELECT 7, format('SELECT FROM pg_attribute WHERE attrelid = to_regclass(%L) '
+    'AND attname = %L AND col_description(attrelid, attnum) IS NOT DISTINCT FROM %L',
+    quote_ident(relname), attname, col_description(attrelid, attnum))
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+WHERE relnamespace = current_schema()::regnamespace AND attnum > 0 AND NOT attisdropped
 """
+COMMENT = 7  # the rank of a column's comment, which says that it is unused
 _WORDING = re.compile(r"::[a-z ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])?|[() ]")
 
 Facts = frozenset[tuple[int, str]]
@@ -618,7 +625,8 @@ def _revision(text: str) -> str:
 
 def _meaning(facts: Facts) -> frozenset[str]:
     """What two schemas have in common that mean the same: the server words it anew."""
-    return frozenset(_WORDING.sub("", sql) for _, sql in facts)
+    compared = (sql for rank, sql in facts if rank != COMMENT)
+    return frozenset(_WORDING.sub("", sql) for sql in compared)
 
 
 def _write(name: str, text: str) -> Write:
