@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationInfo
+from alembic.script import Script
 from alembic.util import CommandError
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
@@ -101,7 +102,7 @@ def migrate(settings: Settings) -> bool:
 
     def report(*, step: MigrationInfo, **_: Any) -> None:
         revision = step.up_revision
-        title = revision.doc if revision else ""
+        title = revision.doc if isinstance(revision, Script) else ""
         applied.append(step.up_revision_id or "")
         logger.info("migration_applied", revision=applied[-1], title=title)
 

@@ -190,7 +190,7 @@ def test_killed_worker_is_replaced_and_its_counters_are_kept(
 
 REFUSED = [
     ({"DATABASE_URL": ""}, ["DATABASE_URL"]),
-    ({"LOG_LEVEL": "LOUD", "PORT": "0", "POOL_SIZE": SECRET}, ["LOG_LEVEL", "PORT"]),
+    ({"LOG_LEVEL": "LOUD", "PORT": "0", "REDIS_URL": SECRET}, ["LOG_LEVEL", "PORT"]),
     (
         {"CORS_ORIGINS": "*", "CORS_ALLOW_CREDENTIALS": "true"},
         ["CORS_ALLOW_CREDENTIALS"],

@@ -42,7 +42,7 @@ def add_settings(project: Project) -> None:
     edit(
         project,
         "src/core/config.py",
-        ("    ValidationInfo,\n", "    ValidationInfo,\n    SecretStr,\n"),
+        ("    Field,\n", "    Field,\n    SecretStr,\n"),
         ("    field_validator,\n", "    field_validator,\n    model_validator,\n"),
         (
             "    client_timeout: float = Field(default=30, gt=0, le=DAY)\n",

@@ -22,6 +22,7 @@ from scaffold.migrations.statements import (
     Operation,
     OutsideTransaction,
     Refusal,
+    Unchecked,
     Validation,
     quote,
 )
@@ -87,6 +88,7 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
     converted = {
         one.table_name for step in steps for one in step.up if isinstance(one, Convert)
     }
+    fills = any(isinstance(one, Fill) for step in steps for one in step.up)
     for step in steps:
         first: list[Operation] = []
         second: list[Step] = []
@@ -96,6 +98,10 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
                     parts.refusals.append(one)
                 case Fill():
                     second.append(Step(FILL, [one], []))
+                case Unchecked() if fills:
+                    # Filling a column of a row that violates the rule would fail.
+                    again = statements.drop_check(one.table, one.name, "if_exists=True")
+                    second.append(Step(DECLARE, [again, one], []))
                 case Check():
                     first.append(
                         statements.add_unchecked(one.table, one.name, one.condition)

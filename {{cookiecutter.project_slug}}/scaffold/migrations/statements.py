@@ -55,6 +55,16 @@ class Check(Statement):
         super().__init__(_create_check(table, name, condition), about=about)
 
 
+class Unchecked(Statement):
+    """Adds a CHECK for new and changed rows; older rows may violate it."""
+
+    def __init__(self, table: str, name: str, condition: str, about: str) -> None:
+        self.table = table
+        self.name = name
+        created = _create_check(table, name, condition, "postgresql_not_valid=True")
+        super().__init__(created, about=about)
+
+
 class Validation(Statement):
     """Tests the rows for a CHECK, which no request waits for; warns if some violate it."""
 
@@ -176,10 +186,9 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
     ]
 
 
-def add_unchecked(table: str, name: str, condition: str, about: str = "") -> Statement:
+def add_unchecked(table: str, name: str, condition: str, about: str = "") -> Unchecked:
     """Return the step that adds a CHECK for new rows, whatever the older ones have."""
-    created = _create_check(table, name, condition, "postgresql_not_valid=True")
-    return Statement(created, about=about)
+    return Unchecked(table, name, condition, about)
 
 
 def validate(table: str, name: str) -> Statement:

@@ -109,7 +109,7 @@ def translate(error: BaseException) -> ServiceError:
 @lru_cache(maxsize=100)
 def _log_not_migrated(reason: str) -> None:
     """Log the reason once: every request would repeat it until the migration."""
-    logger.error(
+    logger.warning(
         "database_not_migrated",
         reason=reason,
         advice="run `alembic upgrade head`, or correct the name in a query of your own",

@@ -117,6 +117,13 @@ async def test_the_openapi_document_is_served(
     assert (await client.get("/openapi.json")).json() == app.openapi()
 
 
+async def test_the_openapi_document_names_the_prefix_of_a_proxy(app: FastAPI) -> None:
+    transport = httpx2.ASGITransport(app, root_path="/shop")
+    async with httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
+        document = (await client.get("/shop/openapi.json")).json()
+    assert document["servers"] == [{"url": "/shop"}]
+
+
 async def test_every_operation_has_an_id_of_its_own(app: FastAPI) -> None:
     paths = app.openapi()["paths"].values()
     ids = Counter(one["operationId"] for path in paths for one in path.values())
