@@ -180,12 +180,10 @@ def _with_references(value: Any, references: Mapping[str, str]) -> Any:
         return [_with_references(item, references) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
-        key: references.get(item, item)
-        if key == "$ref"
-        else _with_references(item, references)
-        for key, item in value.items()
-    }
+    copied = {key: _with_references(item, references) for key, item in value.items()}
+    if "$ref" in copied:
+        copied["$ref"] = references.get(copied["$ref"], copied["$ref"])
+    return copied
 
 
 def _error_codes() -> set[str]:
