@@ -22,7 +22,7 @@ ENDS = [
     *("StatusChoice", "Total", "Update", "UpdateSchema", "X" * 50),
 ]
 # Called like schemas of the service itself.
-OWN = ["Problem", "ValidationProblem", "ValidationError", "ErrorCode", "HealthStatus"]
+OWN = ["Problem", "ValidationProblem", "ErrorCode", "HealthStatus"]
 KINDS = ["many_to_one", "one_to_one", "many_to_many"]
 WORDS = sorted({naming.snake(end) for end in ENDS if end})
 FIELDS: list[dict[str, Any]] = [

@@ -53,7 +53,7 @@ def _list(definition: str, most: int, least: int = 0) -> Json:
 def _entity() -> Json:
     tables = sorted(reserved_names.TABLES)
     lists: dict[str, Json] = {
-        "name": _but(reserved_names.CLASSES),
+        "name": _but(reserved_names.CLASSES | reserved_names.FASTAPI_SCHEMAS),
         "plural": {"not": {"anyOf": [{"enum": tables}, {"pattern": "^pg_"}]}},
         "fields": _list("field", keys.MAX_MEMBERS),
         "relations": _list("relation", keys.MAX_MEMBERS),

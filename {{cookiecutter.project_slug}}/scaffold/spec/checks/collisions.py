@@ -100,6 +100,10 @@ class _SharedNamespaces:
         self.classes.reserve(
             reserved_names.CLASSES, "it is a keyword of Python; choose another name"
         )
+        self.classes.reserve(
+            reserved_names.FASTAPI_SCHEMAS,
+            "FastAPI has a schema of that name in OpenAPI; choose another name",
+        )
         self.tables = _Namespace(problems, reported)
         self.tables.reserve(
             reserved_names.TABLES, 'Alembic uses it; set another "plural"'

@@ -72,6 +72,8 @@ VARIABLES = (
 
 # An entity is a class, and a class cannot have these names.
 CLASSES = frozenset({"None", "True", "False"})
+# Schemas that FastAPI puts into its OpenAPI document, in place of any of that name.
+FASTAPI_SCHEMAS = frozenset({"ValidationError", "HTTPValidationError"})
 
 # Reserved in PostgreSQL's own parser (pg_get_keywords, catcode R and T), 15 to 18.
 POSTGRESQL = _words("""
