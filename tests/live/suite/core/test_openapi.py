@@ -103,39 +103,47 @@ def test_every_response_has_the_id_of_the_request(app: FastAPI) -> None:
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
 
 
+@pytest.fixture
+def shop(app: FastAPI) -> FastAPI:
+    """The e-commerce example, whose products have what is tested with them."""
+    if "Product" not in app.openapi()["components"]["schemas"]:
+        pytest.skip("needs the e-commerce example, where it runs in make test")
+    return app
+
+
 def test_an_operation_has_the_name_of_its_function(settings: Settings) -> None:
     """With its tag, where two functions have one name."""
 
     async def search() -> None: ...
 
-    app = create_app(settings)
-    app.add_api_route("/api/v1/a", search, tags=["first-tag"])
-    app.add_api_route("/api/v1/b", search, tags=["second-tag"])
-    paths = app.openapi()["paths"]
+    shop = create_app(settings)
+    shop.add_api_route("/api/v1/a", search, tags=["first-tag"])
+    shop.add_api_route("/api/v1/b", search, tags=["second-tag"])
+    paths = shop.openapi()["paths"]
     assert paths["/api/v1/products"]["post"]["operationId"] == "create_product"
     assert paths["/api/v1/a"]["get"]["operationId"] == "first_tag_search"
     assert paths["/api/v1/b"]["get"]["operationId"] == "second_tag_search"
 
 
-def test_an_enum_is_one_component(app: FastAPI) -> None:
+def test_an_enum_is_one_component(shop: FastAPI) -> None:
     found = {
-        str(schema_of(app, name)["properties"]["status"].get("$ref"))
+        str(schema_of(shop, name)["properties"]["status"].get("$ref"))
         for name in ("Product", "ProductCreate", "ProductReplace", "ProductUpdate")
     }
     assert found == {"#/components/schemas/ProductStatusChoice"}
 
 
-def test_what_the_service_sets_is_read_only(app: FastAPI) -> None:
+def test_what_the_service_sets_is_read_only(shop: FastAPI) -> None:
     for name in ("Product", "ProductReplace"):
-        properties = schema_of(app, name)["properties"]
+        properties = schema_of(shop, name)["properties"]
         found = {key for key in properties if properties[key].get("readOnly")}
         assert found == {"id", "created_at", "updated_at"}
-    new = schema_of(app, "ProductCreate")["properties"]
+    new = schema_of(shop, "ProductCreate")["properties"]
     assert not {"id", "created_at", "updated_at"} & new.keys()
 
 
-def test_a_decimal_from_zero_has_no_sign(app: FastAPI) -> None:
-    _, text = schema_of(app, "ProductCreate")["properties"]["price"]["anyOf"]
+def test_a_decimal_from_zero_has_no_sign(shop: FastAPI) -> None:
+    _, text = schema_of(shop, "ProductCreate")["properties"]["price"]["anyOf"]
     assert re.search(text["pattern"], "12.50")
     assert not re.search(text["pattern"], "-12.50")
 
