@@ -111,15 +111,16 @@ def shop(app: FastAPI) -> FastAPI:
     return app
 
 
+@pytest.mark.usefixtures("shop")
 def test_an_operation_has_the_name_of_its_function(settings: Settings) -> None:
     """With its tag, where two functions have one name."""
 
     async def search() -> None: ...
 
-    shop = create_app(settings)
-    shop.add_api_route("/api/v1/a", search, tags=["first-tag"])
-    shop.add_api_route("/api/v1/b", search, tags=["second-tag"])
-    paths = shop.openapi()["paths"]
+    app = create_app(settings)
+    app.add_api_route("/api/v1/a", search, tags=["first-tag"])
+    app.add_api_route("/api/v1/b", search, tags=["second-tag"])
+    paths = app.openapi()["paths"]
     assert paths["/api/v1/products"]["post"]["operationId"] == "create_product"
     assert paths["/api/v1/a"]["get"]["operationId"] == "first_tag_search"
     assert paths["/api/v1/b"]["get"]["operationId"] == "second_tag_search"
