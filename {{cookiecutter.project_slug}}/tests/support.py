@@ -244,7 +244,7 @@ class Case:
     update: type[Changes]
     resource: type[Resource]
     repository: type[Repository[Any]]
-    service: type[Service[Any, Any, Any, Any]]
+    service: Callable[[Any], Service[Any, Any, Any, Any]]
     capacity: int
     unique: Sequence[Sequence[str]]
     indexes: Sequence[Sequence[str]]

@@ -103,7 +103,8 @@ def _unique(case: Case) -> Iterator[tuple[str, ...]]:
 
 def _texts(case: Case, *, cleaned: bool) -> Iterator[Field]:
     """Yield the keys of text from which the service removes markup, or the others."""
-    removes = case.service.plain_text | case.service.rich_text
+    service = case.service(None)  # its repository is not used
+    removes = service.plain_text | service.rich_text
     texts = (field for field in case.created if field.type in ("string", "text"))
     for field in texts:
         is_cleaned = case.attribute(field.name) in removes
