@@ -100,8 +100,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if len(parameters) == 1 and CHANCE.random() < HELPED:
         (name,) = parameters
         _name_existing(parameters, name)
-        if REFERRED[name] and not path.endswith("}"):
-            parameters[name] = CHANCE.choice(REFERRED[name])
+        if not path.endswith("}") and (referred := _referred(path, name)):
+            parameters[name] = CHANCE.choice(referred)
     if len(parameters) > 1:
         owner = OWNERS.get(next(iter(parameters)))
         for name in parameters:
@@ -110,6 +110,15 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         properties = PROPERTIES.get((case.operation.method.upper(), path), {})
         for name in case.body.keys() & properties.keys():
             _help(case.body, name, properties[name], path.partition("/{")[0])
+
+
+def _referred(path: str, name: str) -> list[Any]:
+    """Return the ids that have rows behind a path, such as orders with an invoice."""
+    last = path.rpartition("/")[2]
+    for (owner, key), ids in TAKEN.items():
+        if key == name and ids and owner.rpartition("/")[2].startswith(last):
+            return ids
+    return REFERRED[name]
 
 
 def _help(body: dict[str, Any], name: str, schema: Schema, path: str) -> None:

@@ -38,6 +38,7 @@ async def test_each_request_sends_what_it_needs(
     # A list of ids is one statement, for any number of rows and of ids.
     ids = " SELECT" * len(keys)
     reads = f"SELECT{ids}"
+    json_of(await client.get(one), 200)  # a connection that was idle is tested first
     assert await sent("GET", one, 200) == reading(reads)
     assert await sent("GET", case.url, 200) == reading(f"{reads} SELECT")
     assert await sent("GET", f"{case.url}?total=false", 200) == reading(reads)
