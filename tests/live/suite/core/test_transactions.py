@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from src.api.dependencies import SessionDep, WriteSessionDep
 from src.core.config import Settings
-from src.core.database import transaction
+from src.core.database import bind_sessions, transaction
 from src.main import create_app
 from tests.answers import json_of, problem
 from tests.conftest import client_of
@@ -231,6 +231,8 @@ async def test_a_stream_beyond_the_time_of_its_transaction_is_logged_in_one_line
             client_of(app, raise_app_exceptions=False) as client,
         ):
             await client.get("/probe/stream")
+    state = running_app.state  # the other application had the sessions
+    bind_sessions(state.engines, state.settings.transaction_timeout)
     (line,) = [line for line in logged if line["log_level"] == "error"]
     assert line["event"] == "response_cut"
     assert line["path"] == "/probe/stream"
