@@ -173,7 +173,7 @@ async def test_a_list_of_ids_has_its_limit_on_both_sides_of_a_link(
     with pytest.raises(ConflictError, match="at most 2 ids"):
         await one_more
     other = await planes.create(PlaneCreate())
-    await pilots.link("planes", ids[0], other.id)  # of a pilot there is no list
+    await pilots.link("planes", ids[0], other.id)  # pilots have no list of ids
 
 
 async def test_a_link_needs_both_rows(planes: Planes, ids: list[uuid.UUID]) -> None:
