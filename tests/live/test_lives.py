@@ -18,10 +18,7 @@ BAD_ENDS = {
     ("team", 7): "an entity renamed, whose module a person imports by another name",
     ("team", 101): "names exchanged on one of two branches whose migrations are joined",
     ("team", 109): "names exchanged on one of two branches whose migrations are joined",
-    (
-        "team",
-        220,
-    ): "a base that is not valid Python, of a file whose entity was renamed",
+    ("team", 220): "a base that is not valid Python, of a renamed entity",
     ("team", 204): "a column removed on one branch and renamed on the other",
 }
 LIVES = [*(("rows", seed) for seed in range(4)), *(("team", seed) for seed in range(4))]
