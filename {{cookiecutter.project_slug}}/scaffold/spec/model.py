@@ -17,8 +17,52 @@ MISSING = Missing.MISSING
 
 
 @dataclass(frozen=True)
+class Id:
+    """The primary key; `name` is its column and its key in JSON.
+
+    A client sends the id with a create if it is not `generated`.
+    """
+
+    name: str = "id"
+    type: str = "uuid"  # uuid, integer or string
+    generated: bool = True
+    bits: int = 64
+    max_length: int | None = None
+    pattern: str | None = None
+    camel: bool = False
+
+    @property
+    def column(self) -> str:
+        return self.name
+
+    @property
+    def json(self) -> str:
+        return naming.json_key(self.name, camel=self.camel)
+
+
+@dataclass(frozen=True)
+class Timestamps:
+    """The times that the service sets; the names are columns and keys in JSON."""
+
+    created_at: str = "created_at"
+    updated_at: str = "updated_at"
+    camel: bool = False
+
+    @property
+    def json(self) -> tuple[str, str]:
+        created, updated = self.created_at, self.updated_at
+        return (
+            naming.json_key(created, camel=self.camel),
+            naming.json_key(updated, camel=self.camel),
+        )
+
+
+@dataclass(frozen=True)
 class Field:
-    """A field of an entity; limits that are not set are None."""
+    """A field of an entity; limits that are not set are None.
+
+    `own_column` and `own_json` are set where entities.json names them.
+    """
 
     name: str
     type: str
@@ -39,6 +83,19 @@ class Field:
     precision: int = 0
     scale: int = 0
     values: tuple[str, ...] = ()
+    own_column: str | None = None
+    own_json: str | None = None
+    camel: bool = False
+
+    @property
+    def column(self) -> str:
+        """The name of the column."""
+        return self.own_column or self.name
+
+    @property
+    def json(self) -> str:
+        """The key in JSON."""
+        return self.own_json or naming.json_key(self.name, camel=self.camel)
 
     @property
     def attribute(self) -> str:
@@ -72,6 +129,10 @@ class Reference:
     reverse: str | None = None
     description: str = ""
     renamed_from: str | None = None
+    index: bool = True
+    own_column: str | None = None
+    own_json: str | None = None
+    camel: bool = False
 
     @property
     def attribute(self) -> str:
@@ -79,11 +140,17 @@ class Reference:
 
     @property
     def column(self) -> str:
-        return f"{self.name}_id"
+        """The name of the column with the target's id."""
+        return self.own_column or f"{self.name}_id"
+
+    @property
+    def json(self) -> str:
+        """The key of the target's id in JSON."""
+        return self.own_json or naming.json_key(f"{self.name}_id", camel=self.camel)
 
     @property
     def column_attribute(self) -> str:
-        return naming.attribute(self.column)
+        return naming.attribute(f"{self.name}_id")
 
     @property
     def nullable(self) -> bool:
@@ -147,6 +214,11 @@ class Entity:
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     renamed_from: str | None = None
+    id: Id = Id()
+    timestamps: Timestamps | None = Timestamps()
+    own_table: str | None = None
+    own_url: str | None = None
+    schema: str | None = None  # of PostgreSQL; None: the default one
 
     @property
     def snake(self) -> str:
@@ -154,11 +226,12 @@ class Entity:
 
     @property
     def table(self) -> str:
-        return self.plural
+        """The name of the table, without its schema."""
+        return self.own_table or self.plural
 
     @property
     def url(self) -> str:
-        return self.plural.replace("_", "-")
+        return self.own_url or self.plural.replace("_", "-")
 
     @property
     def module(self) -> str:
@@ -189,6 +262,7 @@ class Spec:
     """All entities, in the order of the file."""
 
     entities: tuple[Entity, ...]
+    camel: bool = False  # whether the keys in JSON are in camelCase
 
     def entity(self, name: str) -> Entity:
         """Return the entity with this name; raise KeyError if there is none."""

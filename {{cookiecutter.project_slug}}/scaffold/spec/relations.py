@@ -52,7 +52,8 @@ class Side:
     @property
     def owns(self) -> bool:
         """Whether it has keys that only the side with the column can have."""
-        return self.draft.flag("required") or "on_delete" in self.draft.node
+        owning = ("on_delete", "index", "column", "json")
+        return self.draft.flag("required") or any(k in self.draft.node for k in owning)
 
 
 @dataclass(frozen=True)
@@ -276,6 +277,10 @@ def _reference(side: Side, reverse: str | None) -> Reference:
         reverse=reverse,
         description=side.description,
         renamed_from=side.draft.text("renamed_from"),
+        index=side.draft.values.get("index") is not False,
+        own_column=side.draft.text("column"),
+        own_json=side.draft.text("json"),
+        camel=side.entity.camel,
     )
 
 
@@ -285,6 +290,7 @@ def _implied_reference(side: Side) -> Reference:
         kind="many_to_one",
         target=side.entity.name,
         reverse=side.name,
+        camel=side.entity.camel,
     )
 
 
