@@ -27,7 +27,8 @@ def problem(response: httpx2.Response, status: int, error: str) -> Body:
     assert body["status"] == status
     assert body["error"] == error, body
     assert body["title"]
-    assert body["message"]
+    assert body["type"] == "about:blank"
+    assert body["detail"] == body["message"] != ""
     assert body["request_id"] == response.headers["x-request-id"]
     return body
 

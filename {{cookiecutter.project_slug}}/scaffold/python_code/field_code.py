@@ -93,7 +93,8 @@ def request_annotation(entity: str, field: Field) -> str:
 def response_annotation(entity: str, field: Field) -> str:
     """Return the type of a field in responses, without limits."""
     annotation = PYTHON[field.type][2].format(choice=choice_name(entity, field))
-    return f"{annotation} | None" if field.nullable else annotation
+    nullable = field.nullable and field.type != "json"  # Any includes None
+    return f"{annotation} | None" if nullable else annotation
 
 
 def column_type(field: Field) -> str:

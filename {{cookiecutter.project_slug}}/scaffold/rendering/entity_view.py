@@ -7,8 +7,8 @@ from functools import cached_property
 from scaffold.python_code.formatting import docstring, import_key, literal
 from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
+from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
-from scaffold.spec.naming import with_article
 from scaffold.testdata.cases import CaseView
 
 
@@ -26,7 +26,7 @@ class EntityView(TableView, SchemaView):
 
     @property
     def a_title(self) -> str:
-        return with_article(self.entity.title)
+        return naming.with_article(self.entity.title)
 
     @property
     def A_title(self) -> str:
@@ -76,7 +76,7 @@ class EntityView(TableView, SchemaView):
     @property
     def schema_imports(self) -> str:
         name = self.entity.name
-        names = [name, f"{name}Create", f"{name}Update"]
+        names = [name, f"{name}Create", f"{name}Page", f"{name}Update"]
         return ", ".join(sorted(names, key=import_key))
 
     @property
@@ -147,15 +147,13 @@ class EntityView(TableView, SchemaView):
 
     @property
     def route_imports(self) -> list[str]:
-        names = {self.entity.name, f"{self.entity.name}Create"}
-        names |= {f"{self.entity.name}Update"}
-        names |= {item.source.name for item in self.reverse_lists + self.reverse_ones}
-        names |= {item.target for item in self.entity.links}
+        parts = ("", "Create", "Page", "Replace", "Update")
+        names = {f"{self.entity.name}{part}" for part in parts}
+        names |= {f"{item.source.name}Page" for item in self.reverse_lists}
+        names |= {item.source.name for item in self.reverse_ones}
+        names |= {f"{item.target}Page" for item in self.entity.links}
         listed = ", ".join(sorted(names, key=import_key))
-        return [
-            "from src.models import base",
-            f"from src.models.schemas import {listed}",
-        ]
+        return [f"from src.models.schemas import {listed}"]
 
 
 def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
@@ -215,6 +213,12 @@ class UniqueView:
         self.filter = reference.column_attribute
 
 
+def _names_of_links(entity: Entity, besides: Link) -> set[str]:
+    """Return the names of the other links, in the plural and in the singular."""
+    names = {link.name for link in entity.links if link is not besides}
+    return names | {naming.singular(name) for name in names}
+
+
 class LinkView:
     """One side of a many-to-many relation."""
 
@@ -223,6 +227,10 @@ class LinkView:
         self.attribute = link.attribute
         self.url = link.name.replace("_", "-")
         self.title = link.name.replace("_", " ")
+        self.one = naming.singular(link.name)
+        if self.one in _names_of_links(entity.entity, link):
+            self.one = link.name
+        self.a_title = naming.with_article(self.one.replace("_", " "))
         self.target = entity.spec.entity(link.target)
         self.list = list_operation(entity.entity, link.name)
         named = memberships(self.target, entity.spec)

@@ -1,14 +1,18 @@
 """An entity's schemas, as the template of models/schemas.py uses them."""
 
-from collections.abc import Mapping
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+from scaffold.testdata import boundaries, samples
 
-FAMILY = ("", "Base", "Create", "Update", "Entity", "Page")
+LONGEST_EXAMPLE = 200
+FAMILY = ("", "Base", "Create", "Replace", "Update", "Page", "Entity")
 
 
 class SchemaView:
@@ -21,8 +25,7 @@ class SchemaView:
     def own_types(self) -> list[str]:
         """The types of fields with choices or limits, which are declared once."""
         choices = [
-            f"{field_code.choice_name(self.entity.name, field)} = typing.Literal"
-            f"[{', '.join(map(literal, field.values))}]"
+            _choices(field_code.choice_name(self.entity.name, field), field.values)
             for field in self.entity.fields
             if field.type == "enum"
         ]
@@ -40,7 +43,7 @@ class SchemaView:
         lines = [self._request_field(field) for field in self.entity.fields]
         lines += [self._request_reference(item) for item in self.entity.references]
         lines += [self._request_link(item) for item in self.entity.links if item.owner]
-        return [block for block in (self._described, lines) if block]
+        return [block for block in (self._configured(example=True), lines) if block]
 
     @cached_property
     def update_blocks(self) -> list[list[str]]:
@@ -54,7 +57,8 @@ class SchemaView:
             for item in self.entity.links
             if item.owner
         ]
-        return [lines] if lines else []
+        config = self._configured(example=True, described=False)
+        return [block for block in (config, lines) if block]
 
     @cached_property
     def response_blocks(self) -> list[list[str]]:
@@ -65,14 +69,41 @@ class SchemaView:
             for item in self.entity.links
             if item.owner
         ]
-        return [block for block in (self._described, lines) if block]
+        return [block for block in (self._configured(), lines) if block]
+
+    def _configured(
+        self, *, example: bool = False, described: bool = True
+    ) -> list[str]:
+        """Return the configuration of a schema: what OpenAPI says of it."""
+        extra = []
+        if described and self.entity.description:
+            extra.append(f'"description": {literal(self.entity.description)}')
+        if example and self.example:
+            extra.append(f'"examples": [{self.example_name}]')
+        if not extra:
+            return []
+        shown = f"json_schema_extra={{{', '.join(extra)}}}"
+        return [f"model_config = pydantic.ConfigDict({shown})"]
 
     @property
-    def _described(self) -> list[str]:
-        if not self.entity.description:
-            return []
-        config = "model_config = pydantic.ConfigDict(json_schema_extra="
-        return [f'{config}{{"description": {literal(self.entity.description)}}})']
+    def example_name(self) -> str:
+        return f"{self.entity.snake.upper()}_EXAMPLE"
+
+    @cached_property
+    def example(self) -> str:
+        """The body of a request, as a dictionary; empty if no valid one is known."""
+        values: dict[str, object] = {}
+        for field in self.entity.fields:
+            made = samples.series(self.entity, field)
+            value = None if made is None else _json_value(made.at(1))
+            if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
+                values[field.name] = value
+            elif field.required:
+                return ""
+        for reference in self.entity.references:
+            if reference.required:
+                values[reference.column] = str(example_id(reference.target))
+        return boundaries.json_expression(values) if values else ""
 
     def _request_field(self, field: Field, *, update: bool = False) -> str:
         names = field_type_names(self.spec)
@@ -108,6 +139,26 @@ class SchemaView:
             reference.column,
             reference.description,
         )
+
+
+def example_id(entity: str) -> uuid.UUID:
+    """Return the id that examples have for an entity: always the same."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, entity)
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _choices(name: str, values: Iterable[str]) -> str:
+    """Return a named type, which is one schema in OpenAPI, wherever it is used."""
+    listed = ", ".join(map(literal, values))
+    return (
+        f"{name} = typing_extensions.TypeAliasType"
+        f"({literal(name)}, typing.Literal[{listed}])"
+    )
 
 
 def field_type_names(spec: Spec) -> Mapping[tuple[str, str], str]:

@@ -174,7 +174,7 @@ class Reverse:
 
 @dataclass(frozen=True)
 class Link:
-    """One side of a many_to_many; only the `owner` has `<name>_ids` in requests."""
+    """One side of a many_to_many; only the `owner` has a key for its ids."""
 
     name: str
     target: str
@@ -192,8 +192,8 @@ class Link:
 
     @property
     def ids(self) -> str:
-        """The JSON key of the owner's list of ids in requests and responses."""
-        return f"{self.name}_ids"
+        """The JSON key of the owner's list of ids, such as `tag_ids` for `tags`."""
+        return f"{naming.singular(self.name)}_ids"
 
     @property
     def ids_attribute(self) -> str:

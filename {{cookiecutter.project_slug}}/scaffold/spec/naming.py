@@ -140,7 +140,7 @@ def _plural(word: str) -> str:
 
 
 def singular(word: str) -> str:
-    """Return the singular of a snake_case plural; a guess, which is only displayed."""
+    """Return the singular of a snake_case plural; a guess by English rules."""
     head, separator, last = word.rpartition("_")
     if last == "list" and head:
         return head

@@ -28,17 +28,21 @@ from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS, with_cors
 
 CLIENT_CLOSED_REQUEST = 499  # as nginx logs it
 REFUSED_BODIES = (413, 415)  # raised before dependencies are called
+OTHER_CODE = "http_error"  # of statuses that HTTP_CODES does not name
 # Starlette's error if a handler has a response for an exception, such as a timeout, but
 # another response has begun, such as a stream.
 RESPONSE_STARTED = "Caught handled exception, but response already started."
 HTTP_CODES = {
+    400: "bad_request",
     401: "unauthorized",
     403: "forbidden",
     404: "route_not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: PayloadTooLargeError.code,
     415: UnsupportedMediaTypeError.code,
     429: RateLimitExceededError.code,
+    431: "header_too_large",
     503: UnavailableError.code,
 }
 
@@ -112,7 +116,7 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
         await enforce_rate_limit(request)
     detail: Any = error.detail  # typed as str, but any value may be passed
     members: dict[str, Any] = dict(detail) if isinstance(detail, dict) else {}
-    code = str(members.pop("error", HTTP_CODES.get(error.status_code, "http_error")))
+    code = str(members.pop("error", HTTP_CODES.get(error.status_code, OTHER_CODE)))
     fallback = HTTPStatus(error.status_code).phrase
     message = members.pop("message", detail if isinstance(detail, str) else fallback)
     return render_problem(

@@ -76,12 +76,22 @@ async def _paging(
     # _Number is last, so that it wraps the bounds: otherwise OpenAPI loses them.
     skip: Annotated[
         int,
-        fastapi.Query(ge=0, le=BIGINT_MAX, description="The number of rows to skip."),
+        fastapi.Query(
+            ge=0,
+            le=BIGINT_MAX,
+            description="The number of rows to skip.",
+            json_schema_extra={"format": "int64"},
+        ),
         _Number,
     ] = 0,
     limit: Annotated[
         int,
-        fastapi.Query(ge=1, le=100, description="The maximum number of rows."),
+        fastapi.Query(
+            ge=1,
+            le=100,
+            description="The maximum number of rows.",
+            json_schema_extra={"format": "int32"},
+        ),
         _Number,
     ] = 20,
     after: Annotated[
@@ -118,6 +128,7 @@ Id = Annotated[
     fastapi.Path(description="The id of the resource."),
 ]
 
+SCHEMAS = "#/components/schemas"
 DESCRIPTIONS = {
     400: "The request is not valid HTTP",
     404: "The resource does not exist",
@@ -133,6 +144,19 @@ DESCRIPTIONS = {
 }
 
 
+# The header of a create, in OpenAPI.
+LOCATION: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            "Location": {
+                "description": "The path of the new resource.",
+                "schema": {"type": "string", "format": "uri-reference"},
+            }
+        }
+    }
+}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of the errors that are specific to a route."""
     return {status: problem(status) for status in statuses}
@@ -140,11 +164,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def problem(status: int) -> dict[str, Any]:
     """Return the OpenAPI response of an error."""
+    schema = "ValidationProblem" if status == 422 else "Problem"
     response: dict[str, Any] = {
         "description": DESCRIPTIONS[status],
-        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {PROBLEM_JSON: {"schema": {"$ref": f"{SCHEMAS}/{schema}"}}},
     }
     if status in (429, 503):
-        retry = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        seconds = {"type": "integer", "format": "int32"}
+        retry = {"description": "Seconds to wait.", "schema": seconds}
         response["headers"] = {"Retry-After": retry}
     return response

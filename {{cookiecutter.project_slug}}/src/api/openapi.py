@@ -1,5 +1,7 @@
-"""The OpenAPI document: FastAPI's, with the error responses added."""
+"""The OpenAPI document: FastAPI's, with errors, headers and short operation ids added."""
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -7,35 +9,75 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from src.api import http
+from src.api.error_handlers import HTTP_CODES, OTHER_CODE
 from src.api.routes import TAGS
+from src.core.config import Settings
+from src.core.errors import ServiceError
 
 WRITING = {"post", "put", "patch", "delete"}
+NEVER_REJECTED = ("/health/", "/metrics/")  # not even under overload
+SYSTEM_TAGS = [
+    {"name": "health", "description": "Whether the process runs and is ready."},
+    {"name": "metrics", "description": "Metrics for Prometheus."},
+]
+REQUEST_ID = {
+    "X-Request-ID": {
+        "description": "The id of the request, as in logs and errors.",
+        "schema": {"type": "string"},
+    }
+}
 
+_TEXT = {"type": "string"}
+_MEMBERS = {
+    "type": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "about:blank, unless the error has a page of its own.",
+    },
+    "title": _TEXT,
+    "status": {"type": "integer", "format": "int32"},
+    "detail": {"type": "string", "description": "What is wrong with this request."},
+    "error": {"$ref": "#/components/schemas/ErrorCode"},
+    "message": {"type": "string", "description": "The same as `detail`."},
+    "request_id": _TEXT,
+}
+_FIELDS = {"type": "array", "items": _TEXT, "description": "The keys concerned."}
 PROBLEM = {
     "title": "Problem",
     "description": "An error (RFC 9457). `error` is a stable code.",
     "type": "object",
-    "required": ["title", "status", "error", "message", "request_id"],
+    "required": [*_MEMBERS],
     "properties": {
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "error": {"type": "string", "examples": ["resource_not_found"]},
-        "message": {"type": "string"},
-        "request_id": {"type": "string"},
-        "resource": {"type": "string"},
-        "resource_id": {"type": "string"},
-        "fields": {"type": "array", "items": {"type": "string"}},
+        **_MEMBERS,
+        "resource": _TEXT,
+        "resource_id": _TEXT,
+        "fields": _FIELDS,
         "limit": {"type": ["integer", "string"]},
+        "checks": {"type": "object", "additionalProperties": _TEXT},
+    },
+}
+VALIDATION_PROBLEM = {
+    "title": "ValidationProblem",
+    "description": "The request is invalid: `errors` says where, or `fields` names the "
+    "references to resources that do not exist.",
+    "type": "object",
+    "required": [*_MEMBERS],
+    "properties": {
+        **_MEMBERS,
+        "fields": _FIELDS,
         "errors": {
             "type": "array",
             "items": {
                 "type": "object",
                 "required": ["in", "field", "message", "type"],
                 "properties": {
-                    "in": {"enum": ["body", "query", "path", "header", "cookie"]},
+                    "in": {
+                        "type": "string",
+                        "enum": ["body", "query", "path", "header", "cookie"],
+                    },
                     "field": {"type": "string", "description": "A JSON pointer."},
-                    "message": {"type": "string"},
-                    "type": {"type": "string"},
+                    "message": _TEXT,
+                    "type": _TEXT,
                 },
             },
         },
@@ -44,9 +86,8 @@ PROBLEM = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return the operation's id, such as `tasks_create_task`, for generated clients."""
-    tag = str(route.tags[0]) if route.tags else "service"
-    return f"{tag}_{route.name}".replace("-", "_")
+    """Return a unique id, such as `tasks_create_task`; the document shortens it."""
+    return f"{_prefix(route.tags)}{route.name}".replace("-", "_")
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
@@ -55,33 +96,88 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     `app.openapi` is replaced by this: FastAPI documents it as "Extending OpenAPI".
     """
     if app.openapi_schema is None:
-        app.openapi_schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-            tags=TAGS,
-        )
-        _document_errors(app.openapi_schema)
+        app.openapi_schema = _build(app, app.state.settings)
     return app.openapi_schema
 
 
+def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    named = {tag["name"] for tag in TAGS}
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=TAGS + [tag for tag in SYSTEM_TAGS if tag["name"] not in named],
+        servers=[{"url": url} for url in settings.servers or [app.root_path or "/"]],
+    )
+    contact = {"name": settings.contact_name, "email": settings.contact_email}
+    if any(contact.values()):
+        document["info"]["contact"] = {k: v for k, v in contact.items() if v}
+    if settings.license:
+        name = settings.license.removeprefix("LicenseRef-")
+        document["info"]["license"] = {"name": name, "identifier": settings.license}
+    document.setdefault("security", [])  # none, unless a route has its own
+    _shorten_operation_ids(document)
+    _document_errors(document)
+    return document
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield the path, the method and the document of each operation."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            yield path, method, operation
+
+
+def _prefix(tags: Any) -> str:
+    return f"{tags[0]}_" if tags else "service_"
+
+
+def _shorten_operation_ids(document: Mapping[str, Any]) -> None:
+    """Remove the tag where the name of the function is unique: `create_task`."""
+    names: dict[str, str] = {}
+    for _, _, operation in _operations(document):
+        prefix = _prefix(operation.get("tags")).replace("-", "_")
+        whole = operation["operationId"]
+        names[whole] = whole.removeprefix(prefix)
+    counts = Counter([*names, *names.values()])
+    for _, _, operation in _operations(document):
+        name = names[operation["operationId"]]
+        if counts[name] == 1:
+            operation["operationId"] = name
+
+
 def _document_errors(document: dict[str, Any]) -> None:
-    """Add the schema of errors, and the errors of every route."""
+    """Add the schemas of errors, the errors of every route, and common headers."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)
-    schemas["Problem"] = PROBLEM
-    for path, operations in document["paths"].items():
-        if path.startswith("/api/"):
-            for method, operation in operations.items():
-                _add_common_errors(method, operation)
+    codes = {"title": "ErrorCode", "type": "string", "enum": sorted(_error_codes())}
+    schemas |= {"ErrorCode": codes, "Problem": PROBLEM}
+    schemas["ValidationProblem"] = VALIDATION_PROBLEM
+    for path, method, operation in _operations(document):
+        _add_common_errors(path, method, operation)
+        for response in operation["responses"].values():
+            response["headers"] = REQUEST_ID | response.get("headers", {})
 
 
-def _add_common_errors(method: str, operation: dict[str, Any]) -> None:
+def _error_codes() -> set[str]:
+    """Return the codes of all errors; those of your own subclasses are among them."""
+    codes = {OTHER_CODE, *HTTP_CODES.values()}
+    classes = [ServiceError]
+    for one in classes:  # the list grows while it is read
+        classes += one.__subclasses__()
+        if one.__module__.startswith("src."):
+            codes.add(one.code)
+    return codes
+
+
+def _add_common_errors(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add the errors that any route with this method can return."""
     responses = operation["responses"]
-    statuses = {400, 408, 431, 500, 503}
+    statuses = {400, 408, 431, 500}
+    if not path.startswith(NEVER_REJECTED):
+        statuses.add(503)
     if "422" in responses:
         statuses.add(422)
     if method in WRITING:

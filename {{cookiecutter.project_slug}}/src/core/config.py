@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     app_name: str = Field(default="service", min_length=1)
     version: str = "0.1.0"
     description: str = ""
+    contact_name: str = ""
+    contact_email: str = ""
+    license: str = ""
+    servers: list[str] = []
     environment: Literal["development", "test", "production"] = "production"
     debug: Debug = False
     docs_enabled: bool | None = None

@@ -156,8 +156,11 @@ class UnavailableError(ServiceError):
     code = "service_unavailable"
     default_message = "The service is temporarily unavailable"
 
-    def __init__(self, message: str | None = None, retry_after: int = 1) -> None:
-        super().__init__(message, headers={"Retry-After": str(retry_after)})
+    def __init__(
+        self, message: str | None = None, retry_after: int = 1, **extensions: object
+    ) -> None:
+        headers = {"Retry-After": str(retry_after)}
+        super().__init__(message, headers=headers, **extensions)
 
 
 def problem_response(error: ServiceError, request_id: str) -> Response:
@@ -182,10 +185,7 @@ def render_problem(
 ) -> Response:
     """Return a response in the format of all errors."""
     body = {
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "error": code,
-        "message": message,
+        **problem_members(status, code, message),
         **(extensions or {}),
         "request_id": request_id,
     }
@@ -195,6 +195,18 @@ def render_problem(
         headers=dict(headers or {}),
         media_type=PROBLEM_JSON,
     )
+
+
+def problem_members(status: int, code: str, message: str) -> dict[str, object]:
+    """Return the members that every error has; `error` says more than a type would."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "error": code,
+        "message": message,
+    }
 
 
 def invalid(

@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from src.core import metrics
 from src.core.config import get_settings
-from src.core.errors import PROBLEM_JSON
+from src.core.errors import PROBLEM_JSON, problem_members
 from src.core.http_framing import (
     MAX_HEAD,
     Body,
@@ -349,15 +349,8 @@ class _Outlet:
 
 def _problem(status: int, code: str, message: str, request_id: str) -> bytes:
     title = HTTPStatus(status).phrase
-    body = orjson.dumps(
-        {
-            "title": title,
-            "status": status,
-            "error": code,
-            "message": message,
-            "request_id": request_id,
-        }
-    )
+    members = problem_members(status, code, message)
+    body = orjson.dumps({**members, "request_id": request_id})
     headers = {
         "content-type": PROBLEM_JSON,
         "content-length": len(body),

@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pydantic
 import sqlalchemy as sa
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from sqlalchemy import orm
 
 from src.core.database import Base
-from src.models.types import check_text
+from src.models.types import UUID, DateTime, StoredInteger, check_text
 
 # UUIDs that sort by time keep an index compact; Python has them from 3.14 on.
 new_id: Callable[[], uuid.UUID] = getattr(uuid, "uuid7", uuid.uuid4)
@@ -74,16 +76,34 @@ class Schema(pydantic.BaseModel):
 UNSET: Any = None
 
 
-def _hide_unset(schema: dict[str, Any]) -> None:
-    """Remove the defaults of optional keys from OpenAPI: null cannot be sent."""
-    for properties in schema.get("properties", {}).values():
-        properties.pop("default", None)
-
-
 class Changes(Schema):
     """A partial update: only the fields that were sent change (`model_fields_set`)."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=_hide_unset)
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Remove the defaults of optional keys from OpenAPI: null cannot be sent."""
+        described = handler(schema)
+        for key in handler.resolve_ref_schema(described)["properties"].values():
+            key.pop("default", None)
+        return described
+
+
+def _read_only(schema: dict[str, Any]) -> None:
+    schema["readOnly"] = True
+    schema.pop("default", None)
+
+
+class Replacement(Schema):
+    """The keys of a resource that a PUT may repeat, as a GET has returned them.
+
+    Another id is an error. The times are ignored: the service sets them.
+    """
+
+    id: UUID = pydantic.Field(default=UNSET, json_schema_extra=_read_only)
+    created_at: DateTime = pydantic.Field(default=UNSET, json_schema_extra=_read_only)
+    updated_at: DateTime = pydantic.Field(default=UNSET, json_schema_extra=_read_only)
 
 
 class Resource(pydantic.BaseModel):
@@ -98,9 +118,9 @@ class Resource(pydantic.BaseModel):
         validate_by_alias=False,
     )
 
-    id: uuid.UUID
-    created_at: dt.datetime
-    updated_at: dt.datetime
+    id: uuid.UUID = pydantic.Field(json_schema_extra=_read_only)
+    created_at: dt.datetime = pydantic.Field(json_schema_extra=_read_only)
+    updated_at: dt.datetime = pydantic.Field(json_schema_extra=_read_only)
 
 
 ResourceT = TypeVar("ResourceT", bound=Resource)
@@ -110,12 +130,7 @@ class Page(pydantic.BaseModel, Generic[ResourceT]):
     """A part of a list; `next` is the cursor of the following page, if there is one."""
 
     items: list[ResourceT]
-    total: int | None
-    skip: int
-    limit: int
+    total: StoredInteger | None
+    skip: StoredInteger
+    limit: StoredInteger
     next: str | None
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Return the name that OpenAPI shows, such as TaskPage."""
-        return f"{params[0].__name__}Page"

@@ -11,7 +11,7 @@ import re
 import sys
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, LiteralString, TypeAlias
 
 import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -20,18 +20,27 @@ from pydantic_core import PydanticCustomError, PydanticKnownError, core_schema
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 MAX_JSON_DEPTH = 64
 
-DATE = r"\d{4}-\d{2}-\d{2}"
-TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
-LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
-OFFSET = r"([Zz]|[+-]\d{2}:?\d{2})"
+MAX_LINKS = 1_000  # ids in one list, and rows that one row is linked to
+MAX_EXACT = 2**53 - 1  # a larger integer may have been rounded to a double (RFC 8259)
+
+# ISO 8601, also as .NET, Java and Go write it; [0-9] because these are in OpenAPI, too.
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+TIME = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?"
+OFFSET = "([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
+FRACTION = "A second has up to nine decimal places, of which six are kept."
+DATETIME = f"{DATE}[Tt ]{TIME} ?{OFFSET}"
 # PostgreSQL's timestamptz has a wider range. But any instant must have a valid year in
 # every offset, so the first and the last year of Python's datetime are left out.
 EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
-_DATE = re.compile(DATE, re.ASCII)
-_TIME = re.compile(TIME, re.ASCII)
-_DATETIME = re.compile(f"{DATE}[Tt ]{TIME}{OFFSET}", re.ASCII)
+_DATE = re.compile(DATE)
+_TIME = re.compile(TIME)
+_DATETIME = re.compile(DATETIME)
+# The parts of a text that is not a valid time: to say what is wrong.
+_CLOCK = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]*))?)? ?(.*)"
+_TIME_PARTS = re.compile(_CLOCK)
+_DATETIME_PARTS = re.compile(f"{DATE}[Tt ]{_CLOCK}")
 # No column can store a larger exponent, and no driver accepts one.
 MAX_EXPONENT = 1_000
 _EXACT = decimal.Context(
@@ -52,7 +61,8 @@ def _read_date(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if not _DATE.fullmatch(value):
-        raise PydanticCustomError("date_parsing", "Write a date as 2026-01-31")
+        only = ", without a time" if _DATE.match(value) else ""
+        raise PydanticCustomError("date_parsing", f"Write a date as 2026-01-31{only}")
     try:
         return dt.date.fromisoformat(value)
     except ValueError as error:
@@ -63,29 +73,47 @@ def _read_time(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if not _TIME.fullmatch(value):
+        parts = _TIME_PARTS.fullmatch(value)
+        problem = parts and _wrong_clock(parts)
         raise PydanticCustomError(
-            "time_parsing", "Write a time as 13:30:00, without an offset"
+            "time_parsing", problem or "Write a time as 13:30:00, without an offset"
         )
-    try:
-        return dt.time.fromisoformat(value)
-    except ValueError as error:
-        raise PydanticCustomError("time_parsing", "The time does not exist") from error
+    return dt.time.fromisoformat(value)  # it cuts the digits after microseconds
 
 
 def _read_datetime(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if not _DATETIME.fullmatch(value):
-        raise PydanticCustomError(
-            "datetime_parsing",
-            "Write a datetime with its offset, as 2026-01-31T13:30:00Z",
-        )
+        raise PydanticCustomError("datetime_parsing", _wrong_datetime(value))
+    text = f"{value[:10]}T{value[11:].replace(' ', '')}"
     try:
-        return dt.datetime.fromisoformat(value.upper())
-    except ValueError as error:
+        return dt.datetime.fromisoformat(text.upper())
+    except ValueError as error:  # for example the 30th of February
         raise PydanticCustomError(
-            "datetime_parsing", "The date and time does not exist"
+            "datetime_parsing", "The date does not exist"
         ) from error
+
+
+def _wrong_datetime(text: str) -> LiteralString:
+    """Return what is wrong with a datetime that does not match its pattern."""
+    parts = _DATETIME_PARTS.fullmatch(text)
+    if parts is None:
+        return "Write a datetime with its offset, as 2026-01-31T13:30:00Z"
+    if problem := _wrong_clock(parts):
+        return problem
+    if not parts[5]:
+        return "The datetime has no offset; append Z for UTC, or one such as +01:00"
+    return "Write the offset as Z, +01:00, +0100 or +01, and nothing after it"
+
+
+def _wrong_clock(parts: re.Match[str]) -> LiteralString | None:
+    hour, minute, second, fraction, _ = parts.groups(default="0")
+    if int(hour) > 23 or int(minute) > 59 or int(second) > 59:
+        return "Hours go up to 23, minutes and seconds up to 59"
+    if not 1 <= len(fraction) <= 9:
+        return "The fraction of a second has 1 to 9 digits"
+    return None
 
 
 def _to_utc(value: dt.datetime) -> dt.datetime:
@@ -212,19 +240,32 @@ def _read_decimal(value: Any) -> Any:
     return number
 
 
+def _read_integer(value: Any) -> Any:
+    """Read 5.0 and 5e0 as 5, which JSON's parser returns as a float."""
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    if abs(value) > MAX_EXACT:
+        raise PydanticCustomError(
+            "integer_number",
+            f"Write an integer beyond {MAX_EXACT} without a fraction or exponent",
+        )
+    return int(value)
+
+
 class Int64:
     """An integer within PostgreSQL's bigint; write it after the field's limits.
 
-    It does not use `ge` and `le`: FastAPI writes these into OpenAPI as floats, and
-    2**63 - 1 would become 2**63.
+    As in JSON Schema, 5.0 is an integer. It does not use `ge` and `le`: FastAPI writes
+    these into OpenAPI as floats, and 2**63 - 1 would become 2**63.
     """
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: pydantic.GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(
-            self._check, handler(source)
+        read = core_schema.no_info_before_validator_function(
+            _read_integer, handler(source)
         )
+        return core_schema.no_info_after_validator_function(self._check, read)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
@@ -268,20 +309,23 @@ class Digits:
     ) -> JsonSchemaValue:
         """Add bounds to OpenAPI, because JSON Schema has no limits of digits."""
         described = handler(schema)
+        ways = {way["type"]: way for way in described.get("anyOf", ())}
+        if not ways.keys() >= {"number", "string"}:
+            return described
+        number, text = ways["number"], ways["string"]
         most = float(10 ** min(self.precision - self.scale, 308))
-        for way in described.get("anyOf", ()):
-            if way["type"] == "number":
-                if not {"minimum", "exclusiveMinimum"} & way.keys():
-                    way["exclusiveMinimum"] = -most
-                if not {"maximum", "exclusiveMaximum"} & way.keys():
-                    way["exclusiveMaximum"] = most
-            elif way["type"] == "string":
-                way["pattern"] = GenerateJsonSchema().build_decimal_pattern(
-                    core_schema.decimal_schema(
-                        max_digits=self.precision + (self.precision == self.scale),
-                        decimal_places=self.scale,
-                    )
-                )
+        if not {"minimum", "exclusiveMinimum"} & number.keys():
+            number["exclusiveMinimum"] = -most
+        if not {"maximum", "exclusiveMaximum"} & number.keys():
+            number["exclusiveMaximum"] = most
+        text["pattern"] = GenerateJsonSchema().build_decimal_pattern(
+            core_schema.decimal_schema(
+                max_digits=self.precision + (self.precision == self.scale),
+                decimal_places=self.scale,
+            )
+        )
+        if number.get("minimum", number.get("exclusiveMinimum")) >= 0:
+            text["pattern"] = text["pattern"].replace("^[+-]?", r"^\+?")
         return described
 
     def _quantize(self, value: decimal.Decimal | None) -> decimal.Decimal | None:
@@ -302,13 +346,26 @@ Time: TypeAlias = Annotated[
     dt.time,
     pydantic.BeforeValidator(_read_time),
     pydantic.WithJsonSchema(
-        {"type": "string", "format": "time-local", "pattern": LOCAL_TIME}
+        {
+            "type": "string",
+            "format": "time-local",
+            "pattern": f"^{TIME}$",
+            "description": f"Without an offset. {FRACTION}",
+        }
     ),
 ]
 DateTime: TypeAlias = Annotated[
     dt.datetime,
     pydantic.BeforeValidator(_read_datetime),
     pydantic.AfterValidator(_to_utc),
+    pydantic.WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": f"^{DATETIME}$",
+            "description": f"With an offset, stored in UTC. {FRACTION}",
+        }
+    ),
 ]
 Email: TypeAlias = Annotated[
     str,
@@ -323,7 +380,7 @@ URL: TypeAlias = Annotated[
 Ids: TypeAlias = Annotated[
     list[UUID],
     pydantic.AfterValidator(_check_ids),
-    pydantic.Field(max_length=1000, json_schema_extra={"uniqueItems": True}),
+    pydantic.Field(max_length=MAX_LINKS, json_schema_extra={"uniqueItems": True}),
 ]
 JSON: TypeAlias = Annotated[
     Any,

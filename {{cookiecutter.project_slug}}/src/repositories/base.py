@@ -16,13 +16,15 @@ from sqlalchemy.orm.exc import StaleDataError
 from src.core.database_errors import translate
 from src.core.errors import ConflictError, ReferenceNotFoundError
 from src.core.write_log import Verb, Write, note_write
-from src.models.base import Changes, Entity, Schema, utc_now
+from src.models.base import Changes, Entity, Replacement, Schema, utc_now
+from src.models.types import MAX_LINKS
 from src.repositories.cursors import Cursor
 from src.repositories.links import Link as Link
 
 EntityT = TypeVar("EntityT", bound=Entity)
 # The filter of a list, such as {"project_id": …}; a key with None is ignored.
 Filters = Mapping[str, Any]
+READ_ONLY = {*Replacement.model_fields}
 MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -103,7 +105,7 @@ class Repository(Generic[EntityT]):
 
     async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
-        return await self._change(entity_id, data.model_dump())
+        return await self._change(entity_id, data.model_dump(exclude=READ_ONLY))
 
     async def update(self, entity_id: uuid.UUID, data: Changes) -> EntityT | None:
         """Set only the fields that were sent."""
@@ -124,9 +126,22 @@ class Repository(Generic[EntityT]):
         return True
 
     async def link(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
-        """Link two rows of a many-to-many relation, unless they are linked already."""
+        """Link two rows of a many-to-many relation, unless they are linked already.
+
+        The caller has locked the own row. If the other one has the list of ids, it is
+        locked too: otherwise two requests together could exceed the limit of the list.
+        """
+        link, owner = self.links[name], self.entity
+        if link.key is None:
+            owner = self._target(name)
+            row = sa.select(owner.id).where(owner.id == other_id)
+            await self.db.execute(row.with_for_update(key_share=True))
         with self._translated():
-            await self.links[name].add(self.db, own_id, other_id)
+            is_new = await link.add(self.db, own_id, other_id)
+        if is_new and await link.count(self.db, own_id, other_id) > MAX_LINKS:
+            title = owner.__resource__.replace("_", " ")
+            message = f"The {title} already has {MAX_LINKS} of these links, the maximum"
+            raise ConflictError(owner.__resource__, [], message)
 
     async def unlink(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
         """Unlink two rows of a many-to-many relation, if they are linked."""

@@ -28,10 +28,20 @@ class Link:
 
     async def add(
         self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
-    ) -> None:
-        """Link two rows, unless they are linked already."""
+    ) -> bool:
+        """Link two rows; return False if they are linked already."""
         row = {self.own: own_id, self.other: other_id}
-        await db.execute(insert(self.table).values(row).on_conflict_do_nothing())
+        statement = insert(self.table).values(row).on_conflict_do_nothing()
+        inserted = await db.execute(statement.returning(self.table.c[self.own]))
+        return inserted.first() is not None
+
+    async def count(
+        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
+    ) -> int:
+        """Return how many links the row that has the list of ids is in."""
+        name, owner_id = (self.own, own_id) if self.key else (self.other, other_id)
+        statement = sa.select(sa.func.count()).where(self.table.c[name] == owner_id)
+        return await db.scalar(statement) or 0
 
     async def remove(
         self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID

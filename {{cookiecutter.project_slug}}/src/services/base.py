@@ -9,16 +9,23 @@ from pydantic import ValidationError
 
 from src.core.errors import NotFoundError, invalid
 from src.core.security import RICH_TEXT_TAGS, sanitize_html
-from src.models.base import Changes, Entity, Resource, Schema
+from src.models.base import UNSET, Changes, Entity, Replacement, Resource, Schema
 from src.models.base import Page as Page
 from src.repositories.base import Filters, Repository
 from src.repositories.cursors import Cursor
+
+ANOTHER_ID = {
+    "loc": ("body", "id"),
+    "msg": "The id cannot be changed; send the id of the URL or none",
+    "type": "id_changed",
+}
 
 EntityT = TypeVar("EntityT", bound=Entity)
 ResourceT = TypeVar("ResourceT", bound=Resource)
 CreateT = TypeVar("CreateT", bound=Schema)
 UpdateT = TypeVar("UpdateT", bound=Changes)
 SchemaT = TypeVar("SchemaT", bound=Schema)
+PageT = TypeVar("PageT", bound=Page[Any])
 
 
 @dataclass(frozen=True)
@@ -56,23 +63,25 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         return self.resource.model_validate(entity)
 
     async def _list(
-        self, paging: Paging, where: Filters | None = None
-    ) -> Page[ResourceT]:
+        self, page: type[PageT], paging: Paging, where: Filters | None = None
+    ) -> PageT:
         # One more row than requested shows whether there is a next page.
         rows = await self.repository.list(
             paging.skip, paging.limit + 1, after=paging.after, where=where
         )
-        page = rows[: paging.limit]
+        shown = rows[: paging.limit]
         more = len(rows) > paging.limit
-        return Page[self.resource](  # type: ignore[name-defined]
-            items=[self.resource.model_validate(entity) for entity in page],
+        return page(
+            items=[self.resource.model_validate(entity) for entity in shown],
             total=await self.repository.count(where) if paging.total else None,
             skip=paging.skip,
             limit=paging.limit,
-            next=Cursor.of(page[-1]).encode() if more else None,
+            next=Cursor.of(shown[-1]).encode() if more else None,
         )
 
     async def _replace(self, entity_id: uuid.UUID, data: CreateT) -> ResourceT:
+        if isinstance(data, Replacement) and data.id not in (UNSET, entity_id):
+            raise invalid([ANOTHER_ID])
         entity = await self.repository.replace(entity_id, self._clean(data))
         return self._found(entity_id, entity)
 

@@ -124,8 +124,10 @@ def test_the_body_of_an_error() -> None:
     response = problem_response(error, "r-1")
     assert response.headers["content-type"] == "application/problem+json"
     assert json.loads(bytes(response.body)) == {
+        "type": "about:blank",
         "title": "Conflict",
         "status": 409,
+        "detail": "Another order item has this order_id and product_id",
         "error": "conflict",
         "message": "Another order item has this order_id and product_id",
         "resource": "order_item",

@@ -53,10 +53,56 @@ def test_value_is_refused(name: str, value: Any) -> None:
         ADAPTERS[name].validate_python(value)
 
 
-def test_datetimes_become_utc() -> None:
-    taken = ADAPTERS["datetime"].validate_python("2026-01-31t13:30:00.5+05:30")
-    assert taken.isoformat() == "2026-01-31T08:00:00.500000+00:00"
-    assert taken.tzinfo is dt.UTC
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ("2026-01-31t13:30:00.5+05:30", "2026-01-31T08:00:00.500000+00:00"),
+        ("2026-01-31T13:30:00.1234567Z", "2026-01-31T13:30:00.123456+00:00"),  # .NET
+        ("2026-01-31T13:30:00.123456789z", "2026-01-31T13:30:00.123456+00:00"),  # Go
+        ("2026-01-31T13:30+0100", "2026-01-31T12:30:00+00:00"),  # Java
+        ("2026-01-31 13:30:00 -0330", "2026-01-31T17:00:00+00:00"),  # Ruby
+        ("2026-01-31 13:30:00,5+01", "2026-01-31T12:30:00.500000+00:00"),
+    ],
+)
+def test_datetimes_become_utc(sent: str, taken: str) -> None:
+    value = ADAPTERS["datetime"].validate_python(sent)
+    assert value.isoformat() == taken
+    assert value.tzinfo is dt.UTC
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "message"),
+    [
+        ("datetime", "2026-01-31T13:30:00", "The datetime has no offset"),
+        ("datetime", "2026-01-31T13:30:00.Z", "The fraction of a second has 1 to 9"),
+        ("datetime", "2026-01-31T24:00:00Z", "Hours go up to 23"),
+        ("datetime", "2026-02-30T13:30:00Z", "The date does not exist"),
+        ("datetime", "2026-01-31T13:30:00+1", "Write the offset as Z, \\+01:00"),
+        ("datetime", "31.01.2026 13:30", "Write a datetime with its offset"),
+        ("time", "13:30:00.1234567890", "The fraction of a second has 1 to 9"),
+        ("time", "13:60", "minutes and seconds up to 59"),
+        ("time", "13:30Z", "without an offset"),
+        ("date", "2026-01-31T00:00:00Z", "without a time"),
+    ],
+)
+def test_what_is_wrong_with_a_date_or_time_is_said(
+    name: str, sent: str, message: str
+) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        ADAPTERS[name].validate_python(sent)
+
+
+@pytest.mark.parametrize(("sent", "taken"), [(5.0, 5), (-0.0, 0), (1e3, 1000)])
+def test_a_number_without_a_fraction_is_an_integer(sent: float, taken: int) -> None:
+    value = ADAPTERS["integer"].validate_python(sent)
+    assert (type(value), value) == (int, taken)
+
+
+def test_an_integer_that_may_have_been_rounded_is_refused() -> None:
+    assert ADAPTERS["integer"].validate_python(2.0**53 - 1) == 2**53 - 1
+    assert ADAPTERS["integer"].validate_python(2**53 + 1) == 2**53 + 1
+    with pytest.raises(pydantic.ValidationError, match="without a fraction"):
+        ADAPTERS["integer"].validate_python(2.0**53)
 
 
 def test_a_datetime_without_an_offset_is_refused() -> None:

@@ -10,7 +10,8 @@ from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Placed, Resolved
 from scaffold.spec.vocabulary import reserved_names
 
-_FAMILY = ("Base", "Create", "Update", "Entity", "Repository", "Service", "Factory")
+_FAMILY = ("Base", "Create", "Replace", "Update", "Page")
+_FAMILY += ("Entity", "Repository", "Service", "Factory")
 
 
 class _Symbol(NamedTuple):

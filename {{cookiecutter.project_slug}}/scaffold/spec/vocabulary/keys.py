@@ -188,7 +188,7 @@ RELATION_TYPES = {
     "many_to_one": "This entity has the column <name>_id: many tasks, one project.",
     "one_to_one": "This entity or the other one has a unique column <name>_id.",
     "one_to_many": "The target has the column: one project, many tasks.",
-    "many_to_many": "An association table; <name>_ids in requests and responses.",
+    "many_to_many": "An association table; tag_ids for tags in requests and responses.",
 }
 TO_ONE = ("many_to_one", "one_to_one")
 ON_DELETE = {

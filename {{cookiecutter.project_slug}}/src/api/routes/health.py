@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from src.api import http
+from src.core.errors import UnavailableError
 from src.core.readiness import Readiness
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -18,9 +20,9 @@ class HealthStatus(BaseModel):
 
 
 class ReadinessStatus(BaseModel):
-    """Whether the process should get requests, and what each check found."""
+    """The process should get requests; optional checks may have failed."""
 
-    status: Literal["ready", "not_ready"]
+    status: Literal["ready"] = "ready"
     checks: dict[str, str]
 
 
@@ -33,13 +35,15 @@ async def get_health(request: Request) -> HealthStatus:
     return HealthStatus(service=request.app.state.settings.app_name)
 
 
-@router.get("/ready", responses={503: {"model": ReadinessStatus}})
-async def get_readiness(request: Request, response: Response) -> ReadinessStatus:
+@router.get("/ready", responses=http.problems(503))
+async def get_readiness(request: Request) -> ReadinessStatus:
     """Check the database, its schema, and Redis where it is configured.
 
-    The result for Redis does not change the status: requests are served without it.
+    A 503 has the results in its member `checks`. The result for Redis does not change
+    the status: requests are served without it.
     """
     readiness: Readiness = request.app.state.readiness
     ready, checks = await readiness.check()
-    response.status_code = 200 if ready else 503
-    return ReadinessStatus(status="ready" if ready else "not_ready", checks=checks)
+    if not ready:
+        raise UnavailableError("The service is not ready", checks=checks)
+    return ReadinessStatus(checks=checks)
