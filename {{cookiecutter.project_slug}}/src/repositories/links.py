@@ -1,11 +1,12 @@
 """Many-to-many relations: the rows of association tables."""
 
-import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from src.models.base import Id
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class Link:
     other: str
     key: str | None = None
 
-    def members(self, other_id: sa.ColumnElement[uuid.UUID]) -> sa.Select[uuid.UUID]:
+    def members(self, other_id: sa.ColumnElement[Id]) -> sa.Select[Id]:
         """Select this side's ids that are linked to a row of the other side."""
         columns = self.table.c
         return sa.select(columns[self.own]).where(columns[self.other] == other_id)
 
     async def add(
-        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
+        self, db: AsyncSession, own_id: Id, other_id: Id
     ) -> bool:
         """Link two rows; return False if they are linked already."""
         row = {self.own: own_id, self.other: other_id}
@@ -36,7 +37,7 @@ class Link:
         return inserted.first() is not None
 
     async def count(
-        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
+        self, db: AsyncSession, own_id: Id, other_id: Id
     ) -> int:
         """Return how many links the row that has the list of ids is in."""
         name, owner_id = (self.own, own_id) if self.key else (self.other, other_id)
@@ -44,7 +45,7 @@ class Link:
         return await db.scalar(statement) or 0
 
     async def remove(
-        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
+        self, db: AsyncSession, own_id: Id, other_id: Id
     ) -> None:
         """Unlink two rows, if they are linked."""
         columns = self.table.c
