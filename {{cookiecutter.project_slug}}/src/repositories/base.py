@@ -101,7 +101,7 @@ class Repository(Generic[EntityT]):
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
-        return await self._change(entity_id, data.model_dump(exclude=self._read_only()))
+        return await self._change(entity_id, data.model_dump(exclude=self.read_only()))
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         """Set only the fields that were sent."""
@@ -193,7 +193,7 @@ class Repository(Generic[EntityT]):
 
     @classmethod
     @cache
-    def _read_only(cls) -> set[str]:
+    def read_only(cls) -> set[str]:
         """Return the attributes that a replacement does not set."""
         times = {"created_at", "updated_at"} if issubclass(cls.entity, Timestamps) else ()
         return {"id", *times}

@@ -1,6 +1,5 @@
 """One request, one transaction: it is committed before the answer, or not at all."""
 
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -58,7 +57,7 @@ async def rows(case: Case) -> int:
         return await case.repository(db).count()
 
 
-async def shown(case: Case, db: AsyncSession, entity_id: uuid.UUID) -> Body:
+async def shown(case: Case, db: AsyncSession, entity_id: Any) -> Body:
     """Return the answer that shows a row as it is stored."""
     db.expunge_all()
     return case.answer(await case.repository(db).get(entity_id))

@@ -1,6 +1,5 @@
 """Services: the rules between HTTP and storage, on the repository in memory."""
 
-import uuid
 from typing import Any
 from unittest import mock
 
@@ -8,12 +7,11 @@ import pydantic
 import pytest
 
 from src.core.errors import InvalidError, NotFoundError, UnavailableError
-from src.repositories.cursors import Cursor
 from src.services.base import Paging
 from tests.answers import same
 from tests.fakes import InMemoryRepository
 from tests.support import Case, Field, Reference, read
-from tests.tables import each_case, each_reference, each_text
+from tests.tables import BY_NAME, each_case, each_reference, each_text
 
 SOME = 5
 
@@ -23,7 +21,9 @@ class ServiceUnderTest:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.repository = InMemoryRepository[Any](case.repository, case.filled_in())
+        self.repository = InMemoryRepository[Any](
+            case.repository, case.filled_in(), case.factory.new_id
+        )
         self.service = case.service(self.repository)
 
     def __getattr__(self, verb: str) -> Any:
@@ -90,7 +90,7 @@ async def test_list_answers_with_pages(case: Case, tested: ServiceUnderTest) -> 
     assert list(page.items) == rows[1:3]
     assert (page.total, page.skip, page.limit) == (SOME, 1, 2)
     rest = await tested.list(
-        Paging(limit=2, after=Cursor.decode(page.next), total=False)
+        Paging(limit=2, after=page.next, total=False)
     )
     assert list(rest.items) == rows[3:]
     assert (rest.total, rest.next) == (None, None)
@@ -101,7 +101,7 @@ async def test_list_is_narrowed_to_a_parent(
     case: Case, reference: Reference, tested: ServiceUnderTest
 ) -> None:
     attribute = case.attribute(reference.name)
-    parent = uuid.uuid4()
+    parent = BY_NAME[reference.target].factory.new_id()
     wanted = tested.store(**{attribute: parent})
     tested.store()
     page = await tested.list(Paging(), **{attribute: parent})
@@ -142,7 +142,7 @@ async def test_delete_removes_the_row(case: Case, tested: ServiceUnderTest) -> N
 
 @each_case
 async def test_unknown_ids_are_not_found(case: Case, tested: ServiceUnderTest) -> None:
-    unknown = uuid.uuid4()
+    unknown = case.factory.unknown_id()
     sent = {"replace": [tested.data()], "update": [tested.changes()]}
     for verb in filter(tested.has, ("get", "replace", "update", "delete")):
         with pytest.raises(NotFoundError) as caught:
