@@ -26,7 +26,8 @@ PLAIN = "--no-header --no-emit-index-url"  # nothing of the machine that it ran 
 def compile_pins(source: Path, target: Path, known: Path | None) -> None:
     """Resolve the dependencies of a pyproject.toml, which may have Jinja expressions."""
     text = source.read_text(encoding="utf-8")
-    text = re.sub(r'"?\{\{.*?\}\}"?', '"x"', text)
+    text = re.sub(r'(?<!")\{\{.*?\}\}', '"x"', text)
+    text = re.sub(r"\{\{.*?\}\}", "x", text)
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "pyproject.toml")
         lines = [line for line in text.splitlines() if not line.startswith("authors")]

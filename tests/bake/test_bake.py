@@ -24,7 +24,7 @@ TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml",
 OPTIONS = [
     {},
     {"example": "ecommerce_api", "license": "Apache-2.0"},
-    {"package_manager": "poetry", "license": "Proprietary"},
+    {"package_manager": "poetry", "license": "Proprietary", "linters": "black"},
     {
         "project_slug": "my-api_",
         "example": "ecommerce_api",
@@ -214,7 +214,7 @@ def test_nasty_answers_are_data_in_every_file_and_in_a_replay(
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     answers = [NASTY, "nasty", NASTY, NASTY, "a{{b}}@example.com"]
-    typed = ["1", "", *answers, "1", "1", "1"]
+    typed = ["1", "", *answers, "1", "1", "1", "1"]
     done = generate(template, "-o", str(first), typed="\n".join(typed) + "\n")
     assert done.returncode == 0, done.stdout
     project = only(first)

@@ -227,14 +227,14 @@ def test_project_tests_pass_in_the_test_stack(
         tests.down("--volumes")
 
 
-def test_the_pipelines_image_job_passes(shop: Stack, tmp_path: Path) -> None:
+def test_the_pipelines_build_job_passes(shop: Stack, tmp_path: Path) -> None:
     """Runs the steps after the build; an action does the build."""
     shop.down("--volumes")
     clone = tmp_path / shop.example.path.name
     shop.example.run("git", "clone", "--quiet", ".", str(clone))
     steps = github_workflow.run_steps(
         clone,
-        "image",
+        "build",
         environment={**shop.engine.environment, **shop.settings},
         replacements={
             "service:ci": image(shop),

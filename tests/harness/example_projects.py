@@ -1,4 +1,4 @@
-"""Projects of the e-commerce example, one for each package manager."""
+"""Projects of the e-commerce example, one for each package manager and its linters."""
 
 import os
 import subprocess
@@ -16,6 +16,7 @@ from tests.harness.project import (
 )
 
 MANAGERS = ("uv", "poetry")
+LINTERS = {"uv": "ruff", "poetry": "black"}  # each manager works with each of them
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def generate(folder: Path, manager: str) -> ExampleProject:
             f"project_slug={name}",
             "example=ecommerce_api",
             f"package_manager={manager}",
+            f"linters={LINTERS[manager]}",
         ),
         env={**clean_environment(), **environment},
         stdin=subprocess.DEVNULL,

@@ -152,6 +152,21 @@ def test_changes_that_git_does_not_have_are_not_overwritten(existing: Path) -> N
     assert problems(existing) == []
 
 
+def test_only_the_projects_own_changes_count_in_a_larger_repository(
+    tmp_path: Path,
+) -> None:
+    git(tmp_path, "init")
+    root = tmp_path / "services" / "shop"
+    (root / ".devmatrix").mkdir(parents=True)
+    (root / ".devmatrix" / "answers.json").write_text('{"mode": "production"}')
+    (problem,) = problems(root)
+    assert problem.endswith("commit or stash them first:\n?? services/shop/")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "all")
+    (tmp_path / "other.txt").write_text("")
+    assert problems(root) == []
+
+
 def test_without_git_nobody_can_tell(
     existing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,15 +361,25 @@ def test_the_author_commits_where_git_knows_nobody(
     assert author == 'Ann " Other <ann@example.com> HEAD -> main'
 
 
-def test_git_knows_who_commits_also_within_another_repository(
+def test_a_repository_of_its_own_in_a_folder_that_the_outer_one_ignores(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     git(tmp_path, "init")
+    (tmp_path / ".gitignore").write_text("/project/\n")
     known = {"user_name": "Known", "user_email": "known@example.com"}
     root = tmp_path / "project"
     author = commit_as(monkeypatch, root, **known, commit_gpgsign="true")
     assert author == "Known <known@example.com> HEAD -> main"
     assert setup.commit(root) == "exists"
+
+
+def test_no_repository_within_another_one(tmp_path: Path) -> None:
+    git(tmp_path, "init")
+    root = tmp_path / "services" / "shop"
+    root.mkdir(parents=True)
+    assert setup.commit(root).endswith(f"the repository around it, {tmp_path}")
+    assert not (root / ".git").exists()
+    assert setup.commit(root).endswith(f"the repository around it, {tmp_path}")
 
 
 # The environment

@@ -1,20 +1,43 @@
 """The generated Makefile, asked what it would do: nothing is run."""
 
 import subprocess
+import tempfile
+from pathlib import Path
 
-from tests.harness.project import ROOT, clean_environment
+import pytest
 
-TREE = ROOT / "{{cookiecutter.project_slug}}"
+from scaffold.project import skeleton
+from tests.harness.project import clean_environment
 
 
-def make(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", *words],
-        cwd=TREE,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-    )
+def make(*words: str, linters: str = "ruff") -> subprocess.CompletedProcess[str]:
+    answers = {"project_name": "Shop", "project_slug": "shop", "linters": linters}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "Makefile").write_bytes(skeleton.render(answers)["Makefile"])
+        return subprocess.run(
+            ["make", "--dry-run", "--no-print-directory", *words],
+            cwd=folder,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+        )
+
+
+@pytest.mark.parametrize(
+    ("linters", "target", "modules"),
+    [
+        ("ruff", "lint", ["ruff check ."]),
+        ("ruff", "format", ["ruff check --fix .", "ruff format ."]),
+        ("ruff", "check", ["ruff format --check .", "ruff check ."]),
+        ("black", "lint", ["flake8"]),
+        ("black", "format", ["isort .", "black ."]),
+        ("black", "check", ["black --check .", "isort --check .", "flake8"]),
+    ],
+)
+def test_the_chosen_linters_run(linters: str, target: str, modules: list[str]) -> None:
+    lines = make(target, linters=linters).stdout.splitlines()
+    called = [line.partition(" -m ")[2] for line in lines if " -m " in line]
+    assert [line for line in called if line != "mypy"] == modules
 
 
 def test_each_part_of_a_run_gets_its_arguments() -> None:

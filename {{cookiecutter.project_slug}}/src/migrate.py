@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logger.error("migration_failed", reason=str(error))
             return 1
     if then_serve:
-        os.execv(sys.executable, [sys.executable, "-m", "src"])  # noqa: S606  # nosec B606
+        command = [sys.executable, "-m", "src"]
+        os.execv(sys.executable, command)  # noqa: S606  # nosec B606
     return 0
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal, wrap
-from scaffold.rendering.entity_view import EntityView
+from scaffold.rendering.entity_view import views
 from scaffold.spec.loading import SpecError, load, report
 from scaffold.spec.model import Entity, Field, Reference
 from scaffold.testdata.samples import series
@@ -133,7 +133,7 @@ def render(root: Path, answers: Mapping[str, str]) -> dict[str, str]:
         name = template.name.removesuffix(".jinja")
         text = environment.get_template(template.name).render(
             words,
-            entities=[EntityView(entity, spec) for entity in spec.entities],
+            entities=views(spec),
             types={field.type for entity in spec.entities for field in entity.fields},
         )
         files[name] = wrap(text) if name.endswith(".py") else text

@@ -144,7 +144,7 @@ def under_former_names(spec: Spec) -> Spec:
         entity.name: replace(
             entity,
             name=entity.renamed_from,
-            plural=naming.plural(naming.snake(entity.renamed_from)),
+            plural=naming.table(entity.renamed_from),
         )
         for entity in spec.entities
         if entity.renamed_from
@@ -182,13 +182,13 @@ def _renamed_link(
     target = old.entity(link.target)
     owner, name = (entity, link.name) if link.owner else (target, link.reverse)
     columns = {
-        f"{side.snake}_id": f"{renamed.get(side.name, side).snake}_id"
+        naming.key(side.snake): naming.key(renamed.get(side.name, side).snake)
         for side in (entity, target)
     }
     return replace(
         link,
         target=renamed.get(target.name, target).name,
-        table=f"{renamed.get(owner.name, owner).plural}_{name}",
+        table=naming.association(renamed.get(owner.name, owner).plural, name or ""),
         left_column=columns.get(link.left_column, link.left_column),
         right_column=columns.get(link.right_column, link.right_column),
     )

@@ -35,6 +35,18 @@ def has_repository(root: Path) -> bool:
     return any((one / ".git").exists() for one in (folder, *folder.parents))
 
 
+def repository(root: Path) -> str:
+    """Return the top folder of the repository for the project, "" if there is none.
+
+    A repository that ignores the project's folder is not for it.
+    """
+    found = _answer(root, "rev-parse", "--show-toplevel")
+    ignored = _answer(root, "check-ignore", "--quiet", ".")
+    if found.returncode or ignored.returncode == 0:
+        return ""
+    return found.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
 def uncommitted(
     root: Path, paths: Iterable[str], base: Files, committed_base: Callable[[], Files]
 ) -> list[str]:

@@ -41,7 +41,7 @@ class FormerNames:
             former = find_former(self.old, entity)
             was = former.table if former else entity.table
             if former is None and entity.renamed_from is not None:
-                was = naming.plural(naming.snake(entity.renamed_from))
+                was = naming.table(entity.renamed_from)
             recorded = self.has_record and former is not None
             table = Candidate(entity.name, was, entity.table, recorded)
             yield table, list(self._columns(entity, former))
@@ -65,7 +65,7 @@ class FormerNames:
                 recorded = self.has_record
             if was:
                 label = f"{entity.name}.{reference.name}"
-                yield Candidate(label, f"{was}_id", reference.column, recorded)
+                yield Candidate(label, naming.key(was), reference.column, recorded)
 
     def _former_name(
         self, member: Member, known: Sequence[Member], members: Sequence[Member]
@@ -111,7 +111,9 @@ class FormerNames:
         was = self._former_link(entity, former, link) if former else None
         if was is None:
             plural = former.plural if former else entity.plural
-            name = f"{plural}_{link.renamed_from}" if link.renamed_from else link.table
+            name = link.table
+            if link.renamed_from:
+                name = naming.association(plural, link.renamed_from)
             return Candidate(label, name, link.table), []
         pairs = (
             (was.left_column, link.left_column),
@@ -150,7 +152,9 @@ def _under_former_name(former: Entity, link: Link) -> Link:
     if link.renamed_from is None:
         return link
     right = link.right_column
-    if right == f"{naming.singular(link.name)}_id":  # a link of an entity with itself
-        right = f"{naming.singular(link.renamed_from)}_id"
-    table = f"{former.plural}_{link.renamed_from}"
+    if right == naming.key(
+        naming.singular(link.name)
+    ):  # a link of an entity with itself
+        right = naming.key(naming.singular(link.renamed_from))
+    table = naming.association(former.plural, link.renamed_from)
     return replace(link, table=table, right_column=right)

@@ -33,6 +33,7 @@ from scaffold.migrations import catalog
 from scaffold.migrations.scratch_databases import SERVER, Scratch
 from scaffold.processes import Unfinished, run
 from scaffold.project import state
+from scaffold.project.formatters import format_code
 
 VERSIONS = Path("alembic") / "versions"
 TITLE = "join two branches"
@@ -440,9 +441,7 @@ class _Joiner:
     def _formatted(self, copy: Path, name: str, text: str) -> str:
         path = copy / VERSIONS / name
         path.write_text(text, encoding="utf-8", newline="\n")
-        ruff = [sys.executable, "-m", "ruff"]
-        run([*ruff, "check", "--fix", "--exit-zero", "--silent", path], copy)
-        run([*ruff, "format", "--quiet", path], copy)
+        format_code(copy, path)
         return path.read_text(encoding="utf-8")
 
 
@@ -577,18 +576,27 @@ def _with_function(text: str, function: Sequence[str]) -> str:
 
 
 def _with_imports(text: str, imports: Sequence[str]) -> str:
-    """Add imports; the linter sorts them, and removes those that are not needed."""
+    """Add the imports whose names the text uses; a formatter sorts them."""
+    tree = ast.parse(text)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    imports = [one for one in imports if used & _imported(one)]
     if not imports:
         return text
-    nodes = [
-        one
-        for one in ast.parse(text).body
-        if isinstance(one, ast.Import | ast.ImportFrom)
-    ]
+    nodes = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
     place = nodes[0].lineno - 1 if nodes else _function(text, "upgrade").lineno - 1
     lines = text.splitlines()
     lines[place:place] = dict.fromkeys(imports)
     return "\n".join(lines) + "\n"
+
+
+def _imported(statement: str) -> set[str]:
+    """Return the names that an import statement defines."""
+    return {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(ast.parse(statement))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def _revision(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from scaffold.migrations.renames import Rename
 from scaffold.python_code.field_code import checks
 from scaffold.spec import naming
+from scaffold.spec.index_names import index_names
 from scaffold.spec.model import Entity, Link, Spec
 
 
@@ -29,7 +30,8 @@ def find_ours(spec: Spec, renames: Iterable[Rename] = ()) -> Ours:
     """Return what a spec has, under the names that it has after the renames."""
     renames = list(renames)
     columns = _renamed(_columns(spec), renames)
-    items = {naming.constraint(*parts) for parts in _items(spec)}
+    items = {naming.constraint(*parts) for parts in _constraints(spec)}
+    items |= {*index_names(spec.entities).values()}
     items |= {one.new for one in renames if one.kind in ("constraint", "index")}
     tables = {table for table, _ in columns}
     return Ours(frozenset(tables), frozenset(columns), frozenset(items))
@@ -80,28 +82,18 @@ def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
             yield link.table, link.right_column
 
 
-def _items(spec: Spec) -> Iterator[tuple[str, ...]]:
-    """The parts of each name: kind, table and columns."""
+def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:
+    """The parts of the name of each constraint but unique ones: kind, table, columns."""
     for entity in spec.entities:
         table = entity.table
         yield "pk", table
-        yield "ix", table, "created_at", "id"
         for field in entity.fields:
-            if field.unique or field.index:
-                yield "uq" if field.unique else "ix", table, field.name
             for rule, _ in checks(field):
                 yield "ck", table, field.name, rule
         for reference in entity.references:
-            alone = reference.kind == "one_to_one"
             yield "fk", table, reference.column
-            yield "uq" if alone else "ix", table, reference.column
-        for columns in entity.unique:
-            yield "uq", table, *columns
-        for columns in entity.indexes:
-            yield "ix", table, *columns
         for link in _owned(entity):
             yield "pk", link.table
-            yield "ix", link.table, link.right_column
             yield "fk", link.table, link.left_column
             yield "fk", link.table, link.right_column
 

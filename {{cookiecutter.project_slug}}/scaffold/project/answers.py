@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scaffold.merging import git_state
+
 ANSWERS = Path(".devmatrix") / "answers.json"
 SINCE = (3, 11)
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
@@ -76,9 +78,9 @@ def _problems_of_existing(answers: Mapping[str, str], root: Path) -> Iterator[st
             f"mode: the existing project is {before['mode']}, which cannot be changed; "
             "generate into a new folder"
         )
-    if not (root / ".git").exists():
+    if not git_state.has_repository(root):
         return
-    command = ["git", "status", "--porcelain"]
+    command = ["git", "status", "--porcelain", "."]
     try:
         done = subprocess.run(
             command, cwd=root, capture_output=True, text=True, timeout=60, check=False

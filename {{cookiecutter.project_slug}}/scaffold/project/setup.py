@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from scaffold.merging import git_state
 from scaffold.processes import Unfinished, find, project_python, run
 from scaffold.project import environment
 from scaffold.project.answers import read_answers
+from scaffold.project.formatters import format_code
 
 GENERATOR = ".devmatrix/generator.pyz"
 TO_CHOOSE = re.compile(r"=change-me$", re.MULTILINE)
@@ -67,12 +69,9 @@ def describe(root: Path) -> str:
 
 def tidy(root: Path) -> str:
     """Format the migration; what is rendered is formatted as it comes."""
-    if (root / ".git").exists():
+    if (root / ".git").exists() or git_state.committed(root, "HEAD", GENERATOR):
         return "left as it is"
-    ruff: list[str | Path] = [project_python(root), "-m", "ruff"]
-    run([*ruff, "check", "--fix", "--exit-zero", "--quiet", "."], root)
-    run([*ruff, "format", "--quiet", "."], root)
-    return "ruff"
+    return format_code(root, python=project_python(root))
 
 
 def commit(root: Path) -> str:
@@ -80,6 +79,8 @@ def commit(root: Path) -> str:
     if (root / ".git").exists():
         return "exists"
     git = find("git")
+    if outer := git_state.repository(root):
+        return f"none of its own: commit it to the repository around it, {outer}"
     run([git, "init", "--quiet"], root)
     run([git, "symbolic-ref", "HEAD", "refs/heads/main"], root)
     run([git, "add", "--all"], root)

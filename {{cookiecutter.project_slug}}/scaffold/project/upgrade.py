@@ -121,18 +121,18 @@ def changed_answers(
 ) -> dict[str, Any]:
     """Return the answers with the changes, and defaults for new questions."""
     chosen = dict(answers)
+    asked = {key for key in questions if key[0] != "_"} - {"entities_file"}
     for change in changes:
         name, _, value = change.partition("=")
         options = questions.get(name)
-        if name not in answers or options is None:
-            known = ", ".join(key for key in answers if key in questions)
+        if name not in asked:
+            known = ", ".join(sorted(asked))
             raise Unfinished(f"--set {change}: no such question; there are {known}")
         if isinstance(options, list) and value not in options:
             raise Unfinished(f"--set {change}: choose one of {', '.join(options)}")
         chosen[name] = value
     complete = skeleton.complete(chosen, questions)
-    asked = (key for key in complete if key[0] != "_" and key != "entities_file")
-    return chosen | {key: complete[key] for key in asked}
+    return chosen | {key: complete[key] for key in questions if key in asked}
 
 
 def make_plan(

@@ -61,20 +61,17 @@ def sql_name(name: str) -> str:
     return f"sa.quoted_name({text}, quote=True)" if needs_quotes(name) else text
 
 
-def choice_name(entity: str, field: Field) -> str:
-    """Return the name of an enum field's type in schemas.py."""
-    pascal = "".join(part.capitalize() for part in field.name.split("_"))
-    return f"{entity}{pascal}Choice"
-
-
 def table_annotation(field: Field) -> str:
     annotation = PYTHON[field.type][0]
     return f"{annotation} | None" if field.nullable else annotation
 
 
-def request_annotation(entity: str, field: Field) -> str:
-    """Return the type of a field in requests, with all of its limits."""
-    annotation = PYTHON[field.type][1].format(choice=choice_name(entity, field))
+def request_annotation(field: Field, choice: str) -> str:
+    """Return the type of a field in requests, with all of its limits.
+
+    `choice` is the name of an enum's type.
+    """
+    annotation = PYTHON[field.type][1].format(choice=choice)
     if field.type == "integer" and _is_bounded(field):
         annotation = "int"  # types.INT64 is added after its limits
     if field.nullable:
@@ -90,9 +87,9 @@ def request_annotation(entity: str, field: Field) -> str:
     return f"typing.Annotated[{', '.join(limited)}]"
 
 
-def response_annotation(entity: str, field: Field) -> str:
+def response_annotation(field: Field, choice: str) -> str:
     """Return the type of a field in responses, without limits."""
-    annotation = PYTHON[field.type][2].format(choice=choice_name(entity, field))
+    annotation = PYTHON[field.type][2].format(choice=choice)
     nullable = field.nullable and field.type != "json"  # Any includes None
     return f"{annotation} | None" if nullable else annotation
 
@@ -106,16 +103,19 @@ def column_type(field: Field) -> str:
     )
 
 
-def column(field: Field) -> str:
-    """Return the attribute of the table's class, on one line."""
+def column(field: Field, *, indexed: bool = True) -> str:
+    """Return the attribute of the table's class, on one line.
+
+    If it is not `indexed` here, its index has a name of its own, and is declared apart.
+    """
     arguments = [column_type(field)]
     if field.attribute != field.name or needs_quotes(field.name):
         arguments.insert(0, sql_name(field.name))
     if field.default is not MISSING:
         arguments.append(f"server_default={server_default(field)}")
-    if field.unique:
+    if field.unique and indexed:
         arguments.append("unique=True")
-    elif field.index:
+    elif field.index and indexed:
         arguments.append("index=True")
     annotation = table_annotation(field)
     call = f"orm.mapped_column({', '.join(arguments)})"

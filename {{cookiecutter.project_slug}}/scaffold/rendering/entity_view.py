@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from scaffold.python_code.formatting import docstring, import_key, literal
+from scaffold.rendering.derived_names import DerivedNames, single_links
 from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec import naming
@@ -76,13 +77,13 @@ class EntityView(TableView, SchemaView):
     @property
     def schema_imports(self) -> str:
         name = self.entity.name
-        names = [name, f"{name}Create", f"{name}Page", f"{name}Update"]
+        names = [name, self.create_schema, self.page_schema, self.update_schema]
         return ", ".join(sorted(names, key=import_key))
 
     @property
     def service_types(self) -> str:
         name = self.entity.name
-        return f"{name}Entity, {name}, {name}Create, {name}Update"
+        return f"{name}Entity, {name}, {self.create_schema}, {self.update_schema}"
 
     @property
     def text_policy(self) -> Iterator[str]:
@@ -147,11 +148,10 @@ class EntityView(TableView, SchemaView):
 
     @property
     def route_imports(self) -> list[str]:
-        parts = ("", "Create", "Page", "Replace", "Update")
-        names = {f"{self.entity.name}{part}" for part in parts}
-        names |= {f"{item.source.name}Page" for item in self.reverse_lists}
+        names = {self.entity.name, self.create_schema, self.page_schema}
+        names |= {self.replace_schema, self.update_schema}
+        names |= {item.page_schema for item in self.reverse_lists + self.link_views}
         names |= {item.source.name for item in self.reverse_ones}
-        names |= {f"{item.target}Page" for item in self.entity.links}
         listed = ", ".join(sorted(names, key=import_key))
         return [f"from src.models.schemas import {listed}"]
 
@@ -182,12 +182,10 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
     return named
 
 
-def list_operation(entity: Entity, name: str) -> str:
-    """Return the name of the route that lists a relation, unlike that of all rows."""
-    operation = f"list_{entity.snake}_{name}"
-    if operation == f"list_{entity.plural}":
-        return f"list_{entity.snake}__{name}"
-    return operation
+def views(spec: Spec) -> list[EntityView]:
+    """Return the view of each entity, in the order of the file."""
+    names = DerivedNames(spec)
+    return [EntityView(entity, names) for entity in spec.entities]
 
 
 class ReverseView:
@@ -196,10 +194,11 @@ class ReverseView:
     def __init__(self, reverse: Reverse, view: EntityView) -> None:
         spec = view.spec
         self.name = reverse.name
-        self.list = list_operation(view.entity, reverse.name)
+        self.operation = view.names.operations[view.entity.name, reverse.name]
         self.url = reverse.name.replace("_", "-")
         self.title = reverse.name.replace("_", " ")
         self.source = spec.entity(reverse.source)
+        self.page_schema = view.names.schemas[reverse.source, "Page"]
         self.reference = reverse.reference
         self.filter = reference_of(self.source, reverse.reference).column_attribute
 
@@ -213,12 +212,6 @@ class UniqueView:
         self.filter = reference.column_attribute
 
 
-def _names_of_links(entity: Entity, besides: Link) -> set[str]:
-    """Return the names of the other links, in the plural and in the singular."""
-    names = {link.name for link in entity.links if link is not besides}
-    return names | {naming.singular(name) for name in names}
-
-
 class LinkView:
     """One side of a many-to-many relation."""
 
@@ -227,13 +220,14 @@ class LinkView:
         self.attribute = link.attribute
         self.url = link.name.replace("_", "-")
         self.title = link.name.replace("_", " ")
-        self.one = naming.singular(link.name)
-        if self.one in _names_of_links(entity.entity, link):
-            self.one = link.name
+        self.one = single_links(entity.entity)[link]
         self.a_title = naming.with_article(self.one.replace("_", " "))
         self.target = entity.spec.entity(link.target)
-        self.list = list_operation(entity.entity, link.name)
+        side = (entity.entity.name, link.name)
+        self.operation = entity.names.operations[side]
+        self.link_operation = entity.names.link_operations[side]
+        self.page_schema = entity.names.schemas[link.target, "Page"]
         named = memberships(self.target, entity.spec)
         self.membership = named[entity.entity.name, link]
-        own = link.right_column == entity.id
+        own = link.right_column == naming.key(entity.entity.snake)
         self.other_id = f"other_{link.right_column}" if own else link.right_column

@@ -2,39 +2,57 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
-from scaffold.spec import naming
-from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+from scaffold.rendering.derived_names import DerivedNames
+from scaffold.spec.model import Entity, Field, Link, Reference
 from scaffold.testdata import boundaries, samples
 
 LONGEST_EXAMPLE = 200
-FAMILY = ("", "Base", "Create", "Replace", "Update", "Page", "Entity")
 
 
 class SchemaView:
     """The fields of requests and responses, each as a Python statement."""
 
     entity: Entity
-    spec: Spec
+    names: DerivedNames
+
+    @property
+    def base_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Base"]
+
+    @property
+    def create_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Create"]
+
+    @property
+    def replace_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Replace"]
+
+    @property
+    def page_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Page"]
+
+    @property
+    def update_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Update"]
 
     @cached_property
     def own_types(self) -> list[str]:
         """The types of fields with choices or limits, which are declared once."""
         choices = [
-            _choices(field_code.choice_name(self.entity.name, field), field.values)
+            _choices(self._choice(field), field.values)
             for field in self.entity.fields
             if field.type == "enum"
         ]
-        names = field_type_names(self.spec)
         limited = [
-            f"{names[self.entity.name, field.name]} = "
-            f"{field_code.request_annotation(self.entity.name, field)}"
+            f"{self.names.types[self.entity.name, field.name]} = "
+            f"{field_code.request_annotation(field, self._choice(field))}"
             for field in self.entity.fields
-            if (self.entity.name, field.name) in names
+            if (self.entity.name, field.name) in self.names.types
         ]
         return choices + limited
 
@@ -105,11 +123,15 @@ class SchemaView:
                 values[reference.column] = str(example_id(reference.target))
         return boundaries.json_expression(values) if values else ""
 
+    def _choice(self, field: Field) -> str:
+        """Return the name of an enum's type, or nothing for another type."""
+        return self.names.choices.get((self.entity.name, field.name), "")
+
     def _request_field(self, field: Field, *, update: bool = False) -> str:
-        names = field_type_names(self.spec)
-        annotation = names.get(
-            (self.entity.name, field.name)
-        ) or field_code.request_annotation(self.entity.name, field)
+        own_type = self.names.types.get((self.entity.name, field.name))
+        annotation = own_type or field_code.request_annotation(
+            field, self._choice(field)
+        )
         default = "base.UNSET" if update else field_code.schema_default(field)
         return f"{field.attribute}: {annotation}{_assigned(default)}"
 
@@ -128,7 +150,7 @@ class SchemaView:
         return f"{link.ids_attribute}: types.Ids{text}"
 
     def _response_field(self, field: Field) -> str:
-        annotation = field_code.response_annotation(self.entity.name, field)
+        annotation = field_code.response_annotation(field, self._choice(field))
         return _declared(field.attribute, annotation, field.name, field.description)
 
     def _response_reference(self, reference: Reference) -> str:
@@ -159,39 +181,6 @@ def _choices(name: str, values: Iterable[str]) -> str:
         f"{name} = typing_extensions.TypeAliasType"
         f"({literal(name)}, typing.Literal[{listed}])"
     )
-
-
-def field_type_names(spec: Spec) -> Mapping[tuple[str, str], str]:
-    """Return a unique name for the type of each field that has limits."""
-    if not _last or _last[0][0] is not spec:
-        _last[:] = [(spec, _name_field_types(spec))]
-    return _last[0][1]
-
-
-# The last result: a spec is not hashable, and its entities are rendered in turn.
-_last: list[tuple[Spec, Mapping[tuple[str, str], str]]] = []
-
-
-def _name_field_types(spec: Spec) -> Mapping[tuple[str, str], str]:
-    taken = {f"{entity.name}{part}" for entity in spec.entities for part in FAMILY}
-    taken |= {
-        field_code.choice_name(entity.name, field)
-        for entity in spec.entities
-        for field in entity.fields
-    }
-    names = {}
-    for entity in spec.entities:
-        for field in entity.fields:
-            if not [*field_code.schema_arguments(field)]:
-                continue
-            name = f"{entity.name}{naming.pascal(field.name)}"
-            if name in taken:
-                name += "Field"
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            names[entity.name, field.name] = name
-    return names
 
 
 def _named(attribute: str, key: str, description: str) -> list[str]:

@@ -4,8 +4,9 @@ from functools import cached_property
 
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
+from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
+from scaffold.spec.model import Entity, Field, Link, Reference, Reverse
 
 ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT"}
 
@@ -13,9 +14,10 @@ ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT
 class TableView:
     """Columns, constraints and relationships, each as a Python statement."""
 
-    def __init__(self, entity: Entity, spec: Spec) -> None:
+    def __init__(self, entity: Entity, names: DerivedNames) -> None:
         self.entity = entity
-        self.spec = spec
+        self.names = names
+        self.spec = names.spec
 
     @property
     def table_name(self) -> str:
@@ -24,23 +26,60 @@ class TableView:
     @cached_property
     def table_args(self) -> str:
         """Composite constraints and indexes, CHECKs, and the index that sorts lists."""
-        arguments = [
-            f"sa.UniqueConstraint({_columns(names)})" for names in self.entity.unique
-        ]
+        arguments = [self._unique_constraint(columns) for columns in self.entity.unique]
         for field in self.entity.fields:
             for rule, sql in field_code.checks(field):
                 arguments.append(
                     f'base.check("{field.name}", "{rule}", {literal(sql)})'
                 )
         indexes = [*self.entity.indexes, ("created_at", "id")]
-        arguments += [f"sa.Index(None, {_columns(names)})" for names in indexes]
+        arguments += [self._index(self.entity.table, names) for names in indexes]
+        for kind, column in self._declared_apart:
+            if kind == "uq":
+                arguments.append(self._unique_constraint((column,)))
+            else:
+                arguments.append(self._index(self.entity.table, (column,)))
         comma = "," if len(arguments) == 1 else ""
         return f"({', '.join(arguments)}{comma})"
+
+    def _unique_constraint(self, columns: tuple[str, ...]) -> str:
+        name = self._unusual_name("uq", self.entity.table, columns)
+        own_name = "" if name is None else f", name={literal(name)}"
+        return f"sa.UniqueConstraint({_columns(columns)}{own_name})"
+
+    def _index(self, table: str, columns: tuple[str, ...]) -> str:
+        name = self._unusual_name("ix", table, columns)
+        own_name = None if name is None else literal(name)
+        return f"sa.Index({own_name}, {_columns(columns)})"
+
+    def _unusual_name(
+        self, kind: str, table: str, columns: tuple[str, ...]
+    ) -> str | None:
+        """Return an index's name if it is not the one that the naming convention gives."""
+        name = self.names.indexes[kind, table, *columns]
+        return None if name == naming.constraint(kind, table, *columns) else name
+
+    def _is_usual(self, kind: str, column: str) -> bool:
+        """Whether an index of one column is declared with the column."""
+        index = (kind, self.entity.table, column)
+        return index not in self.names.indexes or not self._unusual_name(
+            kind, self.entity.table, (column,)
+        )
+
+    @property
+    def _declared_apart(self) -> list[tuple[str, str]]:
+        """The kind and column of each index of one column that has an unusual name."""
+        columns = [(_kind(field), field.name) for field in self.entity.fields]
+        columns += [(_kind(item), item.column) for item in self.entity.references]
+        return [one for one in columns if not self._is_usual(*one)]
 
     @cached_property
     def attribute_blocks(self) -> list[list[str]]:
         """The attributes of the class: columns, then relationships."""
-        fields = [field_code.column(field) for field in self.entity.fields]
+        fields = [
+            field_code.column(field, indexed=self._is_usual(_kind(field), field.name))
+            for field in self.entity.fields
+        ]
         keys = [self._foreign_key(reference) for reference in self.entity.references]
         relationships = [self._owner(item) for item in self.entity.references]
         relationships += [self._reverse(item) for item in self.entity.reverses]
@@ -60,10 +99,15 @@ class TableView:
     def _association(self, link: Link) -> str:
         target = self.spec.entity(link.target)
         left = _linked_column(link.left_column, self.entity.table, "")
-        right = _linked_column(link.right_column, target.table, ", index=True")
+        index = self._index(link.table, (link.right_column,))
+        usual = index.startswith("sa.Index(None")
+        right = _linked_column(
+            link.right_column, target.table, ", index=True" if usual else ""
+        )
         # `info` maps a violated foreign key to the field in requests.
         info = f'info={{"{link.right_column}": "{link.ids}"}}'
-        arguments = f'"{link.table}", base.Entity.metadata, {left}, {right}, {info}'
+        parts = [left, right, info] if usual else [left, right, index, info]
+        arguments = f'"{link.table}", base.Entity.metadata, {", ".join(parts)}'
         return f"{link.table} = sa.Table({arguments})"
 
     def _foreign_key(self, reference: Reference) -> str:
@@ -72,8 +116,9 @@ class TableView:
         arguments = [f'sa.ForeignKey("{target.table}.id", ondelete="{action}")']
         if reference.column_attribute != reference.column:
             arguments.insert(0, literal(reference.column))
-        one = reference.kind == "one_to_one"
-        arguments.append("unique=True" if one else "index=True")
+        if self._is_usual(_kind(reference), reference.column):
+            one = reference.kind == "one_to_one"
+            arguments.append("unique=True" if one else "index=True")
         annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
         call = f"orm.mapped_column({', '.join(arguments)})"
         return f"{reference.column_attribute}: orm.Mapped[{annotation}] = {call}"
@@ -124,6 +169,13 @@ class TableView:
             )
         annotation = f'list["{target.name}Entity"]'
         return _relationship(link.attribute, annotation, arguments)
+
+
+def _kind(member: Field | Reference) -> str:
+    """Return the kind of the index that a field or reference has, if it has one."""
+    if isinstance(member, Reference):
+        return "uq" if member.kind == "one_to_one" else "ix"
+    return "uq" if member.unique else "ix"
 
 
 def reference_of(entity: Entity, name: str) -> Reference:

@@ -72,7 +72,7 @@ class EntityDraft(Draft):
 
     @cached_property
     def plural(self) -> str:
-        return self.text("plural") or naming.plural(naming.snake(self.name))
+        return self.text("plural") or naming.table(self.name)
 
 
 def read_entities(document: object, problems: Problems) -> list[EntityDraft]:

@@ -124,16 +124,6 @@ def _type_is(names: Iterable[str]) -> Json:
     return {"properties": {"type": {"enum": list(names)}}, "required": ["type"]}
 
 
-def _holds_column() -> Json:
-    """Return the schema of a side that has the column, as far as this side tells."""
-    says_so = [
-        {"required": ["on_delete"]},
-        {"required": ["required"], "properties": {"required": {"const": True}}},
-    ]
-    one = {**_type_is(["one_to_one"]), "anyOf": says_so}
-    return {"anyOf": [_type_is(["many_to_one"]), one]}
-
-
 def _relation() -> Json:
     lists: dict[str, Json] = {
         "name": _but(reserved_names.COLUMNS),
@@ -146,17 +136,12 @@ def _relation() -> Json:
     relation["properties"] = _with_lists(keys.RELATION, lists)
     others = [name for name in keys.RELATION_TYPES if name not in keys.TO_ONE]
     allowed = [name for name in keys.RELATION if name not in keys.ONLY_TO_ONE]
-    column = {"maxLength": keys.MAX_NAME - len("_id")}
     emptied = {"on_delete": {"const": "set_null"}, "required": {"const": True}}
     relation["allOf"] = [
-        {"if": _holds_column(), "then": {"properties": {"name": column}}},
         {"if": _type_is(others), "then": {"propertyNames": {"enum": allowed}}},
         {
             "if": _type_is(["one_to_many"]),
-            "then": {
-                "required": ["back_populates"],
-                "properties": {"back_populates": column},
-            },
+            "then": {"required": ["back_populates"]},
         },
         {"not": {"properties": emptied, "required": list(emptied)}},
     ]

@@ -109,7 +109,8 @@ def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
         _entity(draft, resolved[name], problems) for name, draft in named.items()
     ]
     if not problems:
-        collisions.check_indexes(zip(named.values(), entities, strict=True), problems)
+        pairs = zip(named.values(), entities, strict=True)
+        collisions.check_primary_keys(pairs, problems)
     return tuple(entities)
 
 

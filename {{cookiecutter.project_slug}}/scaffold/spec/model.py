@@ -141,16 +141,16 @@ class Reference:
     @property
     def column(self) -> str:
         """The name of the column with the target's id."""
-        return self.own_column or f"{self.name}_id"
+        return self.own_column or naming.key(self.name)
 
     @property
     def json(self) -> str:
         """The key of the target's id in JSON."""
-        return self.own_json or naming.json_key(f"{self.name}_id", camel=self.camel)
+        return self.own_json or naming.json_key(naming.key(self.name), camel=self.camel)
 
     @property
     def column_attribute(self) -> str:
-        return naming.attribute(f"{self.name}_id")
+        return naming.attribute(naming.key(self.name))
 
     @property
     def nullable(self) -> bool:
@@ -232,6 +232,11 @@ class Entity:
     @property
     def url(self) -> str:
         return self.own_url or self.plural.replace("_", "-")
+
+    @property
+    def tag(self) -> str:
+        """The name of its group of routes in OpenAPI."""
+        return naming.tag(self.url)
 
     @property
     def module(self) -> str:

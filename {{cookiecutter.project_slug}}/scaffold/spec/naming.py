@@ -209,6 +209,11 @@ def routes_module(plural_name: str) -> str:
     return f"{plural_name}_" if taken else plural_name
 
 
+def tag(url: str) -> str:
+    """Return the tag of an entity's routes in OpenAPI, unlike those of the service."""
+    return f"{url}_" if url in reserved_names.TAGS else url
+
+
 def variable(snake_name: str) -> str:
     """Return the name of a variable that hides no name of generated functions."""
     return f"{snake_name}_" if snake_name in reserved_names.VARIABLES else snake_name
@@ -224,6 +229,21 @@ def shorten(name: str) -> str:
     digest = hashlib.sha256(encoded).hexdigest()[:8]
     start = encoded[: MAX_BYTES - 9].decode(errors="ignore")
     return f"{start}_{digest}"
+
+
+def table(entity: str) -> str:
+    """Return the plural of an entity's name: its table, where none is given."""
+    return shorten(plural(snake(entity)))
+
+
+def key(name: str) -> str:
+    """Return the column that refers to a row, by what it is called: `project_id`."""
+    return shorten(f"{name}_id")
+
+
+def association(table: str, relation: str) -> str:
+    """Return the association table of a many-to-many relation: `posts_tags`."""
+    return shorten(f"{table}_{relation}")
 
 
 def constraint(kind: str, table: str, *columns: str) -> str:

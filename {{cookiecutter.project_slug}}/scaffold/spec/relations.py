@@ -7,6 +7,7 @@ from scaffold.spec import naming
 from scaffold.spec.drafts import Draft, EntityDraft
 from scaffold.spec.model import Link, Reference, Reverse
 from scaffold.spec.problems import Problems, Suggestion, quote
+from scaffold.spec.vocabulary import reserved_names
 
 Member = Reference | Reverse | Link
 _OTHER = {
@@ -92,6 +93,11 @@ class Resolver:
         self.resolved = {name: Resolved() for name in entities}
         self.sides: dict[tuple[str, str], Side] = {}
         self.claims: dict[tuple[str, str], list[Side]] = {}
+        # Tables share one namespace with indexes, such as those of primary keys.
+        self.tables = set(reserved_names.TABLES)
+        for entity in entities.values():
+            self.tables |= {entity.plural, naming.constraint("pk", entity.plural)}
+        self.associations: dict[int, str] = {}
 
     def run(self) -> dict[str, Resolved]:
         self._collect()
@@ -242,13 +248,28 @@ class Resolver:
 
     def _association(self, owner: Side) -> tuple[str, str, str]:
         """Return the table and its two columns, the owner's first."""
-        left = f"{naming.snake(owner.entity.name)}_id"
-        right = f"{naming.snake(owner.target)}_id"
+        left = naming.key(naming.snake(owner.entity.name))
+        right = naming.key(naming.snake(owner.target))
         if left == right:
-            right = f"{naming.singular(owner.name)}_id"
+            right = naming.key(naming.singular(owner.name))
         if left == right:
-            right = f"related_{right}"
-        return f"{owner.entity.plural}_{owner.name}", left, right
+            right = naming.key(f"related_{naming.snake(owner.target)}")
+        return self._table(owner), left, right
+
+    def _table(self, owner: Side) -> str:
+        """Return the name of an association table, which no other table has."""
+        if owner.order not in self.associations:
+            first = owner.entity.plural
+            while not self.tables.isdisjoint(
+                names := {
+                    name := naming.association(first, owner.name),
+                    naming.constraint("pk", name),
+                }
+            ):
+                first += "_"
+            self.tables |= names
+            self.associations[owner.order] = name
+        return self.associations[owner.order]
 
     def _add(self, entity: str, member: Member, origin: Side, declared: bool) -> None:
         resolved = self.resolved[entity]

@@ -12,7 +12,7 @@ from src.api import http
 from src.api.error_handlers import HTTP_CODES, OTHER_CODE
 from src.api.routes import TAGS
 from src.core.config import Settings
-from src.core.errors import ServiceError
+from src.core.errors import PROBLEM_JSON, ServiceError
 
 WRITING = {"post", "put", "patch", "delete"}
 NEVER_REJECTED = ("/health/", "/metrics/")  # not even under overload
@@ -21,10 +21,8 @@ SYSTEM_TAGS = [
     {"name": "metrics", "description": "Metrics for Prometheus."},
 ]
 REQUEST_ID = {
-    "X-Request-ID": {
-        "description": "The id of the request, as in logs and errors.",
-        "schema": {"type": "string"},
-    }
+    "description": "The id of the request, as in logs and errors.",
+    "schema": {"type": "string"},
 }
 
 _TEXT = {"type": "string"}
@@ -150,15 +148,43 @@ def _shorten_operation_ids(document: Mapping[str, Any]) -> None:
 def _document_errors(document: dict[str, Any]) -> None:
     """Add the schemas of errors, the errors of every route, and common headers."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for replaced in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(replaced, None)
+    if "detail" in schemas.get("HTTPValidationError", {}).get("properties", {}):
+        del schemas["HTTPValidationError"], schemas["ValidationError"]  # FastAPI's
     codes = {"title": "ErrorCode", "type": "string", "enum": sorted(_error_codes())}
-    schemas |= {"ErrorCode": codes, "Problem": PROBLEM}
-    schemas["ValidationProblem"] = VALIDATION_PROBLEM
+    added = {"ErrorCode": codes, "Problem": PROBLEM}
+    added["ValidationProblem"] = VALIDATION_PROBLEM
+    # An entity may be called Problem, too.
+    references = {
+        f"{http.SCHEMAS}/{name}": f"{http.SCHEMAS}/{name}{'_' * (name in schemas)}"
+        for name in added
+    }
+    for reference, schema in zip(references.values(), added.values(), strict=True):
+        name = reference.removeprefix(f"{http.SCHEMAS}/")
+        schemas[name] = _with_references(schema, references)
+    document["components"]["headers"] = {"RequestID": REQUEST_ID}
+    request_id = {"X-Request-ID": {"$ref": "#/components/headers/RequestID"}}
     for path, method, operation in _operations(document):
         _add_common_errors(path, method, operation)
         for response in operation["responses"].values():
-            response["headers"] = REQUEST_ID | response.get("headers", {})
+            response["headers"] = request_id | response.get("headers", {})
+            content = response.get("content", {})
+            if PROBLEM_JSON in content:
+                problem = _with_references(content[PROBLEM_JSON], references)
+                content[PROBLEM_JSON] = problem
+
+
+def _with_references(value: Any, references: Mapping[str, str]) -> Any:
+    """Return a copy of a part of the document, with other references."""
+    if isinstance(value, list):
+        return [_with_references(item, references) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: references.get(item, item)
+        if key == "$ref"
+        else _with_references(item, references)
+        for key, item in value.items()
+    }
 
 
 def _error_codes() -> set[str]:

@@ -7,7 +7,7 @@ that handles the scrape adds them up.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,12 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
@@ -73,10 +75,25 @@ database_pool_overflow = Gauge(
     multiprocess_mode="livesum",
 )
 
-# Separate from REGISTRY: an entity HttpRequest must not collide with
-# http_requests_total.
-_entity_registry = CollectorRegistry()
 _entity_counters: dict[tuple[str, str], Counter] = {}
+
+
+class _EntityCounters(Collector):
+    """Collects the counters of all entities.
+
+    They are not registered one by one: a registry reserves names that are never exposed,
+    and would refuse `series_deleted_created_total` beside `series_deleted_total`, or
+    `http_requests_created_total` beside `http_requests_total`.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every counter's metric."""
+        for counter in list(_entity_counters.values()):
+            yield from counter.collect()
+
+
+_entity_registry = CollectorRegistry()
+_entity_registry.register(_EntityCounters())
 
 
 @cache
@@ -103,7 +120,7 @@ def register(plurals: Iterable[str]) -> None:
                 _entity_counters[plural, operation] = Counter(
                     f"{plural}_{operation}_total",
                     f"{plural.replace('_', ' ').capitalize()} {operation}",
-                    registry=_entity_registry,
+                    registry=None,  # see _EntityCounters
                 )
 
 

@@ -124,20 +124,14 @@ class Repository(Generic[EntityT]):
     async def link(self, name: str, own_id: Id, other_id: Id) -> None:
         """Link two rows of a many-to-many relation, unless they are linked already.
 
-        The caller has locked the own row. If the other one has the list of ids, it is
-        locked too: otherwise two requests together could exceed the limit of the list.
+        The caller has locked the own row.
         """
-        link, owner = self.links[name], self.entity
-        if link.key is None:
-            owner = self._target(name)
-            row = sa.select(owner.id).where(owner.id == other_id)
-            await self.db.execute(row.with_for_update(key_share=True))
+        link = self.links[name]
         with self._translated():
             is_new = await link.add(self.db, own_id, other_id)
         if is_new and await link.count(self.db, own_id, other_id) > MAX_LINKS:
-            title = owner.__resource__.replace("_", " ")
-            message = f"The {title} already has {MAX_LINKS} of these links, the maximum"
-            raise ConflictError(owner.__resource__, [], message)
+            message = f"A list of ids has at most {MAX_LINKS} ids; unlink another first"
+            raise ConflictError(self.entity.__resource__, [], message)
 
     async def unlink(self, name: str, own_id: Id, other_id: Id) -> None:
         """Unlink two rows of a many-to-many relation, if they are linked."""

@@ -30,7 +30,15 @@ class Link:
     async def add(
         self, db: AsyncSession, own_id: Id, other_id: Id
     ) -> bool:
-        """Link two rows; return False if they are linked already."""
+        """Link two rows; return False if they are linked already.
+
+        A row that has the list of ids is locked, if the caller has not done it: two
+        requests together could exceed the limit of the list otherwise.
+        """
+        if self.key is None:
+            (reference,) = self.table.c[self.other].foreign_keys
+            owner = sa.select(reference.column).where(reference.column == other_id)
+            await db.execute(owner.with_for_update(key_share=True))
         row = {self.own: own_id, self.other: other_id}
         statement = insert(self.table).values(row).on_conflict_do_nothing()
         inserted = await db.execute(statement.returning(self.table.c[self.own]))

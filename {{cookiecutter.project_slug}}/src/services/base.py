@@ -15,11 +15,13 @@ from src.models.base import (
     BareResource,
     Changes,
     Id,
+    Page,
     Schema,
 )
-from src.models.base import Page as Page
-from src.repositories.base import Filters, Repository
 from src.repositories import cursors
+from src.repositories.base import Filters, Repository
+
+__all__ = ["Page", "Paging", "Service"]
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 ResourceT = TypeVar("ResourceT", bound=BareResource)

@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core import metrics
 from src.core.errors import MAX_PROBLEMS
+from src.models.base import Replacement
 from tests.answers import JSON, invalid_fields, json_of, problem, same, stored
-from tests.support import VERBS, Body, Case, as_json
+from tests.support import VERBS, Body, Case, as_json, keys
 from tests.tables import BY_NAME, each_case, each_unique
 
 BROKEN = (b"", b"{", b"[]", b"null", b"text", b"\xff", b"{" * 10_000, b"NaN")
@@ -240,6 +241,21 @@ async def test_duplicate_of_a_unique_value_is_a_conflict(
 def offered(case: Case) -> set[tuple[str, str]]:
     """Return the methods of an entity's routes with their paths."""
     return {(VERBS[v][0], f"{case.url}{VERBS[v][1]}") for v in case.verbs}
+
+
+@each_case
+@pytest.mark.needs("get", "replace")
+async def test_put_accepts_what_get_has_returned(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = await stored(case, db_session)
+    row = json_of(await client.get(url), 200)
+    accepted = keys(case.create).keys() | Replacement.model_fields
+    body = {key: row[key] for key in row if key in accepted}
+    replaced = json_of(await client.put(url, json=body), 200)
+    assert replaced == row | {"updated_at": replaced["updated_at"]}
+    another = {**body, "id": str(uuid.uuid4())}
+    assert invalid_fields(await client.put(url, json=another)) == {"/id"}
 
 
 # Around it all

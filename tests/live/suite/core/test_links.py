@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from src.core.errors import ReferenceNotFoundError
+from src.core.errors import ConflictError, ReferenceNotFoundError
 from src.models.base import Changes, Entity, Schema
 from src.models.types import Ids
 from src.repositories.base import Link, Repository
@@ -149,6 +149,29 @@ async def test_link_and_unlink_are_idempotent(
     for _ in range(2):
         await planes.unlink("crew", plane.id, ids[0])
     assert await pilots.count({"plane_crew": plane.id}) == 1
+
+
+@pytest.mark.parametrize("far", [False, True])
+async def test_a_list_of_ids_has_its_limit_on_both_sides_of_a_link(
+    planes: Planes,
+    pilots: Pilots,
+    ids: list[uuid.UUID],
+    monkeypatch: pytest.MonkeyPatch,
+    far: bool,
+) -> None:
+    """A plane that GET shows can be sent back: its list is never too long."""
+    monkeypatch.setattr("src.repositories.base.MAX_LINKS", 2)
+    plane = await planes.create(PlaneCreate(crew_ids=ids[:2]))
+    for linked in ids[:2]:  # they are linked already
+        await planes.link("crew", plane.id, linked)
+        await pilots.link("planes", linked, plane.id)
+    with pytest.raises(ConflictError, match="at most 2 ids"):
+        if far:
+            await pilots.link("planes", ids[2], plane.id)
+        else:
+            await planes.link("crew", plane.id, ids[2])
+    other = await planes.create(PlaneCreate())
+    await pilots.link("planes", ids[0], other.id)  # of a pilot there is no list
 
 
 async def test_a_link_needs_both_rows(planes: Planes, ids: list[uuid.UUID]) -> None:

@@ -1,6 +1,6 @@
 """Checks that generated names are unique: classes, tables, columns, indexes, ..."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scaffold.spec import naming
@@ -9,9 +9,6 @@ from scaffold.spec.model import Entity, Link, Reference
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Placed, Resolved
 from scaffold.spec.vocabulary import reserved_names
-
-_FAMILY = ("Base", "Create", "Replace", "Update", "Page")
-_FAMILY += ("Entity", "Repository", "Service", "Factory")
 
 
 class _Symbol(NamedTuple):
@@ -42,14 +39,6 @@ class _Namespace:
     def reserve(self, names: Iterable[str], reason: str) -> None:
         for name in names:
             self._symbols[name.lower()] = _Symbol(name, reason, "", "", -1)
-
-    def add_stored(self, name: str, kind: str, label: str, path: str, at: int) -> None:
-        """Add a name that the database has too, where its length is limited."""
-        if len(name) > naming.MAX_BYTES:
-            message = f"the name of {kind} {label}, {quote(name)}, has {len(name)}"
-            message += " characters, more than PostgreSQL's 63; choose a shorter name"
-            self.problems.rule(at, path, message)
-        self.add(name, kind, label, path, at)
 
     def add(self, name: str, kind: str, label: str, path: str, at: int) -> None:
         """Add a name; report it if another declaration has it."""
@@ -99,9 +88,7 @@ def check(
     shared = _SharedNamespaces(drafts, problems)
     for draft in drafts:
         shared.add_entity(draft)
-        placed = resolved[draft.name].placed
-        shared.add_links(placed)
-        _members(draft, placed, problems)
+        _members(draft, resolved[draft.name].placed, problems)
 
 
 class _SharedNamespaces:
@@ -109,8 +96,6 @@ class _SharedNamespaces:
 
     def __init__(self, drafts: Iterable[EntityDraft], problems: Problems) -> None:
         self.problems = problems
-        # TaskUpdate can only collide with an entity: no suffix ends with another one.
-        self.names = {draft.name.lower() for draft in drafts}
         reported: set[tuple[str, str]] = set()
         self.classes = _Namespace(problems, reported)
         self.classes.reserve(
@@ -126,15 +111,6 @@ class _SharedNamespaces:
     def add_entity(self, draft: EntityDraft) -> None:
         name, at = draft.name, draft.at("name")
         self.classes.add(name, "the class", name, name, at)
-        for suffix in _FAMILY:
-            if (name + suffix).lower() in self.names:
-                self.classes.add(name + suffix, "a generated class of", name, name, at)
-        for field in draft.fields:
-            if field.name and field.text("type") == "enum":
-                choice = f"{name}{naming.pascal(field.name)}Choice"
-                path = f"{name}.{field.name}"
-                place = field.at("name")
-                self.classes.add(choice, "the choices type of", path, path, place)
         self._table(draft)
         module = naming.module(naming.snake(name))
         self.modules.add(module, "the module of", name, name, at)
@@ -144,21 +120,10 @@ class _SharedNamespaces:
     def _table(self, draft: EntityDraft) -> None:
         at = draft.at("plural" if "plural" in draft.node else "name")
         name, plural = draft.name, draft.plural
-        self.tables.add_stored(plural, "the table of", name, name, at)
+        self.tables.add(plural, "the table of", name, name, at)
         if plural.startswith("pg_"):
             message = f"table {quote(plural)}: PostgreSQL reserves the prefix pg_"
             self.problems.rule(at, name, f'{message}; set another "plural"')
-
-    def add_links(self, placed: Iterable[Placed]) -> None:
-        for one in placed:
-            link, path = one.member, one.origin.label
-            if isinstance(link, Link) and link.owner:
-                at = one.origin.draft.at("name")
-                kind = "the association table of"
-                self.tables.add_stored(link.table, kind, path, path, at)
-                columns = _Namespace(self.problems, set())
-                for column in (link.left_column, link.right_column):
-                    columns.add_stored(column, "a column of", link.table, path, at)
 
 
 def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -> None:
@@ -171,7 +136,7 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
     for field in draft.fields:
         if name := field.name:
             path, at = f"{draft.name}.{name}", field.at("name")
-            space.add_stored(name, "the field", path, path, at)
+            space.add(name, "the field", path, path, at)
             if name in reserved_names.ATTRIBUTES:
                 attribute = naming.attribute(name)
                 space.add(attribute, "the attribute of", path, path, at)
@@ -181,6 +146,11 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
                 problems.rule(at, path, message)
     for one in placed:
         _sides(space, draft.name, one)
+    # Association tables are variables, which an attribute of the same name would hide.
+    tables = {one.member.table: one for one in placed if isinstance(one.member, Link)}
+    for table, one in tables.items():
+        path, at = one.origin.label, one.origin.draft.at("name")
+        space.add(table, "the association table of", path, path, at)
 
 
 def _sides(space: _Namespace, entity: str, placed: Placed) -> None:
@@ -196,58 +166,23 @@ def _sides(space: _Namespace, entity: str, placed: Placed) -> None:
         space.add(member.attribute, f"the attribute of {kind}", label, path, at)
     if isinstance(member, Reference):
         column = f"the column of {kind}"
-        space.add_stored(member.column, column, label, path, at)
+        space.add(member.column, column, label, path, at)
     if isinstance(member, Link) and member.owner:
         space.add(member.ids, f"the key of ids of {kind}", label, path, at)
 
 
-def check_indexes(
+def check_primary_keys(
     pairs: Iterable[tuple[EntityDraft, Entity]], problems: Problems
 ) -> None:
-    """Report indexes of the same name: in PostgreSQL tables and indexes share names."""
-    every = [symbol for pair in pairs for symbol in _indexes_and_tables(*pair)]
-    if len({symbol.name for symbol in every}) == len(every):
-        return
+    """Report tables that are called like the index of a primary key.
+
+    In PostgreSQL, tables and indexes share names. The other indexes yield to tables.
+    """
     space = _Namespace(problems, set())
-    for symbol in every:
-        space.add(*symbol)
-
-
-def _indexes_and_tables(draft: EntityDraft, entity: Entity) -> Iterator[_Symbol]:
-    at, name = draft.at("name"), entity.name
-    yield _Symbol(entity.table, "the table of", name, name, at)
-    for kind, columns, at in _indexes(draft, entity):
-        index = naming.constraint(kind, entity.table, *columns)
-        label = f"{name}({', '.join(columns)})"
-        yield _Symbol(index, "the index", label, label, at)
-    for link in entity.links:
-        if link.owner:
-            label = f"{name}.{link.name}"
-            for stored, kind in _association(link):
-                yield _Symbol(stored, kind, label, label, draft.at("relations"))
-
-
-def _association(link: Link) -> Iterator[tuple[str, str]]:
-    yield link.table, "the association table of"
-    yield naming.constraint("pk", link.table), "the primary key of"
-    yield naming.constraint("ix", link.table, link.right_column), "the index of"
-
-
-def _indexes(
-    draft: EntityDraft, entity: Entity
-) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield the prefix, the columns and the place of each index of a table."""
-    yield "pk", (), draft.at("name")
-    yield "ix", ("created_at", "id"), draft.at("name")
-    for item in draft.fields:
-        if item.flag("unique"):
-            yield "uq", (item.name,), item.at("name")
-        if item.flag("index"):
-            yield "ix", (item.name,), item.at("name")
-    for reference in entity.references:
-        kind = "uq" if reference.kind == "one_to_one" else "ix"
-        yield kind, (reference.column,), draft.at("relations")
-    for columns in entity.unique:
-        yield "uq", columns, draft.at("unique")
-    for columns in entity.indexes:
-        yield "ix", columns, draft.at("indexes")
+    for draft, entity in pairs:
+        at, name = draft.at("plural" if "plural" in draft.node else "name"), entity.name
+        space.add(entity.table, "the table of", name, name, at)
+        tables = [entity.table, *(link.table for link in entity.links if link.owner)]
+        for table in tables:
+            index = naming.constraint("pk", table)
+            space.add(index, "the primary key of", table, f"{name}.{table}", at)

@@ -58,6 +58,9 @@ _DEVICES = frozenset(
 MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors"}
 ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 
+# The tags of the skeleton's routes in OpenAPI.
+TAGS = frozenset({"health", "metrics", "docs"})
+
 # Generated functions use these names in the same scope as a variable for one row.
 VARIABLES = (
     KEYWORDS
