@@ -11,12 +11,12 @@ from src.models.base import (
     Changes,
     Id,
     Schema,
-    Timestamps,
+    TimedEntity,
     new_id,
     utc_now,
 )
-from src.repositories.base import Filters, Repository
 from src.repositories import cursors
+from src.repositories.base import Filters, Repository
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 
@@ -51,14 +51,12 @@ class InMemoryRepository(Repository[EntityT]):
         values = self._attributes(data.model_dump())
         self._check_unique(values)
         made: dict[str, Any] = {"id": self.new_id()}
-        if issubclass(self.entity, Timestamps):
+        if issubclass(self.entity, TimedEntity):
             now = utc_now()
             made |= {"created_at": now, "updated_at": now}
         return self.add(self.entity(**{**self.filled_in, **made, **values}))
 
-    async def get(
-        self, entity_id: Id, *, for_update: bool = False
-    ) -> EntityT | None:
+    async def get(self, entity_id: Id, *, for_update: bool = False) -> EntityT | None:
         return self.rows.get(entity_id)
 
     async def lock(self, entity_id: Id) -> EntityT | None:
@@ -124,7 +122,7 @@ class InMemoryRepository(Repository[EntityT]):
         self._check_unique(changes, row)
         for name, value in self._attributes(changes).items():
             setattr(row, name, value)
-        if isinstance(row, Timestamps):
+        if isinstance(row, TimedEntity):
             row.updated_at = utc_now()
         return row
 

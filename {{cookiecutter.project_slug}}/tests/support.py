@@ -21,7 +21,7 @@ from src.models.base import (
     BareResource,
     Changes,
     Schema,
-    Timestamps,
+    TimedEntity,
     new_id,
 )
 from src.repositories.base import Repository
@@ -88,7 +88,7 @@ class Factory(Generic[EntityT]):
         """Return a row as it would be read from the database, but not stored."""
         number = cls._next()
         made: Body = {"id": cls.new_id(number)}
-        if issubclass(cls.entity, Timestamps):
+        if issubclass(cls.entity, TimedEntity):
             moment = START + dt.timedelta(minutes=number)
             made |= {"created_at": moment, "updated_at": moment}
         for relation in sa.inspect(cls.entity).relationships:

@@ -38,6 +38,8 @@ ACCEPTED: Mapping[str, Sequence[Any]] = {
     ],
     "email": ["someone@example.com", "first.last+tag@mail.example.org"],
     "ids": [[], [ID]],
+    "integer_ids": [[], [1]],
+    "string_ids": [[]],
     "json": [
         {},
         [],
@@ -114,6 +116,8 @@ REFUSED: Mapping[str, Sequence[Any]] = {
         "http:\\\\a.b",
     ],
     "ids": [5, "", {}, [5], ["not-a-uuid"], [ID, ID]],
+    "integer_ids": [5, "", {}, ["5"], [1.5], [1, 1], [BIGINT_MAX + 1]],
+    "string_ids": [5, "", {}, [5], ["a b"], [".."], [""]],
     "json": [math.nan, math.inf, NUL, {NUL: 1}, nested(MAX_JSON_DEPTH + 1)],
 }
 

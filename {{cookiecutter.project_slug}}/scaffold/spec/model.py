@@ -57,6 +57,9 @@ class Timestamps:
         )
 
 
+_CAMEL = (Id(camel=True), Timestamps(camel=True))
+
+
 @dataclass(frozen=True)
 class Field:
     """A field of an entity; limits that are not set are None.
@@ -185,6 +188,8 @@ class Link:
     right_column: str
     description: str = ""
     renamed_from: str | None = None
+    camel: bool = False
+    schema: str | None = None
 
     @property
     def attribute(self) -> str:
@@ -193,11 +198,15 @@ class Link:
     @property
     def ids(self) -> str:
         """The JSON key of the owner's list of ids, such as `tag_ids` for `tags`."""
-        return f"{naming.singular(self.name)}_ids"
+        return naming.json_key(self._ids, camel=self.camel)
 
     @property
     def ids_attribute(self) -> str:
-        return naming.attribute(self.ids)
+        return naming.attribute(self._ids)
+
+    @property
+    def _ids(self) -> str:
+        return f"{naming.singular(self.name)}_ids"
 
 
 @dataclass(frozen=True)
@@ -219,6 +228,27 @@ class Entity:
     own_table: str | None = None
     own_url: str | None = None
     schema: str | None = None  # of PostgreSQL; None: the default one
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether its id is a UUID called id, and its times have their usual names."""
+        return (self.id, self.timestamps) in ((Id(), Timestamps()), _CAMEL)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The columns by which lists are sorted."""
+        times = (self.timestamps.created_at,) if self.timestamps else ()
+        return (*times, self.id.column)
+
+    @property
+    def json_keys(self) -> dict[str, str]:
+        """The JSON keys of its columns."""
+        keys = {self.id.column: self.id.json}
+        if self.timestamps:
+            created, updated = self.timestamps.json
+            keys |= {self.timestamps.created_at: created}
+            keys |= {self.timestamps.updated_at: updated}
+        return keys | {one.column: one.json for one in (*self.fields, *self.references)}
 
     @property
     def snake(self) -> str:

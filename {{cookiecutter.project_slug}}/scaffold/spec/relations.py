@@ -96,7 +96,8 @@ class Resolver:
         # Tables share one namespace with indexes, such as those of primary keys.
         self.tables = set(reserved_names.TABLES)
         for entity in entities.values():
-            self.tables |= {entity.plural, naming.constraint("pk", entity.plural)}
+            table = entity.text("table") or entity.plural
+            self.tables |= {table, naming.constraint("pk", table)}
         self.associations: dict[int, str] = {}
 
     def run(self) -> dict[str, Resolved]:
@@ -232,6 +233,8 @@ class Resolver:
             right_column=right,
             description=side.description,
             renamed_from=side.draft.text("renamed_from"),
+            camel=side.entity.camel,
+            schema=(side if owner else mate or side).entity.text("schema"),
         )
         self._add(side.entity.name, link, side, True)
         if mate is None and side.back:

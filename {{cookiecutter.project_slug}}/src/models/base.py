@@ -31,6 +31,7 @@ class BareEntity(Base):
 
     __abstract__ = True
     __resource__: ClassVar[str]
+    __plural__: ClassVar[str]  # where it is not the name of the table
     if TYPE_CHECKING:
         id: orm.Mapped[Any]
 
@@ -38,8 +39,16 @@ class BareEntity(Base):
         return f"<{type(self).__name__} {self.id}>"
 
 
-class Timestamps:
-    """The times of a row's creation and last change, in UTC."""
+def plural_of(entity: type[BareEntity]) -> str:
+    """Return what the rows are called in metrics."""
+    plural: str = getattr(entity, "__plural__", entity.__tablename__)
+    return plural
+
+
+class TimedEntity(BareEntity):
+    """A row with the times of its creation and last change, in UTC."""
+
+    __abstract__ = True
 
     created_at: orm.Mapped[dt.datetime] = orm.mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now(), sort_order=1_000
@@ -52,7 +61,7 @@ class Timestamps:
     )
 
 
-class Entity(Timestamps, BareEntity):
+class Entity(TimedEntity):
     """A row with a UUID as its id, and the times of its creation and last change."""
 
     __abstract__ = True

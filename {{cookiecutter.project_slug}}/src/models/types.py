@@ -434,3 +434,6 @@ JSON: TypeAlias = Annotated[
 StoredInteger: TypeAlias = Annotated[
     int, pydantic.WithJsonSchema({"type": "integer", "format": "int64"})
 ]
+StoredInteger32: TypeAlias = Annotated[
+    int, pydantic.WithJsonSchema({"type": "integer", "format": "int32"})
+]

@@ -15,7 +15,15 @@ from sqlalchemy.orm.exc import StaleDataError
 from src.core.database_errors import translate
 from src.core.errors import ConflictError, ReferenceNotFoundError
 from src.core.write_log import Verb, Write, note_write
-from src.models.base import BareEntity, Changes, Id, Schema, Timestamps, utc_now
+from src.models.base import (
+    BareEntity,
+    Changes,
+    Id,
+    Schema,
+    TimedEntity,
+    plural_of,
+    utc_now,
+)
 from src.models.types import MAX_LINKS
 from src.repositories import cursors
 from src.repositories.links import Link as Link
@@ -137,15 +145,13 @@ class Repository(Generic[EntityT]):
         """Unlink two rows of a many-to-many relation, if they are linked."""
         await self.links[name].remove(self.db, own_id, other_id)
 
-    async def _change(
-        self, entity_id: Id, changes: dict[str, Any]
-    ) -> EntityT | None:
+    async def _change(self, entity_id: Id, changes: dict[str, Any]) -> EntityT | None:
         entity = await self.get(entity_id, for_update=True)
         if entity is None:
             return None
         for name, value in (await self._values(changes)).items():
             setattr(entity, name, value)
-        if isinstance(entity, Timestamps):
+        if isinstance(entity, TimedEntity):
             # Set even if only links change, and always increasing, whatever the clocks
             # say.
             entity.updated_at = max(utc_now(), entity.updated_at + MICROSECOND)
@@ -175,22 +181,26 @@ class Repository(Generic[EntityT]):
     @classmethod
     def _target(cls, name: str) -> type[BareEntity]:
         """Return the other entity of a many-to-many relation."""
-        target: type[BareEntity] = sa.inspect(cls.entity).relationships[name].mapper.class_
+        target: type[BareEntity] = (
+            sa.inspect(cls.entity).relationships[name].mapper.class_
+        )
         return target
 
     @classmethod
     @cache
-    def order(cls) -> Sequence[sa.ColumnElement[Any]]:
+    def order(cls) -> Sequence[orm.InstrumentedAttribute[Any]]:
         """Return the columns by which lists are sorted: the time of creation and the id."""
-        times = [cls.entity.created_at] if issubclass(cls.entity, Timestamps) else []
-        return [*times, cls.entity.id]
+        if issubclass(cls.entity, TimedEntity):
+            return [cls.entity.created_at, cls.entity.id]
+        return [cls.entity.id]
 
     @classmethod
     @cache
     def read_only(cls) -> set[str]:
         """Return the attributes that a replacement does not set."""
-        times = {"created_at", "updated_at"} if issubclass(cls.entity, Timestamps) else ()
-        return {"id", *times}
+        if issubclass(cls.entity, TimedEntity):
+            return {"id", "created_at", "updated_at"}
+        return {"id"}
 
     # Statements. Each is built once, because building it takes longer than sending it.
 
@@ -271,7 +281,7 @@ class Repository(Generic[EntityT]):
 
     def _note(self, verb: Verb, entity_id: Id) -> None:
         entity = self.entity
-        write = Write(entity.__resource__, entity.__tablename__, verb, str(entity_id))
+        write = Write(entity.__resource__, plural_of(entity), verb, str(entity_id))
         note_write(self.db, write)
 
 

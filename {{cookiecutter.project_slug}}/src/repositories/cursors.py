@@ -7,19 +7,25 @@ skips. Rows that are added or deleted meanwhile do not shift the pages.
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import pydantic
 import sqlalchemy as sa
 from pydantic_core import to_json
+from sqlalchemy import orm
 
 from src.core.errors import InvalidError, invalid
-from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST
+from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits
 
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,1000}$"
-BITS = {sa.SmallInteger: INT16, sa.Integer: INT32, sa.BigInteger: INT64}
+Column: TypeAlias = orm.InstrumentedAttribute[Any]
+BITS: Mapping[type, Bits] = {
+    sa.SmallInteger: INT16,
+    sa.Integer: INT32,
+    sa.BigInteger: INT64,
+}
 WRONG_CURSOR = {
     "loc": ("query", "after"),
     "msg": "Send the `next` of a page of this list",
@@ -27,13 +33,13 @@ WRONG_CURSOR = {
 }
 
 
-def encode(row: object, columns: Sequence[sa.ColumnElement[Any]]) -> str:
+def encode(row: object, columns: Sequence[Column]) -> str:
     """Return the position of a row in the order of these columns."""
     values = [getattr(row, str(column.key)) for column in columns]
     return base64.urlsafe_b64encode(to_json(values)).decode().rstrip("=")
 
 
-def decode(text: str, columns: Sequence[sa.ColumnElement[Any]]) -> Sequence[Any]:
+def decode(text: str, columns: Sequence[Column]) -> Sequence[Any]:
     """Return the values of the columns; raise InvalidError if the text has none."""
     try:
         padded = text + "=" * (-len(text) % 4)
@@ -51,12 +57,14 @@ def wrong_cursor() -> InvalidError:
 
 @cache
 def _adapter(
-    columns: tuple[sa.ColumnElement[Any], ...],
+    columns: tuple[Column, ...],
 ) -> pydantic.TypeAdapter[Sequence[Any]]:
-    return pydantic.TypeAdapter(tuple[tuple(map(_type_of, columns))])  # type: ignore[misc]
+    types = tuple(map(_type_of, columns))
+    values: Any = tuple[types]  # type: ignore[valid-type]
+    return pydantic.TypeAdapter(values)
 
 
-def _type_of(column: sa.ColumnElement[Any]) -> Any:
+def _type_of(column: Column) -> Any:
     """Return the type of a column's values that the database accepts."""
     python: Any = column.type.python_type
     if python is dt.datetime:

@@ -27,9 +27,7 @@ class Link:
         columns = self.table.c
         return sa.select(columns[self.own]).where(columns[self.other] == other_id)
 
-    async def add(
-        self, db: AsyncSession, own_id: Id, other_id: Id
-    ) -> bool:
+    async def add(self, db: AsyncSession, own_id: Id, other_id: Id) -> bool:
         """Link two rows; return False if they are linked already.
 
         A row that has the list of ids is locked, if the caller has not done it: two
@@ -44,17 +42,13 @@ class Link:
         inserted = await db.execute(statement.returning(self.table.c[self.own]))
         return inserted.first() is not None
 
-    async def count(
-        self, db: AsyncSession, own_id: Id, other_id: Id
-    ) -> int:
+    async def count(self, db: AsyncSession, own_id: Id, other_id: Id) -> int:
         """Return how many links the row that has the list of ids is in."""
         name, owner_id = (self.own, own_id) if self.key else (self.other, other_id)
         statement = sa.select(sa.func.count()).where(self.table.c[name] == owner_id)
         return await db.scalar(statement) or 0
 
-    async def remove(
-        self, db: AsyncSession, own_id: Id, other_id: Id
-    ) -> None:
+    async def remove(self, db: AsyncSession, own_id: Id, other_id: Id) -> None:
         """Unlink two rows, if they are linked."""
         columns = self.table.c
         pair = (columns[self.own] == own_id, columns[self.other] == other_id)

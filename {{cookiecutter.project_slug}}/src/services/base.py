@@ -111,9 +111,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         await self._lock(entity_id)
         await self.repository.link(name, entity_id, other_id)
 
-    async def _unlink(
-        self, name: str, entity_id: Id, other_id: Id
-    ) -> None:
+    async def _unlink(self, name: str, entity_id: Id, other_id: Id) -> None:
         await self._lock(entity_id)
         await self.repository.unlink(name, entity_id, other_id)
 

@@ -1,5 +1,6 @@
 """The API over HTTP, from the routes to the database and back, for every entity."""
 
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -7,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core import metrics
 from src.core.errors import MAX_PROBLEMS
-from src.models.base import Replacement
 from tests.answers import JSON, invalid_fields, json_of, problem, same, stored
 from tests.support import VERBS, Body, Case, as_json, keys
 from tests.tables import BY_NAME, each_case, each_unique
@@ -235,7 +235,7 @@ async def test_duplicate_of_a_unique_value_is_a_conflict(
         assert found["resource"] == case.name
         assert set(found["fields"]) == set(names)
     if "update" in case.verbs:  # a row may keep its own values
-        json_of(await client.patch(f"{case.url}/{first['id']}", json=taken), 200)
+        json_of(await client.patch(f"{case.url}/{case.id_of(first)}", json=taken), 200)
 
 
 def offered(case: Case) -> set[tuple[str, str]]:
@@ -250,12 +250,14 @@ async def test_put_accepts_what_get_has_returned(
 ) -> None:
     url = await stored(case, db_session)
     row = json_of(await client.get(url), 200)
-    accepted = keys(case.create).keys() | Replacement.model_fields
+    accepted = {*keys(case.create), case.key.name, *case.times}
     body = {key: row[key] for key in row if key in accepted}
     replaced = json_of(await client.put(url, json=body), 200)
-    assert replaced == row | {"updated_at": replaced["updated_at"]}
-    another = {**body, "id": str(uuid.uuid4())}
-    assert invalid_fields(await client.put(url, json=another)) == {"/id"}
+    changed = {key: replaced[key] for key in case.times[1:]}
+    assert replaced == row | changed
+    another = {**body, case.key.name: as_json(case.factory.unknown_id())}
+    response = await client.put(url, json=another)
+    assert invalid_fields(response) == {f"/{case.key.name}"}
 
 
 # Around it all

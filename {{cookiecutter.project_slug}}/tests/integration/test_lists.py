@@ -1,5 +1,7 @@
 """Lists over HTTP: their pages, their order, and invalid queries."""
 
+from typing import Any
+
 import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -53,7 +55,9 @@ async def test_list_by_cursor(
         assert (page["total"], page["skip"]) == (None, 0)
         found += page["items"]
     assert found == whole
-    assert sorted(case.id_of(item) for item in found) == [case.id_of(item) for item in found]
+    assert sorted(case.id_of(item) for item in found) == [
+        case.id_of(item) for item in found
+    ]
 
 
 @each_case

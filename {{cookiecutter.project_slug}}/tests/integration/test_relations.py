@@ -1,5 +1,6 @@
 """Relations over HTTP: references, the lists on their other side, and links."""
 
+from typing import Any
 
 import httpx2
 import pytest

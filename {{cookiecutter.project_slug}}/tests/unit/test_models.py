@@ -8,6 +8,7 @@ import pytest
 from src.models.base import Schema
 from tests.support import Case, Field, as_json, keys, read
 from tests.tables import (
+    BY_NAME,
     each_accepted_value,
     each_case,
     each_changed_key,

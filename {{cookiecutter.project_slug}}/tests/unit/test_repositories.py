@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.errors import ConflictError, InUseError, ReferenceNotFoundError
-from src.repositories.base import Repository
 from src.repositories import cursors
+from src.repositories.base import Repository
 from tests.fakes import InMemoryRepository
-from tests.support import START, Case, Link, Reference, keys, read
+from tests.support import START, Case, Link, Reference, as_json, keys, read
 from tests.tables import (
     BY_NAME,
     each_case,
@@ -339,7 +339,9 @@ async def test_references_must_exist(
 ) -> None:
     skip_if_the_service_is_needed(case)
     attribute = case.attribute(reference.name)
-    body = await case.factory.request(db_session, **{attribute: BY_NAME[reference.target].factory.unknown_id()})
+    body = await case.factory.request(
+        db_session, **{attribute: BY_NAME[reference.target].factory.unknown_id()}
+    )
     with pytest.raises(ReferenceNotFoundError) as caught:
         await case.repository(db_session).create(read(case.create, body))
     assert caught.value.extensions == {"fields": [reference.name]}

@@ -89,9 +89,7 @@ async def test_list_answers_with_pages(case: Case, tested: ServiceUnderTest) -> 
     page = await tested.list(Paging(skip=1, limit=2))
     assert list(page.items) == rows[1:3]
     assert (page.total, page.skip, page.limit) == (SOME, 1, 2)
-    rest = await tested.list(
-        Paging(limit=2, after=page.next, total=False)
-    )
+    rest = await tested.list(Paging(limit=2, after=page.next, total=False))
     assert list(rest.items) == rows[3:]
     assert (rest.total, rest.next) == (None, None)
 
