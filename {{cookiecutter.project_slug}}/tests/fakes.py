@@ -13,6 +13,7 @@ from src.models.base import (
     Schema,
     TimedEntity,
     new_id,
+    read_only_attributes,
     utc_now,
 )
 from src.repositories import cursors
@@ -36,7 +37,6 @@ class InMemoryRepository(Repository[EntityT]):
         new_id: Callable[[], Any] = new_id,
     ) -> None:
         self.entity = real.entity
-        self.real = real
         self.new_id = new_id
         self.filled_in = filled_in or {}
         self.keys = {link.key: name for name, link in real.links.items() if link.key}
@@ -78,7 +78,7 @@ class InMemoryRepository(Repository[EntityT]):
     ) -> Sequence[EntityT]:
         rows = sorted(self._matching(where), key=self._place)
         if after is not None:
-            start = tuple(cursors.decode(after, self.real.order()))
+            start = tuple(cursors.decode(after, self.entity))
             rows = [row for row in rows if self._place(row) > start]
         return rows[skip : skip + limit]
 
@@ -86,7 +86,7 @@ class InMemoryRepository(Repository[EntityT]):
         return len(self._matching(where))
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
-        return self._set(entity_id, data.model_dump(exclude=self.real.read_only()))
+        return self._set(entity_id, data.model_dump(exclude=read_only_attributes(self.entity)))
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         return self._set(entity_id, data.model_dump(exclude_unset=True))
@@ -127,7 +127,7 @@ class InMemoryRepository(Repository[EntityT]):
         return row
 
     def _place(self, row: EntityT) -> tuple[Any, ...]:
-        return tuple(getattr(row, str(column.key)) for column in self.real.order())
+        return tuple(getattr(row, str(c.key)) for c in cursors.order_of(self.entity))
 
     def _matching(self, where: Filters | None) -> Sequence[EntityT]:
         wanted = {k: v for k, v in (where or {}).items() if v is not None}
@@ -142,7 +142,11 @@ class InMemoryRepository(Repository[EntityT]):
     ) -> None:
         """Raise what the database would if another row has the same unique values."""
         for columns in _unique(self.entity):
-            names = {name: str(column.name) for name, column in columns.items()}
+            keys = cast(sa.Table, self.entity.__table__).info
+            names = {
+                name: str(keys.get(column.name, column.name))
+                for name, column in columns.items()
+            }
             new = [
                 changes.get(name, changed and getattr(changed, name)) for name in names
             ]

@@ -94,7 +94,7 @@ class Factory(Generic[EntityT]):
         for relation in sa.inspect(cls.entity).relationships:
             if relation.secondary is not None:
                 made[relation.key] = []
-        return cls.entity(**{**made, **cls._values(number), **changes})
+        return cls.entity(**{**made, **cls._values(number, changes), **changes})
 
     @classmethod
     def create_batch(cls, n: int, **changes: Any) -> list[EntityT]:
@@ -102,12 +102,17 @@ class Factory(Generic[EntityT]):
         return [cls.create(**changes) for _ in range(n)]
 
     @classmethod
+    def unsaved(cls, **changes: Any) -> EntityT:
+        """Return a row that a session can add: without an id if the database makes it."""
+        if sa.inspect(cls.entity).columns["id"].identity is not None:
+            changes = {"id": None, **changes}
+        return cls.create(**changes)
+
+    @classmethod
     async def store(cls, db: AsyncSession, **changes: Any) -> EntityT:
         """Return a row that is committed, and with it the rows that it needs."""
         given = {**await cls._stored_parents(db, changes), **changes}
-        if sa.inspect(cls.entity).columns["id"].identity is not None:
-            given.setdefault("id", None)  # the database makes it
-        entity = cls.create(**given)
+        entity = cls.unsaved(**given)
         db.add(entity)
         await db.commit()
         return entity
@@ -122,7 +127,7 @@ class Factory(Generic[EntityT]):
     @classmethod
     def payload(cls, **changes: Any) -> Body:
         """Return the body of a request that creates a row."""
-        made = {**cls._values(cls._next()), **changes}
+        made = {**cls._values(cls._next(), changes), **changes}
         fields = cls.schema.model_fields
         return {
             fields[name].alias or name: as_json(made[name])
@@ -150,8 +155,12 @@ class Factory(Generic[EntityT]):
         return UNKNOWN if column.identity is not None else cls.new_id()
 
     @classmethod
-    def _values(cls, number: int) -> Body:
-        parents = {name: made.new_id() for name, made in cls.parents().items()}
+    def _values(cls, number: int, given: Body) -> Body:
+        parents = {
+            name: made.new_id()
+            for name, made in cls.parents().items()
+            if name not in given
+        }
         made = {**parents, **cls.values(number)}
         return {name: made[name] for name in made if hasattr(cls.entity, name)}
 
@@ -389,6 +398,10 @@ class Case:
         else:
             return value
         return getattr(data, self.attribute(key))
+
+    def replacement(self, body: Body) -> Body:
+        """Return the body of a PUT: without the id, which it could only repeat."""
+        return {key: body[key] for key in body if key != self.key.name}
 
     def id_of(self, answer: Body) -> Any:
         """Return the id in an answer."""

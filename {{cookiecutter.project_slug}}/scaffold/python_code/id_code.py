@@ -40,7 +40,8 @@ def column_type(key: Id) -> str:
     if key.type == "integer":
         return _INTEGERS[key.bits][2]
     if key.type == "string":
-        return f"sa.String({key.max_length or UUID_LENGTH})"
+        # Sorted by its characters, as Python sorts it, in every database.
+        return f'sa.String({key.max_length or UUID_LENGTH}, collation="C")'
     return "sa.Uuid"
 
 

@@ -60,7 +60,7 @@ def refused_ids(key: Id) -> list[str]:
         beyond = 2 ** (key.bits - 1)
         return ["x", "+1", "007", " 1", "1.0", "1_0", str(beyond), str(-beyond - 1)]
     longest = key.max_length or UUID_LENGTH
-    return ["a b", "a/b", "é", "x" * (longest + 1)]
+    return ["a b", "a%", "é", "x" * (longest + 1)]
 
 
 def json_expression(value: object) -> str:

@@ -74,7 +74,7 @@ class CaseView:
         if key.json != "id":
             arguments.append(f"name={literal(key.json)}")
         if key.type != "uuid":
-            arguments.append(f"type={literal(key.type)}")
+            arguments.append(f"type={literal(f'{key.type}_id')}")
             refused = boundaries.refused_ids(key)
             arguments.append(f"refused=({_items(map(literal, refused))})")
         if not key.generated:
@@ -121,7 +121,7 @@ class CaseView:
         elif not reference.index:
             arguments.append("indexed=False")
         if target.id.type != "uuid":
-            arguments.append(f"type={literal(target.id.type)}")
+            arguments.append(f"type={literal(f'{target.id.type}_id')}")
         return f"support.Reference({', '.join(arguments)})"
 
     @property

@@ -45,6 +45,13 @@ def plural_of(entity: type[BareEntity]) -> str:
     return plural
 
 
+def read_only_attributes(entity: type[BareEntity]) -> set[str]:
+    """Return what a PUT may repeat, and never changes."""
+    if issubclass(entity, TimedEntity):
+        return {"id", "created_at", "updated_at"}
+    return {"id"}
+
+
 class TimedEntity(BareEntity):
     """A row with the times of its creation and last change, in UTC."""
 

@@ -22,6 +22,7 @@ from src.models.base import (
     Schema,
     TimedEntity,
     plural_of,
+    read_only_attributes,
     utc_now,
 )
 from src.models.types import MAX_LINKS
@@ -98,7 +99,7 @@ class Repository(Generic[EntityT]):
         where = _given(where)
         values: dict[str, Any] = {**where, "_skip": skip, "_limit": limit}
         if after is not None:
-            values |= _numbered(cursors.decode(after, self.order()))
+            values |= _numbered(cursors.decode(after, self.entity))
         statement = self._page(tuple(where), after is not None)
         return (await self.db.scalars(statement, values)).all()
 
@@ -109,7 +110,7 @@ class Repository(Generic[EntityT]):
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
-        return await self._change(entity_id, data.model_dump(exclude=self.read_only()))
+        return await self._change(entity_id, data.model_dump(exclude=read_only_attributes(self.entity)))
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         """Set only the fields that were sent."""
@@ -186,22 +187,6 @@ class Repository(Generic[EntityT]):
         )
         return target
 
-    @classmethod
-    @cache
-    def order(cls) -> Sequence[orm.InstrumentedAttribute[Any]]:
-        """Return the columns by which lists are sorted: the time of creation and the id."""
-        if issubclass(cls.entity, TimedEntity):
-            return [cls.entity.created_at, cls.entity.id]
-        return [cls.entity.id]
-
-    @classmethod
-    @cache
-    def read_only(cls) -> set[str]:
-        """Return the attributes that a replacement does not set."""
-        if issubclass(cls.entity, TimedEntity):
-            return {"id", "created_at", "updated_at"}
-        return {"id"}
-
     # Statements. Each is built once, because building it takes longer than sending it.
 
     @classmethod
@@ -250,7 +235,7 @@ class Repository(Generic[EntityT]):
     @classmethod
     @cache
     def _page(cls, names: tuple[str, ...], after: bool) -> sa.Select[EntityT]:
-        order = cls.order()
+        order = cursors.order_of(cls.entity)
         statement = cls._narrowed(names).order_by(*order)
         if after:
             start = [

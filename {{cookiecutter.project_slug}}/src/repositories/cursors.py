@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from sqlalchemy import orm
 
 from src.core.errors import InvalidError, invalid
+from src.models.base import BareEntity, TimedEntity
 from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits
 
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,1000}$"
@@ -33,18 +34,26 @@ WRONG_CURSOR = {
 }
 
 
-def encode(row: object, columns: Sequence[Column]) -> str:
-    """Return the position of a row in the order of these columns."""
-    values = [getattr(row, str(column.key)) for column in columns]
+@cache
+def order_of(entity: type[BareEntity]) -> Sequence[Column]:
+    """Return the columns by which lists are sorted: the time of creation and the id."""
+    if issubclass(entity, TimedEntity):
+        return [entity.created_at, entity.id]
+    return [entity.id]
+
+
+def encode(row: BareEntity) -> str:
+    """Return the position of a row in the order of its list."""
+    values = [getattr(row, str(column.key)) for column in order_of(type(row))]
     return base64.urlsafe_b64encode(to_json(values)).decode().rstrip("=")
 
 
-def decode(text: str, columns: Sequence[Column]) -> Sequence[Any]:
+def decode(text: str, entity: type[BareEntity]) -> Sequence[Any]:
     """Return the values of the columns; raise InvalidError if the text has none."""
     try:
         padded = text + "=" * (-len(text) % 4)
         values = base64.b64decode(padded, altchars=b"-_", validate=True)
-        found: Sequence[Any] = _adapter(tuple(columns)).validate_json(values)
+        found: Sequence[Any] = _adapter(entity).validate_json(values)
     except (binascii.Error, ValueError):
         raise wrong_cursor() from None
     return found
@@ -56,10 +65,8 @@ def wrong_cursor() -> InvalidError:
 
 
 @cache
-def _adapter(
-    columns: tuple[Column, ...],
-) -> pydantic.TypeAdapter[Sequence[Any]]:
-    types = tuple(map(_type_of, columns))
+def _adapter(entity: type[BareEntity]) -> pydantic.TypeAdapter[Sequence[Any]]:
+    types = tuple(map(_type_of, order_of(entity)))
     values: Any = tuple[types]  # type: ignore[valid-type]
     return pydantic.TypeAdapter(values)
 

@@ -79,11 +79,8 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             total=await self.repository.count(where) if paging.total else None,
             skip=paging.skip,
             limit=paging.limit,
-            next=self._cursor(shown[-1]) if more else None,
+            next=cursors.encode(shown[-1]) if more else None,
         )
-
-    def _cursor(self, entity: EntityT) -> str:
-        return cursors.encode(entity, self.repository.order())
 
     async def _replace(self, entity_id: Id, data: CreateT) -> ResourceT:
         if isinstance(data, BareReplacement) and data.id not in (UNSET, entity_id):

@@ -27,6 +27,8 @@ async def test_list_by_skip_and_limit(
 ) -> None:
     rows = await case.factory.store_batch(db_session, case.rows(SOME))
     ids = [as_json(row.id) for row in rows]
+    if not case.times:
+        ids.sort()
     found: list[Any] = []
     for skip in range(0, SOME, 2):
         query = {"skip": skip, "limit": 2}
