@@ -86,7 +86,9 @@ class InMemoryRepository(Repository[EntityT]):
         return len(self._matching(where))
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
-        return self._set(entity_id, data.model_dump(exclude=read_only_attributes(self.entity)))
+        return self._set(
+            entity_id, data.model_dump(exclude=read_only_attributes(self.entity))
+        )
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         return self._set(entity_id, data.model_dump(exclude_unset=True))

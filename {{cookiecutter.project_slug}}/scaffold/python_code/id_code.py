@@ -77,7 +77,7 @@ def column(key: Id) -> str:
         arguments.append('server_default=sa.text("gen_random_uuid()")')
     elif key.generated and key.type == "string":
         arguments.append("default=base.text_id")
-        arguments.append('server_default=sa.text("gen_random_uuid()::text")')
+        arguments.append('server_default=sa.text("(gen_random_uuid())::text")')
     elif key.type == "integer" and not key.generated:
         arguments.append("autoincrement=False")
     call = f"orm.mapped_column({', '.join(arguments)})"

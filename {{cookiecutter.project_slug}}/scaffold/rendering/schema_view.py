@@ -76,11 +76,6 @@ class SchemaView:
         return id_code.path_type(self.entity.id, own_type)
 
     @property
-    def schema_options(self) -> str:
-        """What the classes of all requests and responses have in their heads."""
-        return ", alias_generator=base.camel" if self.entity.id.camel else ""
-
-    @property
     def replacement_base(self) -> str:
         return "base.Replacement" if self.entity.is_standard else "base.BareReplacement"
 
@@ -155,16 +150,18 @@ class SchemaView:
     def _configured(
         self, *, example: bool = False, described: bool = True
     ) -> list[str]:
-        """Return the configuration of a schema: what OpenAPI says of it."""
+        """Return the configuration of a schema: its keys, and what OpenAPI says of it."""
         extra = []
         if described and self.entity.description:
             extra.append(f'"description": {literal(self.entity.description)}')
         if example and self.example:
             extra.append(f'"examples": [{self.example_name}]')
-        if not extra:
+        options = ["alias_generator=base.camel"] if self.entity.id.camel else []
+        if extra:
+            options.append(f"json_schema_extra={{{', '.join(extra)}}}")
+        if not options:
             return []
-        shown = f"json_schema_extra={{{', '.join(extra)}}}"
-        return [f"model_config = pydantic.ConfigDict({shown})"]
+        return [f"model_config = pydantic.ConfigDict({', '.join(options)})"]
 
     @property
     def example_name(self) -> str:

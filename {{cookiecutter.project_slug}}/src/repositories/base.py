@@ -110,7 +110,9 @@ class Repository(Generic[EntityT]):
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
-        return await self._change(entity_id, data.model_dump(exclude=read_only_attributes(self.entity)))
+        return await self._change(
+            entity_id, data.model_dump(exclude=read_only_attributes(self.entity))
+        )
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         """Set only the fields that were sent."""
