@@ -314,7 +314,7 @@ def test_many_to_many() -> None:
     assert tag.links == (
         Link("products", "Product", False, "tags", table, right, left),
     )
-    assert product.links[0].ids == "tags_ids"
+    assert product.links[0].ids == "tag_ids"
 
 
 @pytest.mark.parametrize(

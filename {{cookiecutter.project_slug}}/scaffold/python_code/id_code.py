@@ -59,9 +59,7 @@ def own_type(key: Id) -> str:
     limits = ["min_length=1", f"max_length={key.max_length or UUID_LENGTH}"]
     if key.pattern is not None:
         limits.append(f"pattern={literal(key.pattern)}")
-    return (
-        f"typing.Annotated[str, types.TEXT_ID, pydantic.Field({', '.join(limits)})]"
-    )
+    return f"typing.Annotated[str, types.TEXT_ID, pydantic.Field({', '.join(limits)})]"
 
 
 def column(key: Id) -> str:

@@ -86,6 +86,7 @@ class Field:
     precision: int = 0
     scale: int = 0
     values: tuple[str, ...] = ()
+    markup: str | None = None
     own_column: str | None = None
     own_json: str | None = None
     camel: bool = False

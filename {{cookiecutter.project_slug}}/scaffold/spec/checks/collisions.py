@@ -148,7 +148,9 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
     space = _Namespace(problems, set())
     taken = "every entity already has this column; remove it or choose another name"
     if draft.id.name != "id":
-        taken = 'it is the attribute of the id in Python; choose another name, with "json"'
+        taken = (
+            'it is the attribute of the id in Python; choose another name, with "json"'
+        )
         taken += ' and "column" if the old name must stay'
     space.reserve(["id"], taken)
     if draft.timestamps:
@@ -203,7 +205,9 @@ def _stored_names(
     if times := draft.timestamps:
         at = draft.at("timestamps")
         stored = (times.created_at, times.updated_at)
-        for what, column, key in zip(("created", "updated"), stored, times.json, strict=True):
+        for what, column, key in zip(
+            ("created", "updated"), stored, times.json, strict=True
+        ):
             columns.add(column, f"the column of the time {what} of", name, name, at)
             keys.add(key, f"the key of the time {what} of", name, name, at)
     for field in draft.fields:

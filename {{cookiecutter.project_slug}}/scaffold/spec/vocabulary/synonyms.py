@@ -177,6 +177,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "maxdigits": ("precision",),
     "multipleof": ("multiple_of",),
     "step": ("multiple_of",),
+    "html": ("markup",),
+    "richtext": ("markup",),
+    "sanitize": ("markup",),
+    "sanitise": ("markup",),
+    "sanitizehtml": ("markup",),
+    "striphtml": ("markup",),
+    "escape": ("markup",),
 }
 
 # They mean the opposite of "required".
@@ -198,6 +205,17 @@ KEY_ADVICE = {
     "autoincrement": "numbers are not generated; remove it",
     "softdelete": "there is no soft delete; remove it",
     "format": "use the type email, url, uuid, date, time or datetime; remove it",
+}
+
+MARKUP = {
+    "remove": "strip",
+    "plain": "strip",
+    "none": "strip",
+    "sanitize": "basic",
+    "rich": "basic",
+    "html": "basic",
+    "raw": "keep",
+    "allow": "keep",
 }
 
 ON_DELETE = {
