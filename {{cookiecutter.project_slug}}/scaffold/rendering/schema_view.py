@@ -6,7 +6,7 @@ from functools import cached_property
 from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
-from scaffold.spec.model import Entity, Field, Link, Reference
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 from scaffold.testdata.cases import CaseView
 
 READ = "json_schema_extra=base.read_only"
@@ -17,6 +17,7 @@ class SchemaView:
 
     entity: Entity
     names: DerivedNames
+    spec: Spec
 
     @property
     def base_schema(self) -> str:

@@ -66,8 +66,8 @@ class EntityDraft(Draft):
     label: str = ""
     fields: list[FieldDraft] = field(default_factory=list)
     relations: list[Draft] = field(default_factory=list)
-    id: Id = Id()
-    timestamps: Timestamps | None = Timestamps()
+    id: Id = field(default_factory=Id)
+    timestamps: Timestamps | None = field(default_factory=Timestamps)
     camel: bool = False
 
     @cached_property

@@ -249,7 +249,8 @@ class Entity:
             created, updated = self.timestamps.json
             keys |= {self.timestamps.created_at: created}
             keys |= {self.timestamps.updated_at: updated}
-        return keys | {one.column: one.json for one in (*self.fields, *self.references)}
+        keys |= {one.column: one.json for one in self.fields}
+        return keys | {one.column: one.json for one in self.references}
 
     @property
     def snake(self) -> str:

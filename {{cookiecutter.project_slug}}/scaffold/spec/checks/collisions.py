@@ -210,13 +210,13 @@ def _stored_names(
         ):
             columns.add(column, f"the column of the time {what} of", name, name, at)
             keys.add(key, f"the key of the time {what} of", name, name, at)
-    for field in draft.fields:
-        if one := field.field:
-            path = f"{name}.{one.name}"
-            place = field.at("column" if "column" in field.node else "name")
-            columns.add(one.column, "the column of", path, path, place)
-            place = field.at("json" if "json" in field.node else "name")
-            keys.add(one.json, "the key of", path, path, place)
+    for item in draft.fields:
+        if field := item.field:
+            path = f"{name}.{field.name}"
+            place = item.at("column" if "column" in item.node else "name")
+            columns.add(field.column, "the column of", path, path, place)
+            place = item.at("json" if "json" in item.node else "name")
+            keys.add(field.json, "the key of", path, path, place)
     for one in placed:
         member, path = one.member, one.origin.label
         at = one.origin.draft.at("name" if one.declared else "back_populates")
