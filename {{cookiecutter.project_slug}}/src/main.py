@@ -35,6 +35,7 @@ from src.core.readiness import Readiness
 from src.core.routing import route_table
 from src.core.security import DEFAULT_HEADERS, FIXED_HEADERS, with_cors
 from src.core.shutdown import draining
+from src.models.base import plural_of
 
 logger = get_logger()
 
@@ -133,8 +134,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _register_entities() -> None:
     """Register the counters of every entity, so that they are exposed as zero."""
-    mappers = Base.registry.mappers
-    register(table.name for mapper in mappers for table in mapper.tables)
+    register(plural_of(mapper.class_) for mapper in Base.registry.mappers)
 
 
 def __getattr__(name: str) -> Any:

@@ -54,8 +54,8 @@ async def stored(case: Case, db: AsyncSession, **changes: Any) -> str:
     return f"{case.url}/{(await case.factory.store(db, **changes)).id}"
 
 
-async def walk(client: httpx2.AsyncClient, url: str) -> list[str]:
-    """Return the ids of a list, read page by page."""
+async def walk(client: httpx2.AsyncClient, url: str, case: Case) -> list[Any]:
+    """Return the ids of a list of a case's rows, read page by page."""
     page = json_of(await client.get(url, params={"limit": 1}), 200)
     total, found = page["total"], page["items"]
     while page["next"]:
@@ -63,4 +63,4 @@ async def walk(client: httpx2.AsyncClient, url: str) -> list[str]:
         page = json_of(await client.get(url, params=query), 200)
         found += page["items"]
     assert total == len(found)
-    return [item["id"] for item in found]
+    return [case.id_of(item) for item in found]

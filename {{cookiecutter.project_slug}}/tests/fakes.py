@@ -1,36 +1,46 @@
 """A repository in memory, which passes the tests of the real one."""
 
-import datetime as dt
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
 from src.core.errors import ConflictError
-from src.models.base import Changes, Entity, Schema, new_id, utc_now
+from src.models.base import (
+    BareEntity,
+    Changes,
+    Id,
+    Schema,
+    TimedEntity,
+    new_id,
+    read_only_attributes,
+    utc_now,
+)
+from src.repositories import cursors
 from src.repositories.base import Filters, Repository
-from src.repositories.cursors import Cursor
 
-EntityT = TypeVar("EntityT", bound=Entity)
+EntityT = TypeVar("EntityT", bound=BareEntity)
 
 
 class InMemoryRepository(Repository[EntityT]):
     """Keeps the rows of one repository's entity in a dictionary.
 
     It checks what must be unique; it does not check that references exist. Attributes
-    that a create does not have get the values in `filled_in`, as defaults of columns do.
+    that a create does not have get the values in `filled_in`, as defaults of columns do,
+    and `new_id` makes the id of a row.
     """
 
     def __init__(
         self,
         real: type[Repository[EntityT]],
         filled_in: Mapping[str, Any] | None = None,
+        new_id: Callable[[], Any] = new_id,
     ) -> None:
         self.entity = real.entity
+        self.new_id = new_id
         self.filled_in = filled_in or {}
         self.keys = {link.key: name for name, link in real.links.items() if link.key}
-        self.rows: dict[uuid.UUID, EntityT] = {}
+        self.rows: dict[Id, EntityT] = {}
 
     def add(self, entity: EntityT) -> EntityT:
         """Take over a row as it is."""
@@ -40,16 +50,16 @@ class InMemoryRepository(Repository[EntityT]):
     async def create(self, data: Schema) -> EntityT:
         values = self._attributes(data.model_dump())
         self._check_unique(values)
-        now = utc_now()
-        made = {"id": new_id(), "created_at": now, "updated_at": now}
+        made: dict[str, Any] = {"id": self.new_id()}
+        if issubclass(self.entity, TimedEntity):
+            now = utc_now()
+            made |= {"created_at": now, "updated_at": now}
         return self.add(self.entity(**{**self.filled_in, **made, **values}))
 
-    async def get(
-        self, entity_id: uuid.UUID, *, for_update: bool = False
-    ) -> EntityT | None:
+    async def get(self, entity_id: Id, *, for_update: bool = False) -> EntityT | None:
         return self.rows.get(entity_id)
 
-    async def lock(self, entity_id: uuid.UUID) -> EntityT | None:
+    async def lock(self, entity_id: Id) -> EntityT | None:
         return self.rows.get(entity_id)
 
     async def find(self, where: Filters) -> EntityT | None:
@@ -63,32 +73,35 @@ class InMemoryRepository(Repository[EntityT]):
         skip: int = 0,
         limit: int = 20,
         *,
-        after: Cursor | None = None,
+        after: str | None = None,
         where: Filters | None = None,
     ) -> Sequence[EntityT]:
-        rows = sorted(self._matching(where), key=_place)
+        rows = sorted(self._matching(where), key=self._place)
         if after is not None:
-            rows = [row for row in rows if _place(row) > (after.created_at, after.id)]
+            start = tuple(cursors.decode(after, self.entity))
+            rows = [row for row in rows if self._place(row) > start]
         return rows[skip : skip + limit]
 
     async def count(self, where: Filters | None = None) -> int:
         return len(self._matching(where))
 
-    async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
-        return self._set(entity_id, data.model_dump())
+    async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
+        return self._set(
+            entity_id, data.model_dump(exclude=read_only_attributes(self.entity))
+        )
 
-    async def update(self, entity_id: uuid.UUID, data: Changes) -> EntityT | None:
+    async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         return self._set(entity_id, data.model_dump(exclude_unset=True))
 
-    async def delete(self, entity_id: uuid.UUID) -> bool:
+    async def delete(self, entity_id: Id) -> bool:
         return self.rows.pop(entity_id, None) is not None
 
-    async def link(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+    async def link(self, name: str, own_id: Id, other_id: Id) -> None:
         linked = getattr(self.rows[own_id], name)
         if other_id not in [row.id for row in linked]:
             linked += self._others(name, [other_id])
 
-    async def unlink(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+    async def unlink(self, name: str, own_id: Id, other_id: Id) -> None:
         row = self.rows[own_id]
         left = [other for other in getattr(row, name) if other.id != other_id]
         setattr(row, name, left)
@@ -100,19 +113,23 @@ class InMemoryRepository(Repository[EntityT]):
                 values[name] = self._others(name, values.pop(key))
         return values
 
-    def _others(self, name: str, ids: Sequence[uuid.UUID]) -> Sequence[Entity]:
+    def _others(self, name: str, ids: Sequence[Id]) -> Sequence[BareEntity]:
         target = sa.inspect(self.entity).relationships[name].mapper.class_
         return [target(id=each) for each in ids]
 
-    def _set(self, entity_id: uuid.UUID, changes: dict[str, Any]) -> EntityT | None:
+    def _set(self, entity_id: Id, changes: dict[str, Any]) -> EntityT | None:
         row = self.rows.get(entity_id)
         if row is None or not changes:
             return row
         self._check_unique(changes, row)
         for name, value in self._attributes(changes).items():
             setattr(row, name, value)
-        row.updated_at = utc_now()
+        if isinstance(row, TimedEntity):
+            row.updated_at = utc_now()
         return row
+
+    def _place(self, row: EntityT) -> tuple[Any, ...]:
+        return tuple(getattr(row, str(c.key)) for c in cursors.order_of(self.entity))
 
     def _matching(self, where: Filters | None) -> Sequence[EntityT]:
         wanted = {k: v for k, v in (where or {}).items() if v is not None}
@@ -127,7 +144,11 @@ class InMemoryRepository(Repository[EntityT]):
     ) -> None:
         """Raise what the database would if another row has the same unique values."""
         for columns in _unique(self.entity):
-            names = {name: str(column.name) for name, column in columns.items()}
+            keys = cast(sa.Table, self.entity.__table__).info
+            names = {
+                name: str(keys.get(column.name, column.name))
+                for name, column in columns.items()
+            }
             new = [
                 changes.get(name, changed and getattr(changed, name)) for name in names
             ]
@@ -138,11 +159,7 @@ class InMemoryRepository(Repository[EntityT]):
                     raise ConflictError(self.entity.__resource__, fields)
 
 
-def _place(row: Entity) -> tuple[dt.datetime, uuid.UUID]:
-    return row.created_at, row.id
-
-
-def _unique(entity: type[Entity]) -> Iterator[dict[str, sa.Column[Any]]]:
+def _unique(entity: type[BareEntity]) -> Iterator[dict[str, sa.Column[Any]]]:
     """Yield the columns of each unique constraint by their attributes."""
     mapper = sa.inspect(entity)
     for constraint in cast(sa.Table, entity.__table__).constraints:

@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import re
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,22 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.api.routes import ROUTERS
-from src.models.base import Changes, Entity, Resource, Schema, new_id
+from src.models.base import (
+    BareEntity,
+    BareResource,
+    Changes,
+    Schema,
+    TimedEntity,
+    new_id,
+)
 from src.repositories.base import Repository
 from src.services.base import Service
 from tests import values
 
-EntityT = TypeVar("EntityT", bound=Entity)
+EntityT = TypeVar("EntityT", bound=BareEntity)
 Body = dict[str, Any]
 
+UNKNOWN = 32_000  # an id that no sequence of a test reaches
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 VERBS = {
     "create": ("POST", ""),
@@ -78,12 +87,14 @@ class Factory(Generic[EntityT]):
     def create(cls, **changes: Any) -> EntityT:
         """Return a row as it would be read from the database, but not stored."""
         number = cls._next()
-        moment = START + dt.timedelta(minutes=number)
-        made: Body = {"id": new_id(), "created_at": moment, "updated_at": moment}
+        made: Body = {"id": cls.new_id(number)}
+        if issubclass(cls.entity, TimedEntity):
+            moment = START + dt.timedelta(minutes=number)
+            made |= {"created_at": moment, "updated_at": moment}
         for relation in sa.inspect(cls.entity).relationships:
             if relation.secondary is not None:
                 made[relation.key] = []
-        return cls.entity(**{**made, **cls._values(number), **changes})
+        return cls.entity(**{**made, **cls._values(number, changes), **changes})
 
     @classmethod
     def create_batch(cls, n: int, **changes: Any) -> list[EntityT]:
@@ -91,9 +102,17 @@ class Factory(Generic[EntityT]):
         return [cls.create(**changes) for _ in range(n)]
 
     @classmethod
+    def unsaved(cls, **changes: Any) -> EntityT:
+        """Return a row that a session can add: without an id if the database makes it."""
+        if sa.inspect(cls.entity).columns["id"].identity is not None:
+            changes = {"id": None, **changes}
+        return cls.create(**changes)
+
+    @classmethod
     async def store(cls, db: AsyncSession, **changes: Any) -> EntityT:
         """Return a row that is committed, and with it the rows that it needs."""
-        entity = cls.create(**{**await cls._stored_parents(db, changes), **changes})
+        given = {**await cls._stored_parents(db, changes), **changes}
+        entity = cls.unsaved(**given)
         db.add(entity)
         await db.commit()
         return entity
@@ -108,7 +127,7 @@ class Factory(Generic[EntityT]):
     @classmethod
     def payload(cls, **changes: Any) -> Body:
         """Return the body of a request that creates a row."""
-        made = {**cls._values(cls._next()), **changes}
+        made = {**cls._values(cls._next(), changes), **changes}
         fields = cls.schema.model_fields
         return {
             fields[name].alias or name: as_json(made[name])
@@ -122,8 +141,27 @@ class Factory(Generic[EntityT]):
         return cls.payload(**{**await cls._stored_parents(db, changes), **changes})
 
     @classmethod
-    def _values(cls, number: int) -> Body:
-        made = {**{name: new_id() for name in cls.parents()}, **cls.values(number)}
+    def new_id(cls, number: int | None = None) -> Any:
+        """Return an id that no other row has; `number` is that of the row."""
+        number = cls._next() if number is None else number
+        python_type = sa.inspect(cls.entity).columns["id"].type.python_type
+        made: dict[type, Any] = {uuid.UUID: new_id(), int: number, str: str(new_id())}
+        return cls.values(number).get("id", made[python_type])
+
+    @classmethod
+    def unknown_id(cls) -> Any:
+        """Return an id that no row has."""
+        column = sa.inspect(cls.entity).columns["id"]
+        return UNKNOWN if column.identity is not None else cls.new_id()
+
+    @classmethod
+    def _values(cls, number: int, given: Body) -> Body:
+        parents = {
+            name: made.new_id()
+            for name, made in cls.parents().items()
+            if name not in given
+        }
+        made = {**parents, **cls.values(number)}
         return {name: made[name] for name in made if hasattr(cls.entity, name)}
 
     @classmethod
@@ -198,8 +236,22 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Key:
+    """The id of an entity: its key in JSON and its type.
+
+    `sent` says whether clients send it with a create. `refused` are ids of the type that
+    a path may not have.
+    """
+
+    name: str = "id"
+    type: str = "uuid"
+    sent: bool = False
+    refused: Sequence[str] = ("17",)
+
+
+@dataclass(frozen=True)
 class Reference:
-    """A key that names a row of another entity, or of the same."""
+    """A key that names a row of another entity, or of the same; `type` is its type."""
 
     name: str
     target: str
@@ -207,10 +259,12 @@ class Reference:
     on_delete: str
     reverse: str | None = None
     single: bool = False
+    type: str = "uuid"
+    indexed: bool = True
 
     def field(self) -> Field:
         """Return the key as a field."""
-        return Field(self.name, "uuid", self.required, nullable=not self.required)
+        return Field(self.name, self.type, self.required, nullable=not self.required)
 
 
 @dataclass(frozen=True)
@@ -221,11 +275,12 @@ class Link:
     target: str
     path: str
     key: str | None = None
+    type: str = "ids"
 
     def field(self) -> Iterator[Field]:
         """Yield the key as a field, if there is one."""
         if self.key is not None:
-            yield Field(self.key, "ids", default=[])
+            yield Field(self.key, self.type, default=[])
 
 
 @dataclass(frozen=True)
@@ -242,7 +297,7 @@ class Case:
     factory: type[Factory[Any]]
     create: type[Schema]
     update: type[Changes]
-    resource: type[Resource]
+    resource: type[BareResource]
     repository: type[Repository[Any]]
     service: Callable[[Any], Service[Any, Any, Any, Any]]
     capacity: int
@@ -251,6 +306,8 @@ class Case:
     fields: Sequence[Field]
     references: Sequence[Reference]
     links: Sequence[Link]
+    key: Key = Key()
+    times: Sequence[str] = ("created_at", "updated_at")
 
     def __str__(self) -> str:
         return self.name
@@ -275,6 +332,8 @@ class Case:
         return [field for field in self._keys() if field.name in keys(self.update)]
 
     def _keys(self) -> Iterator[Field]:
+        if self.key.sent:
+            yield Field(self.key.name, self.key.type, required=True)
         yield from self.fields
         yield from (reference.field() for reference in self.references)
         for link in self.links:
@@ -340,7 +399,15 @@ class Case:
             return value
         return getattr(data, self.attribute(key))
 
-    def answer(self, entity: Entity | None) -> Body:
+    def replacement(self, body: Body) -> Body:
+        """Return the body of a PUT: without the id, which it could only repeat."""
+        return {key: body[key] for key in body if key != self.key.name}
+
+    def id_of(self, answer: Body) -> Any:
+        """Return the id in an answer."""
+        return answer[self.key.name]
+
+    def answer(self, entity: BareEntity | None) -> Body:
         """Return the JSON that shows a row."""
         assert entity is not None
         shown = self.resource.model_validate(entity)
@@ -351,7 +418,7 @@ class Case:
         return min(wanted, self.capacity)
 
 
-def keys(schema: type[Schema | Resource]) -> Mapping[str, str]:
+def keys(schema: type[Schema | BareResource]) -> Mapping[str, str]:
     """Return the attribute of each JSON key."""
     return {field.alias or name: name for name, field in schema.model_fields.items()}
 

@@ -38,6 +38,8 @@ ACCEPTED: Mapping[str, Sequence[Any]] = {
     ],
     "email": ["someone@example.com", "first.last+tag@mail.example.org"],
     "ids": [[], [ID]],
+    "integer_ids": [[], [1]],
+    "string_ids": [[]],
     "json": [
         {},
         [],
@@ -113,7 +115,11 @@ REFUSED: Mapping[str, Sequence[Any]] = {
         "http://a.b/<b>",
         "http:\\\\a.b",
     ],
+    "integer_id": [*_NO_NUMBER, "5", 1.5, BIGINT_MIN - 1, BIGINT_MAX + 1, 10**400],
+    "string_id": [*_NO_TEXT, "", "a b", "a/b", ".", "..", "é", "x" * 256],
     "ids": [5, "", {}, [5], ["not-a-uuid"], [ID, ID]],
+    "integer_ids": [5, "", {}, ["5"], [1.5], [1, 1], [BIGINT_MAX + 1]],
+    "string_ids": [5, "", {}, [5], ["a b"], [".."], [""]],
     "json": [math.nan, math.inf, NUL, {NUL: 1}, nested(MAX_JSON_DEPTH + 1)],
 }
 

@@ -23,6 +23,7 @@ from scaffold.merging.entity_renames import under_former_names
 from scaffold.migrations import (
     carried_links,
     catalog,
+    id_changes,
     last_spec,
     online,
     row_counts,
@@ -153,6 +154,7 @@ class Writer:
             _columns(Base.metadata),
             self._is_made,
         )
+        problems += id_changes.find(old, self.wish.new, before)
         after: Catalog = {}
         if before:
             catalog.run(url, _doing(renames))
@@ -306,7 +308,7 @@ def _labels(spec: Spec) -> dict[tuple[str, str], str]:
         (table, column): f"{entity.name}.{name}"
         for entity in spec.entities
         for table, column, name in [
-            *((entity.table, field.name, field.name) for field in entity.fields),
+            *((entity.table, field.column, field.name) for field in entity.fields),
             *((entity.table, one.column, one.name) for one in entity.references),
             *(
                 (link.table, column, link.name)

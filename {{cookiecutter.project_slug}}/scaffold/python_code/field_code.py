@@ -2,9 +2,11 @@
 
 import decimal
 import json
+import re
 from collections.abc import Callable, Iterator
 
 from scaffold.python_code.formatting import literal
+from scaffold.spec import naming
 from scaffold.spec.model import MISSING, Field
 from scaffold.spec.vocabulary import reserved_names
 
@@ -41,13 +43,15 @@ PYTHON = {
     ),
 }
 ENUM_LENGTH = 255
+_PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
 BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
 
 
 def quote_sql(name: str) -> str:
     """Return a column's name for SQL that the generator writes, quoted if necessary."""
     special = reserved_names.POSTGRESQL | reserved_names.POSTGRESQL_EXPRESSIONS
-    return f'"{name}"' if name in special else name
+    is_plain = _PLAIN_NAME.fullmatch(name) and name not in special
+    return name if is_plain else f'"{name}"'
 
 
 def needs_quotes(name: str) -> bool:
@@ -109,8 +113,8 @@ def column(field: Field, *, indexed: bool = True) -> str:
     If it is not `indexed` here, its index has a name of its own, and is declared apart.
     """
     arguments = [column_type(field)]
-    if field.attribute != field.name or needs_quotes(field.name):
-        arguments.insert(0, sql_name(field.name))
+    if field.attribute != field.column or needs_quotes(field.column):
+        arguments.insert(0, sql_name(field.column))
     if field.default is not MISSING:
         arguments.append(f"server_default={server_default(field)}")
     if field.unique and indexed:
@@ -133,7 +137,7 @@ def server_default(field: Field) -> str:
 
 def checks(field: Field) -> Iterator[tuple[str, str]]:
     """Yield the CHECK constraints of a field: a short name and the SQL of each."""
-    name = quote_sql(field.name)
+    name = quote_sql(field.column)
     if field.type in ("string", "text"):
         if field.min_length:
             yield "min_length", f"char_length({name}) >= {field.min_length}"
@@ -161,10 +165,18 @@ def _number(value: object) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
+def own_alias(attribute: str, key: str, *, camel: bool) -> str | None:
+    """Return the argument for a JSON key that the attribute does not have by itself."""
+    usual = naming.json_key(attribute.removesuffix("_"), camel=True)
+    if key == (usual if camel else attribute):
+        return None
+    return f"alias={literal(key)}"
+
+
 def schema_arguments(field: Field) -> Iterator[str]:
     """Yield the keyword arguments of pydantic.Field, except the default."""
-    if field.attribute != field.name:
-        yield f"alias={literal(field.name)}"
+    if alias := own_alias(field.attribute, field.json, camel=field.camel):
+        yield alias
     if field.min_length and field.type in ("string", "text"):
         yield f"min_length={field.min_length}"
     if field.max_length is not None and field.type in ("string", "text", "url"):

@@ -19,7 +19,7 @@ class DerivedNames:
     """The derived names of all entities.
 
     `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices` and `types`
-    by entity and field; `operations` by entity and relation: the end of the names of its
+    by entity and field, `ids` the types of string ids by entity; `operations` by entity and relation: the end of the names of its
     routes, `list_<operation>`; `link_operations` likewise for `link_<operation>`.
     """
 
@@ -62,6 +62,11 @@ class DerivedNames:
             (entity.name, link.name): self._operation(entity, "link", one)
             for entity in spec.entities
             for link, one in single_links(entity).items()
+        }
+        self.ids = {
+            entity.name: self._class(f"{entity.name}Id", "Type")
+            for entity in spec.entities
+            if entity.id.type == "string"
         }
         self.indexes: Mapping[Index, str] = index_names(spec.entities)
 

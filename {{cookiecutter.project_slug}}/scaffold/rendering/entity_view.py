@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
+from scaffold.python_code import id_code
 from scaffold.python_code.formatting import docstring, import_key, literal
 from scaffold.rendering.derived_names import DerivedNames, single_links
 from scaffold.rendering.schema_view import SchemaView
@@ -95,7 +96,7 @@ class EntityView(TableView, SchemaView):
     @property
     def unique_references(self) -> list["UniqueView"]:
         return [
-            UniqueView(item)
+            UniqueView(item, self)
             for item in self.entity.references
             if item.kind == "one_to_one" and item.reverse
         ]
@@ -105,11 +106,20 @@ class EntityView(TableView, SchemaView):
         return [LinkView(item, self) for item in self.entity.links]
 
     @property
+    def _filter_types(self) -> Iterator[tuple[str, str]]:
+        """The filters with the types of their values."""
+        for item in self.entity.references:
+            target = self.spec.entity(item.target)
+            yield item.column_attribute, id_code.python_type(target.id)
+        for (source, _), name in memberships(self.entity, self.spec).items():
+            yield name, id_code.python_type(self.spec.entity(source).id)
+
+    @property
     def filter_parameters(self) -> str:
         if not self.filters:
             return ""
         return ", *, " + ", ".join(
-            f"{n}: uuid.UUID | None = None" for n in self.filters
+            f"{name}: {kind} | None = None" for name, kind in self._filter_types
         )
 
     @property
@@ -146,6 +156,8 @@ class EntityView(TableView, SchemaView):
         names |= {self.replace_schema, self.update_schema}
         names |= {item.page_schema for item in self.reverse_lists + self.link_views}
         names |= {item.source.name for item in self.reverse_ones}
+        linked = {self.entity.name, *(link.target for link in self.entity.links)}
+        names |= {self.names.ids[name] for name in linked if name in self.names.ids}
         listed = ", ".join(sorted(names, key=import_key))
         return [f"from src.models.schemas import {listed}"]
 
@@ -200,7 +212,9 @@ class ReverseView:
 class UniqueView:
     """A unique reference, by which a row can be found."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, view: EntityView) -> None:
+        target = view.spec.entity(reference.target)
+        self.type = id_code.python_type(target.id)
         self.name = reference.name
         self.title = reference.name.replace("_", " ")
         self.filter = reference.column_attribute
@@ -217,6 +231,9 @@ class LinkView:
         self.one = single_links(entity.entity)[link]
         self.a_title = naming.with_article(self.one.replace("_", " "))
         self.target = entity.spec.entity(link.target)
+        own_type = entity.names.ids.get(link.target, "")
+        self.other_type = id_code.python_type(self.target.id)
+        self.other_path = id_code.path_type(self.target.id, own_type)
         side = (entity.entity.name, link.name)
         self.operation = entity.names.operations[side]
         self.link_operation = entity.names.link_operations[side]

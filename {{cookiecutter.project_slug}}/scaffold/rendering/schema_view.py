@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from functools import cached_property
 
-from scaffold.python_code import field_code
+from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
-from scaffold.spec.model import Entity, Field, Link, Reference
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 from scaffold.testdata.cases import CaseView
+
+READ = "json_schema_extra=base.read_only"
 
 
 class SchemaView:
@@ -15,6 +17,7 @@ class SchemaView:
 
     entity: Entity
     names: DerivedNames
+    spec: Spec
 
     @property
     def base_schema(self) -> str:
@@ -57,6 +60,66 @@ class SchemaView:
         ]
         return choices + limited
 
+    @property
+    def id_types(self) -> list[str]:
+        """The type of a string id, which other entities use as well."""
+        if self.entity.name not in self.names.ids:
+            return []
+        own_type = id_code.own_type(self.entity.id)
+        return [f"{self.names.ids[self.entity.name]} = {own_type}"]
+
+    def _requested_id(self, entity: Entity) -> str:
+        """Return the type of an entity's id in requests."""
+        return id_code.request_type(entity.id, self.names.ids.get(entity.name, ""))
+
+    @property
+    def path_type(self) -> str:
+        """The type of the id in paths."""
+        own_type = self.names.ids.get(self.entity.name, "")
+        return id_code.path_type(self.entity.id, own_type)
+
+    @property
+    def replacement_base(self) -> str:
+        return "base.Replacement" if self.entity.is_standard else "base.BareReplacement"
+
+    @property
+    def resource_base(self) -> str:
+        return "base.Resource" if self.entity.is_standard else "base.BareResource"
+
+    @property
+    def create_lines(self) -> list[str]:
+        """The id of an entity whose clients send it."""
+        key = self.entity.id
+        if key.generated:
+            return []
+        return [self._own(f"id: {self._requested_id(self.entity)}", key.json, "id")]
+
+    @property
+    def replace_lines(self) -> list[str]:
+        """The keys that a PUT may repeat, where they are not the usual ones."""
+        if self.entity.is_standard:
+            return []
+        lines = [("id", self._requested_id(self.entity), self.entity.id.json)]
+        lines += [(name, "types.DateTime", key) for name, key in self._times_json]
+        return [
+            self._own(f"{name}: {annotation}", key, name, "default=base.UNSET", READ)
+            for name, annotation, key in lines
+        ]
+
+    @property
+    def _times_json(self) -> list[tuple[str, str]]:
+        """The attributes of the times, with their JSON keys."""
+        times = self.entity.timestamps
+        names = ("created_at", "updated_at")
+        return list(zip(names, times.json, strict=True)) if times else []
+
+    def _own(self, declared: str, key: str, attribute: str, *arguments: str) -> str:
+        alias = field_code.own_alias(attribute, key, camel=self.entity.id.camel)
+        first = [one for one in arguments if one.startswith("default=")]
+        others = [one for one in arguments if one not in first]
+        every = [*first, *([alias] if alias else []), *others]
+        return f"{declared} = pydantic.Field({', '.join(every)})" if every else declared
+
     @cached_property
     def base_blocks(self) -> list[list[str]]:
         lines = [self._request_field(field) for field in self.entity.fields]
@@ -81,28 +144,27 @@ class SchemaView:
 
     @cached_property
     def response_blocks(self) -> list[list[str]]:
-        lines = [self._response_field(field) for field in self.entity.fields]
+        lines = self._response_keys
+        lines += [self._response_field(field) for field in self.entity.fields]
         lines += [self._response_reference(item) for item in self.entity.references]
-        lines += [
-            _declared(item.ids_attribute, "list[uuid.UUID]", item.ids, item.description)
-            for item in self.entity.links
-            if item.owner
-        ]
+        lines += [self._response_link(item) for item in self.entity.links if item.owner]
         return [block for block in (self._configured(), lines) if block]
 
     def _configured(
         self, *, example: bool = False, described: bool = True
     ) -> list[str]:
-        """Return the configuration of a schema: what OpenAPI says of it."""
+        """Return the configuration of a schema: its keys, and what OpenAPI says of it."""
         extra = []
         if described and self.entity.description:
             extra.append(f'"description": {literal(self.entity.description)}')
         if example and self.tests.example:
             extra.append(f'"examples": [{self.example_name}]')
-        if not extra:
+        options = ["alias_generator=base.camel"] if self.entity.id.camel else []
+        if extra:
+            options.append(f"json_schema_extra={{{', '.join(extra)}}}")
+        if not options:
             return []
-        shown = f"json_schema_extra={{{', '.join(extra)}}}"
-        return [f"model_config = pydantic.ConfigDict({shown})"]
+        return [f"model_config = pydantic.ConfigDict({', '.join(options)})"]
 
     @property
     def example_name(self) -> str:
@@ -121,31 +183,76 @@ class SchemaView:
         return f"{field.attribute}: {annotation}{_assigned(default)}"
 
     def _request_reference(self, reference: Reference, *, update: bool = False) -> str:
-        annotation = "types.UUID | None" if reference.nullable else "types.UUID"
+        annotation = self._requested_id(self.spec.entity(reference.target))
+        if reference.nullable:
+            annotation += " | None"
         default = "None" if reference.nullable else None
-        arguments = _named(
-            reference.column_attribute, reference.column, reference.description
+        arguments = self._named(
+            reference.column_attribute, reference.json, reference.description
         )
         text = _assigned("base.UNSET" if update else default, arguments)
         return f"{reference.column_attribute}: {annotation}{text}"
 
     def _request_link(self, link: Link, *, update: bool = False) -> str:
-        arguments = _named(link.ids_attribute, link.ids, link.description)
+        arguments = self._named(link.ids_attribute, link.ids, link.description)
         text = _assigned("base.UNSET" if update else "[]", arguments)
-        return f"{link.ids_attribute}: types.Ids{text}"
+        target = self.spec.entity(link.target)
+        ids = "types.Ids"
+        if target.id.type != "uuid":
+            ids = f"types.IdsOf[{self._requested_id(target)}]"
+        return f"{link.ids_attribute}: {ids}{text}"
+
+    @property
+    def _response_keys(self) -> list[str]:
+        """The id and the times, where they are not the usual ones."""
+        if self.entity.is_standard:
+            return []
+        key = self.entity.id
+        read_only = [READ] if key.generated else []
+        lines = [
+            self._own(f"id: {id_code.response_type(key)}", key.json, "id", *read_only)
+        ]
+        return lines + [
+            self._own(f"{name}: dt.datetime", json, name, READ)
+            for name, json in self._times_json
+        ]
+
+    def _response_link(self, link: Link) -> str:
+        target = self.spec.entity(link.target)
+        annotation = f"list[{id_code.response_type(target.id)}]"
+        return self._declared(
+            link.ids_attribute, annotation, link.ids, link.description
+        )
 
     def _response_field(self, field: Field) -> str:
         annotation = field_code.response_annotation(field, self._choice(field))
-        return _declared(field.attribute, annotation, field.name, field.description)
+        return self._declared(
+            field.attribute, annotation, field.json, field.description
+        )
 
     def _response_reference(self, reference: Reference) -> str:
-        annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
-        return _declared(
+        annotation = id_code.response_type(self.spec.entity(reference.target).id)
+        if reference.nullable:
+            annotation += " | None"
+        return self._declared(
             reference.column_attribute,
             annotation,
-            reference.column,
+            reference.json,
             reference.description,
         )
+
+    def _named(self, attribute: str, key: str, description: str) -> list[str]:
+        alias = field_code.own_alias(attribute, key, camel=self.entity.id.camel)
+        arguments = [alias] if alias else []
+        if description:
+            arguments.append(f"description={literal(description)}")
+        return arguments
+
+    def _declared(
+        self, attribute: str, annotation: str, key: str, description: str
+    ) -> str:
+        arguments = self._named(attribute, key, description)
+        return f"{attribute}: {annotation}{_assigned(None, arguments)}"
 
 
 def _choices(name: str, values: Iterable[str]) -> str:
@@ -155,20 +262,6 @@ def _choices(name: str, values: Iterable[str]) -> str:
         f"{name} = typing_extensions.TypeAliasType"
         f"({literal(name)}, typing.Literal[{listed}])"
     )
-
-
-def _named(attribute: str, key: str, description: str) -> list[str]:
-    arguments = []
-    if attribute != key:
-        arguments.append(f"alias={literal(key)}")
-    if description:
-        arguments.append(f"description={literal(description)}")
-    return arguments
-
-
-def _declared(attribute: str, annotation: str, key: str, description: str) -> str:
-    arguments = _named(attribute, key, description)
-    return f"{attribute}: {annotation}{_assigned(None, arguments)}"
 
 
 def _assigned(default: str | None, arguments: list[str] | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from scaffold.python_code import field_code
+from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
@@ -27,20 +27,51 @@ class TableView:
     def table_args(self) -> str:
         """Composite constraints and indexes, CHECKs, and the index that sorts lists."""
         arguments = [self._unique_constraint(columns) for columns in self.entity.unique]
+        key = self.entity.id
+        if sql := id_code.check(key, field_code.quote_sql(key.column)):
+            arguments.append(_check(key.column, "characters", sql))
         for field in self.entity.fields:
             for rule, sql in field_code.checks(field):
-                arguments.append(
-                    f'base.check("{field.name}", "{rule}", {literal(sql)})'
-                )
-        indexes = [*self.entity.indexes, ("created_at", "id")]
+                arguments.append(_check(field.column, rule, sql))
+        indexes = [*self.entity.indexes]
+        if self.entity.timestamps:
+            indexes.append(self.entity.order)
         arguments += [self._index(self.entity.table, names) for names in indexes]
         for kind, column in self._declared_apart:
             if kind == "uq":
                 arguments.append(self._unique_constraint((column,)))
             else:
                 arguments.append(self._index(self.entity.table, (column,)))
+        if self._options:
+            arguments.append(f"{{{', '.join(self._options)}}}")
         comma = "," if len(arguments) == 1 else ""
         return f"({', '.join(arguments)}{comma})"
+
+    @property
+    def _options(self) -> list[str]:
+        """The schema of the table, and the JSON keys that its columns do not have."""
+        options = []
+        if self.entity.schema:
+            options.append(f'"schema": {literal(self.entity.schema)}')
+        keys = {c: key for c, key in self.entity.json_keys.items() if c != key}
+        if keys:
+            items = (f"{literal(c)}: {literal(key)}" for c, key in keys.items())
+            options.append(f'"info": {{{", ".join(items)}}}')
+        return options
+
+    @property
+    def table_bases(self) -> str:
+        if self.entity.is_standard:
+            return "base.Entity"
+        return "base.TimedEntity" if self.entity.timestamps else "base.BareEntity"
+
+    def linked_type(self, link: Link) -> str:
+        """Return the type of the ids of a link."""
+        return id_code.python_type(self.spec.entity(link.target).id)
+
+    @property
+    def id_type(self) -> str:
+        return id_code.python_type(self.entity.id)
 
     def _unique_constraint(self, columns: tuple[str, ...]) -> str:
         name = self._unusual_name("uq", self.entity.table, columns)
@@ -69,7 +100,7 @@ class TableView:
     @property
     def _declared_apart(self) -> list[tuple[str, str]]:
         """The kind and column of each index of one column that has an unusual name."""
-        columns = [(_kind(field), field.name) for field in self.entity.fields]
+        columns = [(_kind(field), field.column) for field in self.entity.fields]
         columns += [(_kind(item), item.column) for item in self.entity.references]
         return [one for one in columns if not self._is_usual(*one)]
 
@@ -77,14 +108,35 @@ class TableView:
     def attribute_blocks(self) -> list[list[str]]:
         """The attributes of the class: columns, then relationships."""
         fields = [
-            field_code.column(field, indexed=self._is_usual(_kind(field), field.name))
+            field_code.column(field, indexed=self._is_usual(_kind(field), field.column))
             for field in self.entity.fields
         ]
+        own = [] if self.entity.is_standard else [id_code.column(self.entity.id)]
         keys = [self._foreign_key(reference) for reference in self.entity.references]
         relationships = [self._owner(item) for item in self.entity.references]
         relationships += [self._reverse(item) for item in self.entity.reverses]
         relationships += [self._linked(item) for item in self.entity.links]
-        return [block for block in (fields + keys, relationships) if block]
+        columns = own + fields + keys + self._times
+        return [block for block in (columns, relationships) if block]
+
+    @property
+    def _times(self) -> list[str]:
+        """The columns of the times whose names are not the usual ones."""
+        times = self.entity.timestamps
+        if times is None:
+            return []
+        lines = []
+        for attribute, name, more in (
+            ("created_at", times.created_at, ""),
+            ("updated_at", times.updated_at, ", onupdate=base.utc_now"),
+        ):
+            if name != attribute:
+                lines.append(
+                    f"{attribute}: orm.Mapped[dt.datetime] = orm.mapped_column("
+                    f"{literal(name)}, sa.DateTime(timezone=True), "
+                    f"server_default=sa.func.now(){more})"
+                )
+        return lines
 
     @property
     def linked_ids(self) -> list[Link]:
@@ -98,28 +150,36 @@ class TableView:
 
     def _association(self, link: Link) -> str:
         target = self.spec.entity(link.target)
-        left = _linked_column(link.left_column, self.entity.table, "")
+        left = _linked_column(link.left_column, self.entity, "")
         index = self._index(link.table, (link.right_column,))
         usual = index.startswith("sa.Index(None")
         right = _linked_column(
-            link.right_column, target.table, ", index=True" if usual else ""
+            link.right_column, target, ", index=True" if usual else ""
         )
         # `info` maps a violated foreign key to the field in requests.
         info = f'info={{"{link.right_column}": "{link.ids}"}}'
         parts = [left, right, info] if usual else [left, right, index, info]
+        if link.schema:
+            parts.append(f"schema={literal(link.schema)}")
         arguments = f'"{link.table}", base.Entity.metadata, {", ".join(parts)}'
         return f"{link.table} = sa.Table({arguments})"
 
     def _foreign_key(self, reference: Reference) -> str:
         target = self.spec.entity(reference.target)
         action = ON_DELETE[reference.on_delete]
-        arguments = [f'sa.ForeignKey("{target.table}.id", ondelete="{action}")']
+        arguments = [f'sa.ForeignKey({_id_column(target)}, ondelete="{action}")']
+        if target.id.type != "uuid":
+            arguments.insert(0, id_code.column_type(target.id))
         if reference.column_attribute != reference.column:
             arguments.insert(0, literal(reference.column))
         if self._is_usual(_kind(reference), reference.column):
-            one = reference.kind == "one_to_one"
-            arguments.append("unique=True" if one else "index=True")
-        annotation = "uuid.UUID | None" if reference.nullable else "uuid.UUID"
+            if reference.kind == "one_to_one":
+                arguments.append("unique=True")
+            elif reference.index:
+                arguments.append("index=True")
+        annotation = id_code.python_type(target.id)
+        if reference.nullable:
+            annotation += " | None"
         call = f"orm.mapped_column({', '.join(arguments)})"
         return f"{reference.column_attribute}: orm.Mapped[{annotation}] = {call}"
 
@@ -182,8 +242,18 @@ def reference_of(entity: Entity, name: str) -> Reference:
     return next(item for item in entity.references if item.name == name)
 
 
-def _linked_column(name: str, table: str, index: str) -> str:
-    key = f'sa.ForeignKey("{table}.id", ondelete="CASCADE")'
+def _check(column: str, rule: str, sql: str) -> str:
+    return f'base.check({literal(column)}, "{rule}", {literal(sql)})'
+
+
+def _id_column(entity: Entity) -> str:
+    """Return the name of an entity's id, as a foreign key has it."""
+    schema = f"{entity.schema}." if entity.schema else ""
+    return literal(f"{schema}{entity.table}.{entity.id.column}")
+
+
+def _linked_column(name: str, entity: Entity, index: str) -> str:
+    key = f'sa.ForeignKey({_id_column(entity)}, ondelete="CASCADE")'
     return f'sa.Column("{name}", {key}, primary_key=True{index})'
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from scaffold.spec import key_values, naming
 from scaffold.spec.json.parsing import Array, Object
-from scaffold.spec.model import MISSING, Field
+from scaffold.spec.model import MISSING, Field, Id, Timestamps
 from scaffold.spec.problems import Problems, listing, quote
 from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.field_types import TYPES
@@ -66,6 +66,9 @@ class EntityDraft(Draft):
     label: str = ""
     fields: list[FieldDraft] = field(default_factory=list)
     relations: list[Draft] = field(default_factory=list)
+    id: Id = field(default_factory=Id)
+    timestamps: Timestamps | None = field(default_factory=Timestamps)
+    camel: bool = False
 
     @cached_property
     def plural(self) -> str:
@@ -90,12 +93,13 @@ def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
         message = f"has {len(listed)} entities; the limit is {keys.MAX_ENTITIES}"
         problems.shape(listed.at, "entities", message)
         return []
+    camel = top.text("json_case") == "camel"
     drafts = []
     for index, item in enumerate(listed):
         path = f"entities[{index}]"
         node = _object(item, listed.items_at[index], path, problems)
         if node is not None:
-            drafts.append(_entity(node, path, listed, problems))
+            drafts.append(_entity(node, path, listed, problems, camel=camel))
     return drafts
 
 
@@ -107,19 +111,74 @@ def _object(item: object, at: int, path: str, problems: Problems) -> Object | No
 
 
 def _entity(
-    node: Object, path: str, siblings: Sequence[object], problems: Problems
+    node: Object,
+    path: str,
+    siblings: Sequence[object],
+    problems: Problems,
+    *,
+    camel: bool,
 ) -> EntityDraft:
     written = node.get("name")
     label = path
     if isinstance(written, str) and key_values.CLASS.fullmatch(written):
         label = written[: keys.MAX_NAME]
-    draft = EntityDraft(node, label, siblings, label=label)
+    draft = EntityDraft(node, label, siblings, label=label, camel=camel)
     _read(draft, keys.ENTITY, ["name"], problems)
+    draft.id = _id(draft, problems)
+    draft.timestamps = _timestamps(draft, problems)
     for item in _members(draft, "fields", problems):
-        draft.fields.append(_field(item, problems))
+        draft.fields.append(_field(item, problems, camel=camel))
     for item in _members(draft, "relations", problems):
         draft.relations.append(_relation(item, problems))
     return draft
+
+
+def _id(draft: EntityDraft, problems: Problems) -> Id:
+    """Return the primary key; the default one if it cannot be read."""
+    written = draft.values.get("id")
+    if isinstance(written, Object):
+        return _id_object(draft, written, problems)
+    if isinstance(written, str):
+        try:
+            key_values.KINDS["id_type"](written, keys.ID["type"])
+        except key_values.BadValue as bad:
+            path = f"{draft.path}.id"
+            problems.shape(draft.at("id"), path, str(bad), bad.suggestion)
+        else:
+            return Id(type=written, camel=draft.camel)
+    return Id(camel=draft.camel)
+
+
+def _id_object(draft: EntityDraft, node: Object, problems: Problems) -> Id:
+    read = Draft(node, f"{draft.path}.id")
+    _read(read, keys.ID, [], problems)
+    if read.bad:
+        return Id(camel=draft.camel)
+    kind = read.text("type") or "uuid"
+    generated = read.values.get("generated", True) is True
+    sent_string = kind == "string" and not generated
+    allowed = {"bits": kind == "integer"}
+    allowed |= dict.fromkeys(("max_length", "pattern"), sent_string)
+    for key, is_allowed in allowed.items():
+        if key in node and not is_allowed:
+            what = 'ids of type "integer"'
+            if key != "bits":
+                what = 'ids of type "string" with "generated": false'
+            message = f"only applies to {what}; remove it"
+            problems.rule(node.keys_at[key], f"{read.path}.{key}", message)
+    values = {"max_length": keys.MAX_ID} if sent_string else {}
+    return Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
+
+
+def _timestamps(draft: EntityDraft, problems: Problems) -> Timestamps | None:
+    """Return the names of the service's own times, or None if there are none."""
+    written = draft.values.get("timestamps", True)
+    if isinstance(written, Object):
+        read = Draft(written, f"{draft.path}.timestamps")
+        _read(read, keys.TIMESTAMPS, [], problems)
+        if not read.bad:
+            return Timestamps(**read.values, camel=draft.camel)  # type: ignore[arg-type]
+    return None if written is False else Timestamps(camel=draft.camel)
 
 
 def _members(draft: EntityDraft, key: str, problems: Problems) -> list[Draft]:
@@ -139,7 +198,7 @@ def _members(draft: EntityDraft, key: str, problems: Problems) -> list[Draft]:
     return members
 
 
-def _field(item: Draft, problems: Problems) -> FieldDraft:
+def _field(item: Draft, problems: Problems, *, camel: bool) -> FieldDraft:
     draft = FieldDraft(item.node, item.path, item.siblings)
     written = item.node.get("type")
     field_type = TYPES.get(written) if isinstance(written, str) else None
@@ -147,9 +206,12 @@ def _field(item: Draft, problems: Problems) -> FieldDraft:
     required = ["name", "type"] + ["values"] * (written == "enum")
     _read(draft, table, required, problems, str(written))
     if field_type and not draft.bad:
-        draft.field = _build(draft, str(written))
+        draft.field = _build(draft, str(written), camel=camel)
     return draft
 
+
+# Keys with a default that the model derives.
+_OWN = {"column": "own_column", "json": "own_json"}
 
 _EVERY_OWN_KEY: dict[str, Key] = {}
 for _type in TYPES.values():
@@ -161,8 +223,8 @@ _TABLES = {name: {**keys.FIELD, **_type.keys} for name, _type in TYPES.items()}
 _TABLE_OF_UNKNOWN_TYPE = {**keys.FIELD, **_EVERY_OWN_KEY}
 
 
-def _build(draft: FieldDraft, written: str) -> Field:
-    values = dict(draft.values)
+def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
+    values = {_OWN.get(name, name): value for name, value in draft.values.items()}
     field_type = TYPES[written]
     if written in ("string", "email", "url"):
         values.setdefault("max_length", field_type.length)
@@ -172,7 +234,7 @@ def _build(draft: FieldDraft, written: str) -> Field:
         values.setdefault("precision", 18)
         values.setdefault("scale", 2)
     values.setdefault("default", MISSING)
-    return Field(**values)  # type: ignore[arg-type]  # the table checked each of them
+    return Field(**values, camel=camel)  # type: ignore[arg-type]  # the table checked each of them
 
 
 def _relation(item: Draft, problems: Problems) -> Draft:

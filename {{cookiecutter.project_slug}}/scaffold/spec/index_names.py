@@ -31,16 +31,16 @@ def index_names(entities: Sequence[Entity]) -> Mapping[Index, str]:
 def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
     for entity in entities:
         table = entity.table
-        yield "ix", table, "created_at", "id"
+        if entity.timestamps:
+            yield "ix", table, *entity.order
         for field in entity.fields:
             if field.unique or field.index:
-                yield "uq" if field.unique else "ix", table, field.name
+                yield "uq" if field.unique else "ix", table, field.column
         for reference in entity.references:
-            yield (
-                "uq" if reference.kind == "one_to_one" else "ix",
-                table,
-                reference.column,
-            )
+            if reference.kind == "one_to_one":
+                yield "uq", table, reference.column
+            elif reference.index:
+                yield "ix", table, reference.column
         for columns in entity.unique:
             yield "uq", table, *columns
         for columns in entity.indexes:

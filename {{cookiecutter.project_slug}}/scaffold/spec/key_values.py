@@ -129,6 +129,58 @@ def member_name(value: object, key: Key) -> str:
     return _name(value, NAME, _SNAKE, _COLUMNS)
 
 
+def id_name(value: object, key: Key) -> str:
+    return _name(value, NAME, _SNAKE, reserved_names.SYSTEM_COLUMNS | {"version"})
+
+
+def time_name(value: object, key: Key) -> str:
+    return _name(value, NAME, _SNAKE, reserved_names.SYSTEM_COLUMNS | {"id"})
+
+
+def formed(advice: str) -> Callable[[object, Key], str]:
+    """Return a reader of strings that match the pattern in the key's schema."""
+
+    def read(value: object, key: Key) -> str:
+        if not isinstance(value, str):
+            raise BadValue(f"must be a string, not {describe(value)}")
+        if not re.fullmatch(str(key.schema["pattern"])[1:-1], value):
+            raise BadValue(f"{quote(value)} is not a valid name; {advice}")
+        if len(value) > key.limit("maxLength"):
+            limit = key.limit("maxLength")
+            message = f"{quote(value)} has {len(value)} characters; the limit is"
+            raise BadValue(f"{message} {limit}")
+        return value
+
+    return read
+
+
+def stored_name(value: object, key: Key) -> str:
+    """Read the name of a table, a column or a schema."""
+    name = formed("use letters, digits, _, $, - and spaces, a letter or _ first")(
+        value, key
+    )
+    if name.startswith("pg_") or name in reserved_names.TABLES:
+        raise BadValue(f"{quote(name)} is reserved; choose another name")
+    return name
+
+
+def bits(value: object, key: Key) -> int:
+    if type(value) is not int or value not in keys.BITS:
+        raise BadValue(f"must be 16, 32 or 64, not {describe(value)}")
+    return value
+
+
+def either(kind: type, advice: str) -> Callable[[object, Key], object]:
+    """Return a reader of a simple value or an object, whose keys are read later."""
+
+    def read(value: object, key: Key) -> object:
+        if isinstance(value, (kind, Object)):
+            return value
+        raise BadValue(f"must be {advice}, not {describe(value)}")
+
+    return read
+
+
 def class_name(value: object, key: Key) -> str:
     return _name(value, CLASS, _PASCAL, reserved_names.CLASSES)
 
@@ -249,17 +301,29 @@ def _one_of(
 
 KINDS: Mapping[str, Callable[[object, Key], object]] = {
     "any": lambda value, key: value,
+    "bits": bits,
     "class": class_name,
     "count": count,
     "decimal": exact,
     "flag": boolean,
+    "id": either(str, '"uuid", "integer", "string" or an object'),
+    "id_type": _one_of(
+        keys.ID_TYPES,
+        lambda word: _unknown("id type", word, keys.ID_TYPES, synonyms.TYPES),
+    ),
     "integer": integer,
+    "json_case": _one_of(
+        keys.JSON_CASES, lambda word: _unknown("case", word, keys.JSON_CASES, {})
+    ),
+    "json_key": formed("use letters, digits, _ and -, a letter or _ first"),
     "list": array,
     "markup": _one_of(
         keys.MARKUP,
         lambda word: _unknown("markup", word, keys.MARKUP, synonyms.MARKUP),
     ),
     "member": member_name,
+    "member_id": id_name,
+    "member_time": time_name,
     "number": number,
     "on_delete": _one_of(
         keys.ON_DELETE,
@@ -272,9 +336,12 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
             "relation type", word, keys.RELATION_TYPES, synonyms.TYPES
         ),
     ),
+    "stored": stored_name,
     "table": table_name,
     "text": string,
+    "timestamps": either(bool, "true, false or an object"),
     "together": array,
     "type": _one_of(TYPES, _unknown_type),
+    "url": formed("use letters, digits, - and _, a letter first"),
     "values": enum_values,
 }

@@ -139,4 +139,9 @@ def _entity(draft: EntityDraft, resolved: Resolved, problems: Problems) -> Entit
         unique=composites.resolve(draft, "unique", sides, problems),
         indexes=composites.resolve(draft, "indexes", sides, problems),
         renamed_from=draft.text("renamed_from"),
+        id=draft.id,
+        timestamps=draft.timestamps,
+        own_table=draft.text("table"),
+        own_url=draft.text("url"),
+        schema=draft.text("schema"),
     )

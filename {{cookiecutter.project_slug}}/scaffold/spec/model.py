@@ -17,8 +17,55 @@ MISSING = Missing.MISSING
 
 
 @dataclass(frozen=True)
+class Id:
+    """The primary key; `name` is its column and its key in JSON.
+
+    A client sends the id with a create if it is not `generated`.
+    """
+
+    name: str = "id"
+    type: str = "uuid"  # uuid, integer or string
+    generated: bool = True
+    bits: int = 64
+    max_length: int | None = None
+    pattern: str | None = None
+    camel: bool = False
+
+    @property
+    def column(self) -> str:
+        return self.name
+
+    @property
+    def json(self) -> str:
+        return naming.json_key(self.name, camel=self.camel)
+
+
+@dataclass(frozen=True)
+class Timestamps:
+    """The times that the service sets; the names are columns and keys in JSON."""
+
+    created_at: str = "created_at"
+    updated_at: str = "updated_at"
+    camel: bool = False
+
+    @property
+    def json(self) -> tuple[str, str]:
+        created, updated = self.created_at, self.updated_at
+        return (
+            naming.json_key(created, camel=self.camel),
+            naming.json_key(updated, camel=self.camel),
+        )
+
+
+_CAMEL = (Id(camel=True), Timestamps(camel=True))
+
+
+@dataclass(frozen=True)
 class Field:
-    """A field of an entity; limits that are not set are None."""
+    """A field of an entity; limits that are not set are None.
+
+    `own_column` and `own_json` are set where entities.json names them.
+    """
 
     name: str
     type: str
@@ -40,6 +87,19 @@ class Field:
     scale: int = 0
     values: tuple[str, ...] = ()
     markup: str | None = None
+    own_column: str | None = None
+    own_json: str | None = None
+    camel: bool = False
+
+    @property
+    def column(self) -> str:
+        """The name of the column."""
+        return self.own_column or self.name
+
+    @property
+    def json(self) -> str:
+        """The key in JSON."""
+        return self.own_json or naming.json_key(self.name, camel=self.camel)
 
     @property
     def attribute(self) -> str:
@@ -73,6 +133,10 @@ class Reference:
     reverse: str | None = None
     description: str = ""
     renamed_from: str | None = None
+    index: bool = True
+    own_column: str | None = None
+    own_json: str | None = None
+    camel: bool = False
 
     @property
     def attribute(self) -> str:
@@ -80,11 +144,17 @@ class Reference:
 
     @property
     def column(self) -> str:
-        return naming.key(self.name)
+        """The name of the column with the target's id."""
+        return self.own_column or naming.key(self.name)
+
+    @property
+    def json(self) -> str:
+        """The key of the target's id in JSON."""
+        return self.own_json or naming.json_key(naming.key(self.name), camel=self.camel)
 
     @property
     def column_attribute(self) -> str:
-        return naming.attribute(self.column)
+        return naming.attribute(naming.key(self.name))
 
     @property
     def nullable(self) -> bool:
@@ -120,6 +190,8 @@ class Link:
     description: str = ""
     renamed_from: str | None = None
     in_full: bool = False  # another link of the entity has the same singular
+    camel: bool = False
+    schema: str | None = None
 
     @property
     def attribute(self) -> str:
@@ -128,11 +200,15 @@ class Link:
     @property
     def ids(self) -> str:
         """The JSON key of the owner's list of ids, such as `tag_ids` for `tags`."""
-        return f"{self.name if self.in_full else naming.singular(self.name)}_ids"
+        return naming.json_key(self._ids, camel=self.camel)
 
     @property
     def ids_attribute(self) -> str:
-        return naming.attribute(self.ids)
+        return naming.attribute(self._ids)
+
+    @property
+    def _ids(self) -> str:
+        return f"{self.name if self.in_full else naming.singular(self.name)}_ids"
 
 
 @dataclass(frozen=True)
@@ -149,6 +225,33 @@ class Entity:
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     renamed_from: str | None = None
+    id: Id = Id()
+    timestamps: Timestamps | None = Timestamps()
+    own_table: str | None = None
+    own_url: str | None = None
+    schema: str | None = None  # of PostgreSQL; None: the default one
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether its id is a UUID called id, and its times have their usual names."""
+        return (self.id, self.timestamps) in ((Id(), Timestamps()), _CAMEL)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The columns by which lists are sorted."""
+        times = (self.timestamps.created_at,) if self.timestamps else ()
+        return (*times, self.id.column)
+
+    @property
+    def json_keys(self) -> dict[str, str]:
+        """The JSON keys of its columns."""
+        keys = {self.id.column: self.id.json}
+        if self.timestamps:
+            created, updated = self.timestamps.json
+            keys |= {self.timestamps.created_at: created}
+            keys |= {self.timestamps.updated_at: updated}
+        keys |= {one.column: one.json for one in self.fields}
+        return keys | {one.column: one.json for one in self.references}
 
     @property
     def snake(self) -> str:
@@ -156,11 +259,12 @@ class Entity:
 
     @property
     def table(self) -> str:
-        return self.plural
+        """The name of the table, without its schema."""
+        return self.own_table or self.plural
 
     @property
     def url(self) -> str:
-        return self.plural.replace("_", "-")
+        return self.own_url or self.plural.replace("_", "-")
 
     @property
     def tag(self) -> str:
@@ -196,6 +300,7 @@ class Spec:
     """All entities, in the order of the file."""
 
     entities: tuple[Entity, ...]
+    camel: bool = False  # whether the keys in JSON are in camelCase
 
     def entity(self, name: str) -> Entity:
         """Return the entity with this name; raise KeyError if there is none."""

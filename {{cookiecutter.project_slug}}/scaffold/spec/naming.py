@@ -185,6 +185,14 @@ def with_article(words: str) -> str:
     return f"{article} {words}"
 
 
+def json_key(name: str, *, camel: bool) -> str:
+    """Return the key of a name in JSON: `dueAt` for `due_at` in camelCase."""
+    if not camel:
+        return name
+    head, *words = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in words)
+
+
 def attribute(name: str) -> str:
     """Return the Python attribute of a field or a relation."""
     return f"{name}_" if name in reserved_names.ATTRIBUTES else name

@@ -53,7 +53,8 @@ class Side:
     @property
     def owns(self) -> bool:
         """Whether it has keys that only the side with the column can have."""
-        return self.draft.flag("required") or "on_delete" in self.draft.node
+        owning = ("on_delete", "index", "column", "json")
+        return self.draft.flag("required") or any(k in self.draft.node for k in owning)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Resolver:
         # Tables share one namespace with indexes, such as those of primary keys.
         self.tables = set(reserved_names.TABLES)
         for entity in entities.values():
-            self.tables |= {entity.plural, naming.constraint("pk", entity.plural)}
+            table = entity.text("table") or entity.plural
+            self.tables |= {table, naming.constraint("pk", table)}
         self.associations: dict[int, str] = {}
 
     def run(self) -> dict[str, Resolved]:
@@ -232,6 +234,8 @@ class Resolver:
             description=side.description,
             renamed_from=side.draft.text("renamed_from"),
             in_full=_shares_singular(side),
+            camel=side.entity.camel,
+            schema=(side if owner else mate or side).entity.text("schema"),
         )
         self._add(side.entity.name, link, side, True)
         if mate is None and side.back:
@@ -302,6 +306,10 @@ def _reference(side: Side, reverse: str | None) -> Reference:
         reverse=reverse,
         description=side.description,
         renamed_from=side.draft.text("renamed_from"),
+        index=side.draft.values.get("index") is not False,
+        own_column=side.draft.text("column"),
+        own_json=side.draft.text("json"),
+        camel=side.entity.camel,
     )
 
 
@@ -311,6 +319,7 @@ def _implied_reference(side: Side) -> Reference:
         kind="many_to_one",
         target=side.entity.name,
         reverse=side.name,
+        camel=side.entity.camel,
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from scaffold.patterns import examples
 from scaffold.python_code.field_code import BOUNDS
 from scaffold.python_code.formatting import literal
-from scaffold.spec.model import Field
+from scaffold.python_code.id_code import UUID_LENGTH
+from scaffold.spec.model import Field, Id
 from scaffold.testdata.samples import (
     decimal_range,
     float_expression,
@@ -51,6 +52,15 @@ def edges(field: Field) -> Edges:
     for name in ("accepted", "refused", "malformed"):
         setattr(found, name, list(dict.fromkeys(getattr(found, name))))
     return found
+
+
+def refused_ids(key: Id) -> list[str]:
+    """Return texts that are no id in a path."""
+    if key.type == "integer":
+        beyond = 2 ** (key.bits - 1)
+        return ["x", "+1", "007", " 1", "1.0", "1_0", str(beyond), str(-beyond - 1)]
+    longest = key.max_length or UUID_LENGTH
+    return ["a b", "a%", "é", "x" * (longest + 1)]
 
 
 def json_expression(value: object) -> str:

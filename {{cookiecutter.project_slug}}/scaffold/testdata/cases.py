@@ -9,7 +9,14 @@ from functools import cached_property
 from scaffold.python_code.formatting import WIDTH, literal
 from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 from scaffold.testdata import boundaries
-from scaffold.testdata.samples import ENOUGH, Series, distinct, series
+from scaffold.testdata.samples import (
+    ENOUGH,
+    Series,
+    distinct,
+    example_id,
+    key_series,
+    series,
+)
 
 # The indentation in a factory's dictionaries, and the longest names that fit there.
 INDENT = 12
@@ -28,11 +35,13 @@ class CaseView:
     def values(self) -> str:
         """A dictionary of the attributes, whose values are expressions of n."""
         made = self._made
-        items = (
+        items = [
             _entry(field.attribute, made[field.name].expression)
             for field in self.entity.fields
             if field.name in made
-        )
+        ]
+        if key := key_series(self.entity):
+            items.insert(0, _entry("id", key.expression))
         return "{" + ", ".join(items) + "}"
 
     @cached_property
@@ -42,17 +51,19 @@ class CaseView:
         Optional references are left out, and required ones have ids that never change.
         """
         values: dict[str, object] = {}
+        if not self.entity.id.generated:
+            values[self.entity.id.json] = _json_value(example_id(self.entity))
         for field in self.entity.fields:
             made = self._made.get(field.name)
             value = None if made is None else _json_value(made.at(1))
             if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
-                values[field.name] = value
+                values[field.json] = value
             elif field.required:
                 return ""
         for reference in self.entity.references:
             if reference.required:
-                target = uuid.uuid5(uuid.NAMESPACE_OID, reference.target)
-                values[reference.column] = str(target)
+                target = self.spec.entity(reference.target)
+                values[reference.json] = _json_value(example_id(target))
         return boundaries.json_expression(values) if values else ""
 
     @cached_property
@@ -87,7 +98,28 @@ class CaseView:
     @property
     def unique(self) -> str:
         """The JSON keys of every unique constraint."""
-        return _display(map(_names, self._unique()))
+        keys = self.entity.json_keys
+        named = (tuple(keys[column] for column in one) for one in self._unique())
+        return _display(map(_names, named))
+
+    @property
+    def own_key(self) -> Iterator[str]:
+        """What the tests need to know of an id and of times that are not the usual."""
+        key, times = self.entity.id, self.entity.timestamps
+        arguments = []
+        if key.json != "id":
+            arguments.append(f"name={literal(key.json)}")
+        if key.type != "uuid":
+            arguments.append(f"type={literal(f'{key.type}_id')}")
+            refused = boundaries.refused_ids(key)
+            arguments.append(f"refused=({_items(map(literal, refused))})")
+        if not key.generated:
+            arguments.append("sent=True")
+        if arguments:
+            yield f"key=support.Key({', '.join(arguments)})"
+        json = times.json if times else ()
+        if json != ("created_at", "updated_at"):
+            yield f"times=({_items(map(literal, json))})"
 
     @property
     def indexes(self) -> str:
@@ -96,7 +128,7 @@ class CaseView:
 
     def _unique(self) -> Iterator[tuple[str, ...]]:
         entity = self.entity
-        yield from ((item.name,) for item in entity.fields if item.unique)
+        yield from ((item.column,) for item in entity.fields if item.unique)
         yield from (
             (item.column,) for item in entity.references if item.kind == "one_to_one"
         )
@@ -111,9 +143,10 @@ class CaseView:
         return _display(map(self._reference, self.entity.references))
 
     def _reference(self, reference: Reference) -> str:
+        target = self.spec.entity(reference.target)
         arguments = [
-            literal(reference.column),
-            literal(self.spec.entity(reference.target).snake),
+            literal(reference.json),
+            literal(target.snake),
             f"required={reference.required}",
             f"on_delete={literal(reference.on_delete)}",
         ]
@@ -121,6 +154,10 @@ class CaseView:
             arguments.append(f"reverse={literal(_segment(reference.reverse))}")
         if reference.kind == "one_to_one":
             arguments.append("single=True")
+        elif not reference.index:
+            arguments.append("indexed=False")
+        if target.id.type != "uuid":
+            arguments.append(f"type={literal(f'{target.id.type}_id')}")
         return f"support.Reference({', '.join(arguments)})"
 
     @property
@@ -135,6 +172,9 @@ class CaseView:
         ]
         if link.owner:
             arguments.append(f"key={literal(link.ids)}")
+            key = self.spec.entity(link.target).id
+            if key.type != "uuid":
+                arguments.append(f"type={literal(f'{key.type}_ids')}")
         return f"support.Link({', '.join(arguments)})"
 
 
@@ -155,7 +195,7 @@ def _entry(name: str, expression: str) -> str:
 
 def _field(field: Field) -> str:
     edges = boundaries.edges(field)
-    arguments = [literal(field.name), literal(field.type)]
+    arguments = [literal(field.json), literal(field.type)]
     arguments += ["required=True"] if field.required else []
     arguments += ["nullable=True"] if field.nullable else []
     for name in ("accepted", "refused", "malformed"):
@@ -221,6 +261,8 @@ def _own(entity: Entity) -> int:
     sets = [*single, *entity.unique]
     made = _series(entity) if sets else {}
     counts = [ENOUGH]
+    if key := key_series(entity):
+        counts.append(distinct(key))
     for names in sets:
         # Each row has its own parents or none, so that references do not collide.
         if all(name in made for name in names):

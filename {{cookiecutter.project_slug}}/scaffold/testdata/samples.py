@@ -34,6 +34,34 @@ class Series:
     at: Callable[[int], object]
 
 
+def example_id(entity: Entity) -> object:
+    """Return the id that examples have for an entity: always the same."""
+    sent = key_series(entity)
+    if sent is not None:
+        return sent.at(1)
+    if entity.id.type == "integer":
+        return 1
+    made = uuid.uuid5(uuid.NAMESPACE_OID, entity.name)
+    return made if entity.id.type == "uuid" else str(made)
+
+
+def key_series(entity: Entity) -> Series | None:
+    """Return the values of an id that clients send, or None if the service makes it."""
+    key = entity.id
+    if key.generated:
+        return None
+    if key.type == "integer":
+        return Series("n", lambda n: n)
+    if key.type == "uuid":
+        return _SIMPLE["uuid"]
+    pattern = key.pattern or "^[A-Za-z0-9._~-]+$"
+    return _text(
+        Field(
+            key.name, "string", min_length=1, max_length=key.max_length, pattern=pattern
+        )
+    )
+
+
 def distinct(*series: Series) -> int:
     """Return how many rows, up to ENOUGH, differ in at least one of the series."""
     seen: set[str] = set()

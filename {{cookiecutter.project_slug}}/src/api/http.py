@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.core.errors import PROBLEM_JSON
-from src.models.types import BIGINT_MAX
-from src.repositories.cursors import CURSOR_PATTERN, Cursor
+from src.models.types import BIGINT_MAX, INT16, INT32, INT64
+from src.repositories.cursors import CURSOR_PATTERN
 from src.services.base import Paging
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -106,8 +106,7 @@ async def _paging(
         bool, fastapi.Query(description="Whether to count all rows."), _Flag
     ] = True,
 ) -> Paging:
-    cursor = None if after is None else Cursor.decode(after)
-    return Paging(skip, limit, cursor, total)
+    return Paging(skip, limit, after, total)
 
 
 PageQuery = Annotated[Paging, fastapi.Depends(_paging)]
@@ -122,11 +121,12 @@ def _check_id(value: Any) -> Any:
     return value
 
 
-Id = Annotated[
-    uuid.UUID,
-    pydantic.BeforeValidator(_check_id),
-    fastapi.Path(description="The id of the resource."),
-]
+ID = fastapi.Path(description="The id of the resource.")
+Id = Annotated[uuid.UUID, pydantic.BeforeValidator(_check_id), ID]
+_IntegerId = _written_as("-?(0|[1-9][0-9]*)", "Write the id as an integer, such as 5")
+SmallIntegerId = Annotated[int, INT16, _IntegerId, ID]
+Integer32Id = Annotated[int, INT32, _IntegerId, ID]
+IntegerId = Annotated[int, INT64, _IntegerId, ID]
 
 SCHEMAS = "#/components/schemas"
 DESCRIPTIONS = {

@@ -20,7 +20,7 @@ class Write:
     """A row that was written; it is logged once its transaction is committed."""
 
     resource: str
-    table: str
+    plural: str
     verb: Verb
     resource_id: str
 
@@ -55,7 +55,7 @@ def announce(session: orm.Session) -> None:
         return
     notes: list[Note] = session.info.pop("writes", [])
     for write in (note.write for note in notes):
-        metrics.count(write.table, write.verb)
+        metrics.count(write.plural, write.verb)
         fields = {f"{write.resource}_id": write.resource_id}
         logger.info(f"{write.resource}_{write.verb}", **fields)
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import pydantic
 import sqlalchemy as sa
@@ -17,25 +17,46 @@ from src.models.types import UUID, DateTime, StoredInteger, check_text
 # UUIDs that sort by time keep an index compact; Python has them from 3.14 on.
 new_id: Callable[[], uuid.UUID] = getattr(uuid, "uuid7", uuid.uuid4)
 
+# What an id can be.
+Id: TypeAlias = uuid.UUID | int | str
+
 
 def utc_now() -> dt.datetime:
     """Return the current time in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
-class Entity(Base):
-    """A row with an id and the times of its creation and last change, in UTC."""
+class BareEntity(Base):
+    """A row whose class declares the column of its `id` itself."""
 
     __abstract__ = True
     __resource__: ClassVar[str]
+    __plural__: ClassVar[str]  # where it is not the name of the table
+    if TYPE_CHECKING:
+        id: orm.Mapped[Any]
 
-    id: orm.Mapped[uuid.UUID] = orm.mapped_column(
-        sa.Uuid,
-        primary_key=True,
-        default=new_id,
-        server_default=sa.text("gen_random_uuid()"),
-        sort_order=-1,
-    )
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+
+def plural_of(entity: type[BareEntity]) -> str:
+    """Return what the rows are called in metrics."""
+    plural: str = getattr(entity, "__plural__", entity.__tablename__)
+    return plural
+
+
+def read_only_attributes(entity: type[BareEntity]) -> set[str]:
+    """Return what a PUT may repeat, and never changes."""
+    if issubclass(entity, TimedEntity):
+        return {"id", "created_at", "updated_at"}
+    return {"id"}
+
+
+class TimedEntity(BareEntity):
+    """A row with the times of its creation and last change, in UTC."""
+
+    __abstract__ = True
+
     created_at: orm.Mapped[dt.datetime] = orm.mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now(), sort_order=1_000
     )
@@ -46,8 +67,30 @@ class Entity(Base):
         sort_order=1_001,
     )
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id}>"
+
+class Entity(TimedEntity):
+    """A row with a UUID as its id, and the times of its creation and last change."""
+
+    __abstract__ = True
+
+    id: orm.Mapped[uuid.UUID] = orm.mapped_column(
+        sa.Uuid,
+        primary_key=True,
+        default=new_id,
+        server_default=sa.text("gen_random_uuid()"),
+        sort_order=-1,
+    )
+
+
+def text_id() -> str:
+    """Return a new id for a row whose id is a string."""
+    return str(new_id())
+
+
+def camel(name: str) -> str:
+    """Return the key in JSON of a field in a service with camelCase: `dueAt`."""
+    head, *words = name.removesuffix("_").split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def check(column: str, rule: str, sql: str) -> sa.CheckConstraint:
@@ -90,23 +133,31 @@ class Changes(Schema):
         return described
 
 
-def _read_only(schema: dict[str, Any]) -> None:
+def read_only(schema: dict[str, Any]) -> None:
+    """Say in OpenAPI that a key is answered, and ignored where it is sent."""
     schema["readOnly"] = True
     schema.pop("default", None)
 
 
-class Replacement(Schema):
-    """The keys of a resource that a PUT may repeat, as a GET has returned them.
+class BareReplacement(Schema):
+    """A body of PUT, which may repeat the keys of a GET that cannot be changed.
 
     Another id is an error. The times are ignored: the service sets them.
     """
 
-    id: UUID = pydantic.Field(default=UNSET, json_schema_extra=_read_only)
-    created_at: DateTime = pydantic.Field(default=UNSET, json_schema_extra=_read_only)
-    updated_at: DateTime = pydantic.Field(default=UNSET, json_schema_extra=_read_only)
+    if TYPE_CHECKING:
+        id: Any
 
 
-class Resource(pydantic.BaseModel):
+class Replacement(BareReplacement):
+    """A body of PUT for an entity with a UUID as its id, and the service's times."""
+
+    id: UUID = pydantic.Field(default=UNSET, json_schema_extra=read_only)
+    created_at: DateTime = pydantic.Field(default=UNSET, json_schema_extra=read_only)
+    updated_at: DateTime = pydantic.Field(default=UNSET, json_schema_extra=read_only)
+
+
+class BareResource(pydantic.BaseModel):
     """A row in a response, without constraints: rows older than one stay readable."""
 
     # Values are read from attributes by name; aliases are the keys in JSON.
@@ -118,12 +169,19 @@ class Resource(pydantic.BaseModel):
         validate_by_alias=False,
     )
 
-    id: uuid.UUID = pydantic.Field(json_schema_extra=_read_only)
-    created_at: dt.datetime = pydantic.Field(json_schema_extra=_read_only)
-    updated_at: dt.datetime = pydantic.Field(json_schema_extra=_read_only)
+    if TYPE_CHECKING:
+        id: Any
 
 
-ResourceT = TypeVar("ResourceT", bound=Resource)
+class Resource(BareResource):
+    """A row in a response, with a UUID as its id, and the service's times."""
+
+    id: uuid.UUID = pydantic.Field(json_schema_extra=read_only)
+    created_at: dt.datetime = pydantic.Field(json_schema_extra=read_only)
+    updated_at: dt.datetime = pydantic.Field(json_schema_extra=read_only)
+
+
+ResourceT = TypeVar("ResourceT", bound=BareResource)
 
 
 class Page(pydantic.BaseModel, Generic[ResourceT]):

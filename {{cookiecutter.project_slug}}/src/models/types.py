@@ -11,7 +11,7 @@ import re
 import sys
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, LiteralString, TypeAlias
+from typing import Annotated, Any, LiteralString, TypeAlias, TypeVar
 
 import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError, core_schema
 
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 MAX_JSON_DEPTH = 64
+TEXT_ID_PATTERN = "^[A-Za-z0-9._~-]+$"
 
 MAX_LINKS = 1_000  # ids in one list, and rows that one row is linked to
 MAX_EXACT = 2**53 - 1  # a larger integer may have been rounded to a double (RFC 8259)
@@ -205,7 +206,7 @@ def check_text(value: str) -> str:
     return value
 
 
-def _check_ids(value: list[uuid.UUID]) -> list[uuid.UUID]:
+def _check_ids(value: list[Any]) -> list[Any]:
     if len(set(value)) < len(value):
         raise PydanticCustomError("unique_items", "The list has a duplicate id")
     return value
@@ -252,12 +253,20 @@ def _read_integer(value: Any) -> Any:
     return int(value)
 
 
-class Int64:
-    """An integer within PostgreSQL's bigint; write it after the field's limits.
+@dataclass(frozen=True)
+class Bits:
+    """An integer of 16, 32 or 64 bits, as PostgreSQL's smallint, integer and bigint.
 
-    As in JSON Schema, 5.0 is an integer. It does not use `ge` and `le`: FastAPI writes
+    Write it after the field's limits. As in JSON Schema, 5.0 is an integer. It does not use `ge` and `le`: FastAPI writes
     these into OpenAPI as floats, and 2**63 - 1 would become 2**63.
     """
+
+    bits: int
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The smallest and the largest integer."""
+        return -(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: pydantic.GetCoreSchemaHandler
@@ -273,15 +282,44 @@ class Int64:
         described = handler(schema)
         for way in (described, *described.get("anyOf", ())):
             if way.get("type") == "integer":
-                way["format"] = "int64"
+                way["format"] = "int64" if self.bits == 64 else "int32"
+                if self.bits == 16:
+                    least, most = self.range
+                    way.setdefault("minimum", least)
+                    way.setdefault("maximum", most)
+        return described
+
+    def _check(self, value: int | None) -> int | None:
+        least, most = self.range
+        if value is not None and not least <= value <= most:
+            raise PydanticCustomError(
+                "integer_range", f"The integer must be between {least} and {most}"
+            )
+        return value
+
+
+class TextId:
+    """An id that is a string: one segment of a URL path for every client and proxy."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            self._check, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        described = handler(schema)
+        described.setdefault("pattern", TEXT_ID_PATTERN)
         return described
 
     @staticmethod
-    def _check(value: int | None) -> int | None:
-        if value is not None and not BIGINT_MIN <= value <= BIGINT_MAX:
+    def _check(value: str) -> str:
+        if not re.fullmatch(TEXT_ID_PATTERN[1:-1], value) or value in (".", ".."):
             raise PydanticCustomError(
-                "integer_range",
-                f"The integer must be between {BIGINT_MIN} and {BIGINT_MAX}",
+                "id_characters", "An id consists of A-Z, a-z, 0-9 and ._~-"
             )
         return value
 
@@ -337,7 +375,10 @@ class Digits:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-INT64 = Int64()
+TEXT_ID = TextId()
+INT16, INT32, INT64 = Bits(16), Bits(32), Bits(64)
+SmallInteger: TypeAlias = Annotated[int, INT16]
+Integer32: TypeAlias = Annotated[int, INT32]
 Integer: TypeAlias = Annotated[int, INT64]
 UUID: TypeAlias = Annotated[uuid.UUID, pydantic.Strict(False)]
 Date: TypeAlias = Annotated[dt.date, pydantic.BeforeValidator(_read_date)]
@@ -377,11 +418,13 @@ URL: TypeAlias = Annotated[
     pydantic.AfterValidator(_check_url),
     pydantic.Field(json_schema_extra={"format": "uri"}),
 ]
-Ids: TypeAlias = Annotated[
-    list[UUID],
+ItemT = TypeVar("ItemT")
+IdsOf: TypeAlias = Annotated[
+    list[ItemT],
     pydantic.AfterValidator(_check_ids),
     pydantic.Field(max_length=MAX_LINKS, json_schema_extra={"uniqueItems": True}),
 ]
+Ids: TypeAlias = IdsOf[UUID]
 JSON: TypeAlias = Annotated[
     Any,
     pydantic.AfterValidator(_check_json),
@@ -390,4 +433,7 @@ JSON: TypeAlias = Annotated[
 # In responses, stored values are not checked again.
 StoredInteger: TypeAlias = Annotated[
     int, pydantic.WithJsonSchema({"type": "integer", "format": "int64"})
+]
+StoredInteger32: TypeAlias = Annotated[
+    int, pydantic.WithJsonSchema({"type": "integer", "format": "int32"})
 ]

@@ -1,7 +1,6 @@
 """The generic repository: the queries that every entity has."""
 
 import datetime as dt
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -16,15 +15,23 @@ from sqlalchemy.orm.exc import StaleDataError
 from src.core.database_errors import translate
 from src.core.errors import ConflictError, ReferenceNotFoundError
 from src.core.write_log import Verb, Write, note_write
-from src.models.base import Changes, Entity, Replacement, Schema, utc_now
+from src.models.base import (
+    BareEntity,
+    Changes,
+    Id,
+    Schema,
+    TimedEntity,
+    plural_of,
+    read_only_attributes,
+    utc_now,
+)
 from src.models.types import MAX_LINKS
-from src.repositories.cursors import Cursor
+from src.repositories import cursors
 from src.repositories.links import Link as Link
 
-EntityT = TypeVar("EntityT", bound=Entity)
+EntityT = TypeVar("EntityT", bound=BareEntity)
 # The filter of a list, such as {"project_id": …}; a key with None is ignored.
 Filters = Mapping[str, Any]
-READ_ONLY = {*Replacement.model_fields}
 MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -59,9 +66,7 @@ class Repository(Generic[EntityT]):
         self._note("created", entity.id)
         return entity
 
-    async def get(
-        self, entity_id: uuid.UUID, *, for_update: bool = False
-    ) -> EntityT | None:
+    async def get(self, entity_id: Id, *, for_update: bool = False) -> EntityT | None:
         """Return the row with this id, if there is one.
 
         With `for_update`, the row is locked against changes until the transaction ends.
@@ -69,7 +74,7 @@ class Repository(Generic[EntityT]):
         statement = self._locked() if for_update else self._by_id()
         return await self.db.scalar(statement, {"id": entity_id})
 
-    async def lock(self, entity_id: uuid.UUID) -> EntityT | None:
+    async def lock(self, entity_id: Id) -> EntityT | None:
         """Return the row with this id, without relations, and lock it."""
         return await self.db.scalar(self._locked(loaded=False), {"id": entity_id})
 
@@ -87,14 +92,14 @@ class Repository(Generic[EntityT]):
         skip: int = 0,
         limit: int = 20,
         *,
-        after: Cursor | None = None,
+        after: str | None = None,
         where: Filters | None = None,
     ) -> Sequence[EntityT]:
-        """Return a page in the order of creation; it starts after the row `after`."""
+        """Return a page in the order of creation; it starts after the cursor `after`."""
         where = _given(where)
         values: dict[str, Any] = {**where, "_skip": skip, "_limit": limit}
         if after is not None:
-            values |= {"_after_time": after.created_at, "_after_id": after.id}
+            values |= _numbered(cursors.decode(after, self.entity))
         statement = self._page(tuple(where), after is not None)
         return (await self.db.scalars(statement, values)).all()
 
@@ -103,18 +108,20 @@ class Repository(Generic[EntityT]):
         where = _given(where)
         return await self.db.scalar(self._count(tuple(where)), where) or 0
 
-    async def replace(self, entity_id: uuid.UUID, data: Schema) -> EntityT | None:
+    async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
-        return await self._change(entity_id, data.model_dump(exclude=READ_ONLY))
+        return await self._change(
+            entity_id, data.model_dump(exclude=read_only_attributes(self.entity))
+        )
 
-    async def update(self, entity_id: uuid.UUID, data: Changes) -> EntityT | None:
+    async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         """Set only the fields that were sent."""
         changes = data.model_dump(exclude_unset=True)
         if not changes:
             return await self.get(entity_id)
         return await self._change(entity_id, changes)
 
-    async def delete(self, entity_id: uuid.UUID) -> bool:
+    async def delete(self, entity_id: Id) -> bool:
         """Delete the row; return False if there was none."""
         entity = await self.lock(entity_id)
         if entity is None:
@@ -125,7 +132,7 @@ class Repository(Generic[EntityT]):
         self._note("deleted", entity_id)
         return True
 
-    async def link(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+    async def link(self, name: str, own_id: Id, other_id: Id) -> None:
         """Link two rows of a many-to-many relation, unless they are linked already.
 
         The caller has locked the own row.
@@ -137,20 +144,20 @@ class Repository(Generic[EntityT]):
             message = f"A list of ids has at most {MAX_LINKS} ids; unlink another first"
             raise ConflictError(self.entity.__resource__, [], message)
 
-    async def unlink(self, name: str, own_id: uuid.UUID, other_id: uuid.UUID) -> None:
+    async def unlink(self, name: str, own_id: Id, other_id: Id) -> None:
         """Unlink two rows of a many-to-many relation, if they are linked."""
         await self.links[name].remove(self.db, own_id, other_id)
 
-    async def _change(
-        self, entity_id: uuid.UUID, changes: dict[str, Any]
-    ) -> EntityT | None:
+    async def _change(self, entity_id: Id, changes: dict[str, Any]) -> EntityT | None:
         entity = await self.get(entity_id, for_update=True)
         if entity is None:
             return None
         for name, value in (await self._values(changes)).items():
             setattr(entity, name, value)
-        # Set even if only links change, and always increasing, whatever the clocks say.
-        entity.updated_at = max(utc_now(), entity.updated_at + MICROSECOND)
+        if isinstance(entity, TimedEntity):
+            # Set even if only links change, and always increasing, whatever the clocks
+            # say.
+            entity.updated_at = max(utc_now(), entity.updated_at + MICROSECOND)
         with self._translated():
             await self.db.flush()
         self._note("updated", entity_id)
@@ -163,9 +170,7 @@ class Repository(Generic[EntityT]):
                 values[name] = await self._linked_rows(name, values.pop(link.key))
         return values
 
-    async def _linked_rows(
-        self, name: str, ids: Sequence[uuid.UUID]
-    ) -> Sequence[Entity]:
+    async def _linked_rows(self, name: str, ids: Sequence[Id]) -> Sequence[BareEntity]:
         if not ids:
             return []
         target = self._target(name)
@@ -177,9 +182,11 @@ class Repository(Generic[EntityT]):
         return rows
 
     @classmethod
-    def _target(cls, name: str) -> type[Entity]:
+    def _target(cls, name: str) -> type[BareEntity]:
         """Return the other entity of a many-to-many relation."""
-        target: type[Entity] = sa.inspect(cls.entity).relationships[name].mapper.class_
+        target: type[BareEntity] = (
+            sa.inspect(cls.entity).relationships[name].mapper.class_
+        )
         return target
 
     # Statements. Each is built once, because building it takes longer than sending it.
@@ -218,9 +225,9 @@ class Repository(Generic[EntityT]):
         statement = cls._loaded()
         for name in names:
             if name in cls.memberships:
-                members = cls.memberships[name].members(
-                    sa.bindparam(name, type_=sa.Uuid)
-                )
+                link = cls.memberships[name]
+                other = link.table.c[link.other].type
+                members = link.members(sa.bindparam(name, type_=other))
                 statement = statement.where(cls.entity.id.in_(members))
             else:
                 column = getattr(cls.entity, name)
@@ -230,14 +237,14 @@ class Repository(Generic[EntityT]):
     @classmethod
     @cache
     def _page(cls, names: tuple[str, ...], after: bool) -> sa.Select[EntityT]:
-        place = (cls.entity.created_at, cls.entity.id)
-        statement = cls._narrowed(names).order_by(*place)
+        order = cursors.order_of(cls.entity)
+        statement = cls._narrowed(names).order_by(*order)
         if after:
-            start = sa.tuple_(
-                sa.bindparam("_after_time", type_=cls.entity.created_at.type),
-                sa.bindparam("_after_id", type_=sa.Uuid),
-            )
-            statement = statement.where(sa.tuple_(*place) > start)
+            start = [
+                sa.bindparam(f"_after_{number}", type_=column.type)
+                for number, column in enumerate(order)
+            ]
+            statement = statement.where(sa.tuple_(*order) > sa.tuple_(*start))
         return statement.offset(sa.bindparam("_skip", type_=sa.BigInteger)).limit(
             sa.bindparam("_limit", type_=sa.BigInteger)
         )
@@ -259,11 +266,15 @@ class Repository(Generic[EntityT]):
             message = "Another request changed the same links; try again"
             raise ConflictError(self.entity.__resource__, [], message) from error
 
-    def _note(self, verb: Verb, entity_id: uuid.UUID) -> None:
+    def _note(self, verb: Verb, entity_id: Id) -> None:
         entity = self.entity
-        write = Write(entity.__resource__, entity.__tablename__, verb, str(entity_id))
+        write = Write(entity.__resource__, plural_of(entity), verb, str(entity_id))
         note_write(self.db, write)
 
 
 def _given(where: Filters | None) -> dict[str, Any]:
     return {name: value for name, value in (where or {}).items() if value is not None}
+
+
+def _numbered(values: Sequence[Any]) -> dict[str, Any]:
+    return {f"_after_{number}": value for number, value in enumerate(values)}

@@ -1,45 +1,82 @@
-"""The cursor of keyset pagination: the last row of a page, encoded for a URL."""
+"""The cursor of keyset pagination: the last row of a page, encoded for a URL.
+
+Pages after a cursor take the same time at any depth, while `skip` reads all rows that it
+skips. Rows that are added or deleted meanwhile do not shift the pages.
+"""
 
 import base64
+import binascii
 import datetime as dt
-import struct
-import uuid
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, TypeAlias
 
-from src.models.base import Entity
+import pydantic
+import sqlalchemy as sa
+from pydantic_core import to_json
+from sqlalchemy import orm
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# 24 bytes, so base64 needs no padding.
-_FORMAT = struct.Struct(">q16s")
-CURSOR_PATTERN = "^[A-Za-z0-9_-]{32}$"
-# Microseconds from EPOCH to the first and the last time that a row can have.
-FIRST, LAST = -62_000_000_000_000_000, 253_000_000_000_000_000
+from src.core.errors import InvalidError, invalid
+from src.models.base import BareEntity, TimedEntity
+from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits
+
+CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,1000}$"
+Column: TypeAlias = orm.InstrumentedAttribute[Any]
+BITS: Mapping[type, Bits] = {
+    sa.SmallInteger: INT16,
+    sa.Integer: INT32,
+    sa.BigInteger: INT64,
+}
+WRONG_CURSOR = {
+    "loc": ("query", "after"),
+    "msg": "Send the `next` of a page of this list",
+    "type": "cursor",
+}
 
 
-@dataclass(frozen=True)
-class Cursor:
-    """A position in the order of creation.
+@cache
+def order_of(entity: type[BareEntity]) -> Sequence[Column]:
+    """Return the columns by which lists are sorted: the time of creation and the id."""
+    if issubclass(entity, TimedEntity):
+        return [entity.created_at, entity.id]
+    return [entity.id]
 
-    Pages after a cursor take the same time at any depth, while `skip` reads all rows
-    that it skips. Rows that are added or deleted meanwhile do not shift the pages.
-    """
 
-    created_at: dt.datetime
-    id: uuid.UUID
+def encode(row: BareEntity) -> str:
+    """Return the position of a row in the order of its list."""
+    values = [getattr(row, str(column.key)) for column in order_of(type(row))]
+    return base64.urlsafe_b64encode(to_json(values)).decode().rstrip("=")
 
-    @classmethod
-    def of(cls, entity: Entity) -> Self:
-        return cls(entity.created_at, entity.id)
 
-    @classmethod
-    def decode(cls, text: str) -> Self:
-        """Decode a text that matches CURSOR_PATTERN; every such text is valid."""
-        microseconds, identity = _FORMAT.unpack(base64.urlsafe_b64decode(text))
-        since = dt.timedelta(microseconds=min(max(microseconds, FIRST), LAST))
-        return cls(EPOCH + since, uuid.UUID(bytes=identity))
+def decode(text: str, entity: type[BareEntity]) -> Sequence[Any]:
+    """Return the values of the columns; raise InvalidError if the text has none."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        values = base64.b64decode(padded, altchars=b"-_", validate=True)
+        found: Sequence[Any] = _adapter(entity).validate_json(values)
+    except (binascii.Error, ValueError):
+        raise wrong_cursor() from None
+    return found
 
-    def encode(self) -> str:
-        microseconds = (self.created_at - EPOCH) // dt.timedelta(microseconds=1)
-        raw = _FORMAT.pack(microseconds, self.id.bytes)
-        return base64.urlsafe_b64encode(raw).decode()
+
+def wrong_cursor() -> InvalidError:
+    """Return the error for a cursor that is not one of this list."""
+    return invalid([WRONG_CURSOR])
+
+
+@cache
+def _adapter(entity: type[BareEntity]) -> pydantic.TypeAdapter[Sequence[Any]]:
+    types = tuple(map(_type_of, order_of(entity)))
+    values: Any = tuple[types]  # type: ignore[valid-type]
+    return pydantic.TypeAdapter(values)
+
+
+def _type_of(column: Column) -> Any:
+    """Return the type of a column's values that the database accepts."""
+    python: Any = column.type.python_type
+    if python is dt.datetime:
+        return Annotated[pydantic.AwareDatetime, pydantic.Field(ge=EARLIEST, lt=LATEST)]
+    if python is int:
+        least, most = BITS[type(column.type)].range
+        return Annotated[int, pydantic.Field(strict=True, ge=least, le=most)]
+    return python

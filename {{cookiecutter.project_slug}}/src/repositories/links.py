@@ -1,11 +1,12 @@
 """Many-to-many relations: the rows of association tables."""
 
-import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from src.models.base import Id
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,12 @@ class Link:
     other: str
     key: str | None = None
 
-    def members(self, other_id: sa.ColumnElement[uuid.UUID]) -> sa.Select[uuid.UUID]:
+    def members(self, other_id: sa.ColumnElement[Id]) -> sa.Select[Id]:
         """Select this side's ids that are linked to a row of the other side."""
         columns = self.table.c
         return sa.select(columns[self.own]).where(columns[self.other] == other_id)
 
-    async def add(
-        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
-    ) -> bool:
+    async def add(self, db: AsyncSession, own_id: Id, other_id: Id) -> bool:
         """Link two rows; return False if they are linked already.
 
         A row that has the list of ids is locked, if the caller has not done it: two
@@ -43,17 +42,13 @@ class Link:
         inserted = await db.execute(statement.returning(self.table.c[self.own]))
         return inserted.first() is not None
 
-    async def count(
-        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
-    ) -> int:
+    async def count(self, db: AsyncSession, own_id: Id, other_id: Id) -> int:
         """Return how many links the row that has the list of ids is in."""
         name, owner_id = (self.own, own_id) if self.key else (self.other, other_id)
         statement = sa.select(sa.func.count()).where(self.table.c[name] == owner_id)
         return await db.scalar(statement) or 0
 
-    async def remove(
-        self, db: AsyncSession, own_id: uuid.UUID, other_id: uuid.UUID
-    ) -> None:
+    async def remove(self, db: AsyncSession, own_id: Id, other_id: Id) -> None:
         """Unlink two rows, if they are linked."""
         columns = self.table.c
         pair = (columns[self.own] == own_id, columns[self.other] == other_id)

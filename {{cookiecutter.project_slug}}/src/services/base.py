@@ -1,6 +1,5 @@
 """The generic service: the rules of every entity."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -9,20 +8,23 @@ from pydantic import ValidationError
 
 from src.core.errors import NotFoundError, invalid
 from src.core.security import RICH_TEXT_TAGS, sanitize_html
-from src.models.base import UNSET, Changes, Entity, Page, Replacement, Resource, Schema
+from src.models.base import (
+    UNSET,
+    BareEntity,
+    BareReplacement,
+    BareResource,
+    Changes,
+    Id,
+    Page,
+    Schema,
+)
+from src.repositories import cursors
 from src.repositories.base import Filters, Repository
-from src.repositories.cursors import Cursor
 
 __all__ = ["Page", "Paging", "Service"]
 
-ANOTHER_ID = {
-    "loc": ("body", "id"),
-    "msg": "The id cannot be changed; send the id of the URL or none",
-    "type": "id_changed",
-}
-
-EntityT = TypeVar("EntityT", bound=Entity)
-ResourceT = TypeVar("ResourceT", bound=Resource)
+EntityT = TypeVar("EntityT", bound=BareEntity)
+ResourceT = TypeVar("ResourceT", bound=BareResource)
 CreateT = TypeVar("CreateT", bound=Schema)
 UpdateT = TypeVar("UpdateT", bound=Changes)
 SchemaT = TypeVar("SchemaT", bound=Schema)
@@ -35,7 +37,7 @@ class Paging:
 
     skip: int = 0
     limit: int = 20
-    after: Cursor | None = None
+    after: str | None = None
     total: bool = True
 
 
@@ -54,7 +56,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         entity = await self.repository.create(self._clean(data))
         return self.resource.model_validate(entity)
 
-    async def _get(self, entity_id: uuid.UUID) -> ResourceT:
+    async def _get(self, entity_id: Id) -> ResourceT:
         return self._found(entity_id, await self.repository.get(entity_id))
 
     async def _find(self, where: Filters) -> ResourceT:
@@ -77,38 +79,44 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             total=await self.repository.count(where) if paging.total else None,
             skip=paging.skip,
             limit=paging.limit,
-            next=Cursor.of(shown[-1]).encode() if more else None,
+            next=cursors.encode(shown[-1]) if more else None,
         )
 
-    async def _replace(self, entity_id: uuid.UUID, data: CreateT) -> ResourceT:
-        if isinstance(data, Replacement) and data.id not in (UNSET, entity_id):
-            raise invalid([ANOTHER_ID])
+    async def _replace(self, entity_id: Id, data: CreateT) -> ResourceT:
+        if isinstance(data, BareReplacement) and data.id not in (UNSET, entity_id):
+            raise invalid([self._another_id()])
         entity = await self.repository.replace(entity_id, self._clean(data))
         return self._found(entity_id, entity)
 
-    async def _update(self, entity_id: uuid.UUID, data: UpdateT) -> ResourceT:
+    def _another_id(self) -> dict[str, Any]:
+        key = self.resource.model_fields["id"].alias or "id"
+        return {
+            "loc": ("body", key),
+            "msg": "The id cannot be changed; send the id of the URL or none",
+            "type": "id_changed",
+        }
+
+    async def _update(self, entity_id: Id, data: UpdateT) -> ResourceT:
         entity = await self.repository.update(entity_id, self._clean(data))
         return self._found(entity_id, entity)
 
-    async def _delete(self, entity_id: uuid.UUID) -> None:
+    async def _delete(self, entity_id: Id) -> None:
         if not await self.repository.delete(entity_id):
             raise NotFoundError(self.repository.entity.__resource__, entity_id)
 
-    async def _link(self, name: str, entity_id: uuid.UUID, other_id: uuid.UUID) -> None:
+    async def _link(self, name: str, entity_id: Id, other_id: Id) -> None:
         await self._lock(entity_id)
         await self.repository.link(name, entity_id, other_id)
 
-    async def _unlink(
-        self, name: str, entity_id: uuid.UUID, other_id: uuid.UUID
-    ) -> None:
+    async def _unlink(self, name: str, entity_id: Id, other_id: Id) -> None:
         await self._lock(entity_id)
         await self.repository.unlink(name, entity_id, other_id)
 
-    async def _lock(self, entity_id: uuid.UUID) -> None:
+    async def _lock(self, entity_id: Id) -> None:
         if await self.repository.lock(entity_id) is None:
             raise NotFoundError(self.repository.entity.__resource__, entity_id)
 
-    def _found(self, entity_id: uuid.UUID, entity: EntityT | None) -> ResourceT:
+    def _found(self, entity_id: Id, entity: EntityT | None) -> ResourceT:
         if entity is None:
             raise NotFoundError(self.repository.entity.__resource__, entity_id)
         return self.resource.model_validate(entity)

@@ -1,6 +1,6 @@
 """The API over HTTP, from the routes to the database and back, for every entity."""
 
-import uuid
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core import metrics
 from src.core.errors import MAX_PROBLEMS
-from src.models.base import Replacement
 from tests.answers import JSON, invalid_fields, json_of, problem, same, stored
 from tests.support import VERBS, Body, Case, as_json, keys
 from tests.tables import BY_NAME, each_case, each_unique
@@ -27,7 +26,8 @@ NOT_JSON: tuple[dict[str, str], ...] = (
 
 def filled(case: Case, body: Body) -> Body:
     """Return the body with the defaults that the API fills in."""
-    return {**{field.name: field.default for field in case.created}, **body}
+    defaults = {field.name: field.default for field in case.created}
+    return {**case.replacement(defaults), **body}
 
 
 def required(case: Case, body: Body) -> Body:
@@ -37,7 +37,8 @@ def required(case: Case, body: Body) -> Body:
 
 def bodies(case: Case, url: str, body: Body) -> list[tuple[str, str, Body]]:
     """Return a request of each verb that has a body."""
-    sent = {"create": body, "replace": body, "update": case.changes(body)}
+    sent = {"create": body, "update": case.changes(body)}
+    sent["replace"] = case.replacement(body)
     return [
         (VERBS[verb][0], case.url if verb == "create" else url, sent[verb])
         for verb in ("create", "replace", "update")
@@ -47,7 +48,7 @@ def bodies(case: Case, url: str, body: Body) -> list[tuple[str, str, Body]]:
 
 def by_id(case: Case, body: Body) -> list[tuple[str, Body | None]]:
     """Return the method and body of each verb that names a row."""
-    sent = {"replace": body, "update": case.changes(body)}
+    sent = {"replace": case.replacement(body), "update": case.changes(body)}
     verbs = ("get", "replace", "update", "delete")
     return [(VERBS[v][0], sent.get(v)) for v in verbs if v in case.verbs]
 
@@ -64,9 +65,9 @@ async def test_create_stores_what_is_sent(
     response = await client.post(case.url, json=body)
     created = json_of(response, 201)
     assert same(case, created, body)
-    assert response.headers["location"] == f"{case.url}/{created['id']}"
-    row = await case.repository(db_session).get(uuid.UUID(created["id"]))
-    assert case.answer(row) == created
+    assert response.headers["location"] == f"{case.url}/{case.id_of(created)}"
+    rows = await case.repository(db_session).list()
+    assert list(map(case.answer, rows)) == [created]
 
 
 @each_case
@@ -97,7 +98,7 @@ async def test_create_names_each_missing_key(
 async def test_body_must_be_declared_as_json(
     case: Case, client: httpx2.AsyncClient
 ) -> None:
-    for method, url, _ in bodies(case, f"{case.url}/{uuid.uuid4()}", {}):
+    for method, url, _ in bodies(case, f"{case.url}/{case.factory.unknown_id()}", {}):
         for headers in NOT_JSON:
             response = await client.request(method, url, content=b"{}", headers=headers)
             problem(response, 415, "unsupported_media_type")
@@ -130,7 +131,7 @@ async def test_get_shows_the_row(
 async def test_unknown_id_is_not_found(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
-    unknown = str(uuid.uuid4())
+    unknown = str(case.factory.unknown_id())
     body = await case.factory.request(db_session)
     for method, sent in by_id(case, body):
         response = await client.request(method, f"{case.url}/{unknown}", json=sent)
@@ -139,10 +140,14 @@ async def test_unknown_id_is_not_found(
 
 
 @each_case
-async def test_id_must_be_a_uuid(case: Case, client: httpx2.AsyncClient) -> None:
+async def test_ids_of_another_form_are_refused(
+    case: Case, client: httpx2.AsyncClient
+) -> None:
     for method, sent in by_id(case, case.factory.payload()):
-        response = await client.request(method, f"{case.url}/17", json=sent)
-        assert invalid_fields(response) == {f"/{case.name}_id"}
+        for wrong in case.key.refused:
+            url = f"{case.url}/{quote(wrong, safe='')}"
+            response = await client.request(method, url, json=sent)
+            assert invalid_fields(response) == {f"/{case.name}_id"}, wrong
 
 
 # Update, replace and delete
@@ -159,7 +164,7 @@ async def test_patch_changes_only_what_is_sent(
     for key, value in body.items():
         answer = json_of(await client.patch(url, json={key: value}), 200)
         assert same(case, answer, {key: value})
-        untouched = before.keys() - {key, "updated_at"}
+        untouched = before.keys() - {key, *case.times[1:]}
         assert {k: answer[k] for k in untouched} == {k: before[k] for k in untouched}
         assert json_of(await client.get(url), 200) == answer
         before = answer
@@ -183,13 +188,17 @@ async def test_put_resets_omitted_fields_to_defaults(
     url = await stored(case, db_session)
     before = json_of(await client.get(url), 200)
     body = required(case, await case.factory.request(db_session))
+    body = case.replacement(body)
     answer = json_of(await client.put(url, json=body), 200)
     expected = {key: as_json(value) for key, value in filled(case, body).items()}
     given = {key: value for key, value in expected.items() if value is not None}
     assert same(case, answer, given)
     assert all(answer[key] is None for key in answer.keys() & expected - given.keys())
-    assert (answer["id"], answer["created_at"]) == (before["id"], before["created_at"])
-    assert answer["updated_at"] > before["updated_at"]
+    assert case.id_of(answer) == case.id_of(before)
+    if case.times:
+        created_at, updated_at = case.times
+        assert answer[created_at] == before[created_at]
+        assert answer[updated_at] > before[updated_at]
     assert json_of(await client.get(url), 200) == answer
 
 
@@ -229,7 +238,7 @@ async def test_duplicate_of_a_unique_value_is_a_conflict(
         assert found["resource"] == case.name
         assert set(found["fields"]) == set(names)
     if "update" in case.verbs:  # a row may keep its own values
-        json_of(await client.patch(f"{case.url}/{first['id']}", json=taken), 200)
+        json_of(await client.patch(f"{case.url}/{case.id_of(first)}", json=taken), 200)
 
 
 def offered(case: Case) -> set[tuple[str, str]]:
@@ -244,12 +253,14 @@ async def test_put_accepts_what_get_has_returned(
 ) -> None:
     url = await stored(case, db_session)
     row = json_of(await client.get(url), 200)
-    accepted = keys(case.create).keys() | Replacement.model_fields
+    accepted = {*keys(case.create), case.key.name, *case.times}
     body = {key: row[key] for key in row if key in accepted}
     replaced = json_of(await client.put(url, json=body), 200)
-    assert replaced == row | {"updated_at": replaced["updated_at"]}
-    another = {**body, "id": str(uuid.uuid4())}
-    assert invalid_fields(await client.put(url, json=another)) == {"/id"}
+    changed = {key: replaced[key] for key in case.times[1:]}
+    assert replaced == row | changed
+    another = {**body, case.key.name: as_json(case.factory.unknown_id())}
+    response = await client.put(url, json=another)
+    assert invalid_fields(response) == {f"/{case.key.name}"}
 
 
 # Around it all
@@ -262,7 +273,7 @@ async def test_paths_with_and_without_a_slash_are_the_same(
 ) -> None:
     body = await case.factory.request(db_session)
     created = json_of(await client.post(f"{case.url}/", json=body), 201)
-    url = f"{case.url}/{created['id']}"
+    url = f"{case.url}/{case.id_of(created)}"
     assert json_of(await client.get(f"{url}/"), 200) == created
     assert json_of(await client.get(f"{case.url}/"), 200)["items"] == [created]
     json_of(await client.delete(f"{url}/"), 204)
@@ -298,7 +309,7 @@ async def test_writes_are_counted_when_they_are_committed(
     url = (await client.post(case.url, json=body)).headers["location"]
     await client.post(case.url, json={"no_such_key": 1})
     await client.get(url)
-    await client.put(url, json=body)
+    await client.put(url, json=case.replacement(body))
     await client.put(url, json={"no_such_key": 1})
     await client.delete(url)
     await client.delete(url)
@@ -314,7 +325,7 @@ async def test_create_read_update_replace_and_delete(
 ) -> None:
     body = await case.factory.request(db_session)
     created = json_of(await client.post(case.url, json=body), 201)
-    url = f"{case.url}/{created['id']}"
+    url = f"{case.url}/{case.id_of(created)}"
     assert json_of(await client.get(url), 200) == created
     assert json_of(await client.get(case.url), 200)["items"] == [created]
     new = case.changes(case.factory.payload())
@@ -323,7 +334,7 @@ async def test_create_read_update_replace_and_delete(
     assert same(case, patched, new)
     replaced = json_of(await client.put(url, json=body), 200)
     assert same(case, replaced, body)
-    assert replaced["created_at"] == created["created_at"]
+    assert all(replaced[key] == created[key] for key in case.times[:1])
     json_of(await client.delete(url), 204)
     problem(await client.get(url), 404, "resource_not_found")
     assert json_of(await client.get(case.url), 200)["items"] == []

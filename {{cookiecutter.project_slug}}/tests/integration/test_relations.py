@@ -1,13 +1,13 @@
 """Relations over HTTP: references, the lists on their other side, and links."""
 
-import uuid
+from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.answers import json_of, problem, stored, walk
-from tests.support import Case, Link, Reference
+from tests.support import Case, Link, Reference, as_json
 from tests.tables import (
     BY_NAME,
     each_link,
@@ -28,11 +28,11 @@ async def test_reference_must_exist(
     client: httpx2.AsyncClient,
     db_session: AsyncSession,
 ) -> None:
-    nowhere = {reference.name: str(uuid.uuid4())}
+    nowhere = {reference.name: as_json(BY_NAME[reference.target].factory.unknown_id())}
     body = await case.factory.request(db_session)
     refused = [await client.post(case.url, json={**body, **nowhere})]
     url = (await client.post(case.url, json=body)).headers["location"]
-    refused.append(await client.put(url, json={**body, **nowhere}))
+    refused.append(await client.put(url, json=case.replacement({**body, **nowhere})))
     if case.changes(nowhere):
         refused.append(await client.patch(url, json=nowhere))
     for response in refused:
@@ -58,7 +58,7 @@ async def test_delete_of_a_parent_follows_on_delete(
     if reference.on_delete == "restrict":
         body = problem(response, 409, "resource_in_use")
         assert body["referrer"] == case.repository(db_session).entity.__resource__
-        assert json_of(await client.get(url), 200)[reference.name] == str(parent.id)
+        assert json_of(await client.get(url), 200)[reference.name] == as_json(parent.id)
         return
     json_of(response, 204)
     if reference.on_delete == "cascade":
@@ -75,8 +75,9 @@ async def test_a_row_that_refers_to_itself_can_be_deleted(
     client: httpx2.AsyncClient,
     db_session: AsyncSession,
 ) -> None:
-    url = await stored(case, db_session)
-    itself = {reference.name: url.rpartition("/")[2]}
+    row = await case.factory.store(db_session)
+    url = f"{case.url}/{row.id}"
+    itself = {reference.name: as_json(row.id)}
     json_of(await client.patch(url, json=itself), 200)
     response = await client.delete(url)
     if reference.on_delete == "restrict":
@@ -106,7 +107,7 @@ async def test_rows_of_a_parent(
     if reference.single:
         problem(await client.get(url), 404, "resource_not_found")
     else:
-        assert await walk(client, url) == []
+        assert await walk(client, url, case) == []
     if case.rows(4) > 3:
         await case.factory.store(db_session)  # of no parent, or of another one
     rows = [await case.factory.store(db_session, **given)]
@@ -114,36 +115,37 @@ async def test_rows_of_a_parent(
     for _ in range(others):
         rows.append(await case.factory.store(db_session, **given))
     if reference.single:
-        assert json_of(await client.get(url), 200)["id"] == str(rows[0].id)
+        shown = json_of(await client.get(url), 200)
+        assert shown[case.key.name] == as_json(rows[0].id)
     else:
-        assert await walk(client, url) == [str(row.id) for row in rows]
-    unknown = f"{target.url}/{uuid.uuid4()}/{reference.reverse}"
+        assert await walk(client, url, case) == [as_json(row.id) for row in rows]
+    unknown = f"{target.url}/{BY_NAME[reference.target].factory.unknown_id()}/{reference.reverse}"
     problem(await client.get(unknown), 404, "resource_not_found")
 
 
-async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[str]:
+async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[Any]:
     """Store rows for the far side of a link."""
     target = BY_NAME[link.target]
     # A row of this side may have used one of the few that can differ.
     rows = await target.factory.store_batch(db, min(count, target.capacity - 1) or 1)
-    return [str(row.id) for row in rows]
+    return [as_json(row.id) for row in rows]
 
 
 @each_link
 async def test_link_and_unlink_are_idempotent(
     case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
-    url = f"{await stored(case, db_session)}/{link.path}"
+    url, target = f"{await stored(case, db_session)}/{link.path}", BY_NAME[link.target]
     ids = await linked(case, link, db_session, 3)
     for other in (*ids, *ids):
         json_of(await client.put(f"{url}/{other}"), 204)
-    assert await walk(client, url) == ids
+    assert await walk(client, url, target) == ids
     for _ in range(2):
         json_of(await client.delete(f"{url}/{ids[0]}"), 204)
-    assert await walk(client, url) == ids[1:]
-    unknown = uuid.uuid4()
+    assert await walk(client, url, target) == ids[1:]
+    unknown = target.factory.unknown_id()
     problem(await client.put(f"{url}/{unknown}"), 404, "resource_not_found")
-    nowhere = f"{case.url}/{unknown}/{link.path}"
+    nowhere = f"{case.url}/{case.factory.unknown_id()}/{link.path}"
     problem(await client.get(nowhere), 404, "resource_not_found")
     for method in ("PUT", "DELETE"):
         response = await client.request(method, f"{nowhere}/{ids[0]}")
@@ -158,17 +160,17 @@ async def test_links_can_be_set_in_the_body(
     key = str(link.key)
     ids = sorted(await linked(case, link, db_session, 3))
     body = await case.factory.request(db_session)
-    nowhere = {key: [str(uuid.uuid4())]}
+    nowhere = {key: [as_json(BY_NAME[link.target].factory.unknown_id())]}
     refused = [await client.post(case.url, json={**body, **nowhere})]
     created = json_of(await client.post(case.url, json={**body, key: ids[::-1]}), 201)
-    url = f"{case.url}/{created['id']}"
+    url = f"{case.url}/{case.id_of(created)}"
     assert created[key] == ids
     assert json_of(await client.get(url), 200) == created
     for change in (ids[:1], [], ids[1:]):
         patched = json_of(await client.patch(url, json={key: change}), 200)
         assert patched[key] == change
         assert json_of(await client.get(url), 200) == patched
-    assert json_of(await client.put(url, json=body), 200)[key] == []
+    assert json_of(await client.put(url, json=case.replacement(body)), 200)[key] == []
     refused.append(await client.patch(url, json=nowhere))
     for response in refused:
         assert problem(response, 422, "reference_not_found")["fields"] == [key]
@@ -187,5 +189,5 @@ async def test_deleting_either_side_removes_the_link(
     for other in ids:
         json_of(await client.put(f"{url}/{link.path}/{other}"), 204)
     json_of(await client.delete(f"{target.url}/{ids[0]}"), 204)
-    assert await walk(client, f"{url}/{link.path}") == ids[1:]
+    assert await walk(client, f"{url}/{link.path}", BY_NAME[link.target]) == ids[1:]
     json_of(await client.delete(url), 204)

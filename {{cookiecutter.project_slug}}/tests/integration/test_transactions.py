@@ -1,6 +1,5 @@
 """One request, one transaction: it is committed before the answer, or not at all."""
 
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -58,7 +57,7 @@ async def rows(case: Case) -> int:
         return await case.repository(db).count()
 
 
-async def shown(case: Case, db: AsyncSession, entity_id: uuid.UUID) -> Body:
+async def shown(case: Case, db: AsyncSession, entity_id: Any) -> Body:
     """Return the answer that shows a row as it is stored."""
     db.expunge_all()
     return case.answer(await case.repository(db).get(entity_id))
@@ -75,7 +74,7 @@ async def test_a_dependency_that_fails_afterwards_undoes_every_write(
     url = f"/{failing}{case.url}"
     requests: dict[str, tuple[str, str, Any]] = {
         "create": ("POST", url, body),
-        "replace": ("PUT", f"{url}/{row.id}", body),
+        "replace": ("PUT", f"{url}/{row.id}", case.replacement(body)),
         "update": ("PATCH", f"{url}/{row.id}", case.changes(body)),
         "delete": ("DELETE", f"{url}/{row.id}", None),
     }
@@ -115,8 +114,9 @@ async def test_get_db_can_be_overridden(
         name: (await factory.store(db_session)).id
         for name, factory in case.factory.parents().items()
     }
-    row = case.factory.create(**parents)
+    row = case.factory.unsaved(**parents)
     db_session.add(row)
+    await db_session.flush()
     json_of(await client.get(f"{case.url}/{row.id}"), 200)
     await db_session.rollback()
     problem(await client.get(f"{case.url}/{row.id}"), 404, "resource_not_found")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from scaffold.spec import naming
 from scaffold.spec.drafts import EntityDraft
-from scaffold.spec.model import Entity, Link, Reference
+from scaffold.spec.model import Entity, Link, Reference, Timestamps
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Placed, Resolved
 from scaffold.spec.vocabulary import reserved_names
@@ -110,6 +110,10 @@ class _SharedNamespaces:
         )
         self.modules = _Namespace(problems, reported)
         self.routes = _Namespace(problems, reported)
+        self.urls = _Namespace(problems, reported)
+        self.urls.reserve(
+            reserved_names.SEGMENTS, 'it is a part of other URLs; set another "url"'
+        )
 
     def add_entity(self, draft: EntityDraft) -> None:
         name, at = draft.name, draft.at("name")
@@ -119,23 +123,42 @@ class _SharedNamespaces:
         self.modules.add(module, "the module of", name, name, at)
         routes = naming.routes_module(draft.plural)
         self.routes.add(routes, "the routes module of", name, name, at)
+        url = draft.text("url") or draft.plural.replace("_", "-")
+        self.urls.add(url, "the URL of", name, name, _place(draft, "url", "plural"))
 
     def _table(self, draft: EntityDraft) -> None:
-        at = draft.at("plural" if "plural" in draft.node else "name")
-        name, plural = draft.name, draft.plural
-        self.tables.add(plural, "the table of", name, name, at)
-        if plural.startswith("pg_"):
-            message = f"table {quote(plural)}: PostgreSQL reserves the prefix pg_"
+        at = _place(draft, "table", "plural")
+        name, schema = draft.name, draft.text("schema")
+        table = draft.text("table") or draft.plural
+        stored = f"{schema}.{table}" if schema else table
+        self.tables.add(stored, "the table of", name, name, at)
+        if table.startswith("pg_"):
+            message = f"table {quote(table)}: PostgreSQL reserves the prefix pg_"
             self.problems.rule(at, name, f'{message}; set another "plural"')
 
 
+def _place(draft: EntityDraft, *keys: str) -> int:
+    """Return the place of the first of these keys that is written, or of the name."""
+    return draft.at(next((key for key in keys if key in draft.node), "name"))
+
+
 def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -> None:
-    """Check the JSON keys, columns and attributes of one entity: one namespace."""
+    """Check the names of one entity, which are attributes in Python.
+
+    They are columns and JSON keys as well, unless entities.json says otherwise.
+    """
+    placed = list(placed)
     space = _Namespace(problems, set())
-    space.reserve(
-        reserved_names.COLUMNS,
-        "every entity already has this column; remove it or choose another name",
-    )
+    taken = "every entity already has this column; remove it or choose another name"
+    if draft.id.name != "id":
+        taken = (
+            'it is the attribute of the id in Python; choose another name, with "json"'
+        )
+        taken += ' and "column" if the old name must stay'
+    space.reserve(["id"], taken)
+    if draft.timestamps:
+        times = "every entity already has this column; remove it or choose another name"
+        space.reserve(["created_at", "updated_at"], times)
     for field in draft.fields:
         if name := field.name:
             path, at = f"{draft.name}.{name}", field.at("name")
@@ -149,11 +172,62 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
                 problems.rule(at, path, message)
     for one in placed:
         _sides(space, draft.name, one)
+        if one.member.name in reserved_names.SEGMENTS and not isinstance(
+            one.member, Reference
+        ):
+            path, at = one.origin.label, one.origin.draft.at("name")
+            message = f"{quote(one.member.name)} is a segment of other URLs"
+            problems.rule(at, path, f"{message}; choose another name")
+    if _has_own_names(draft):
+        _stored_names(draft, placed, problems)
     # Association tables are variables, which an attribute of the same name would hide.
     tables = {one.member.table: one for one in placed if isinstance(one.member, Link)}
     for table, one in tables.items():
         path, at = one.origin.label, one.origin.draft.at("name")
         space.add(table, "the association table of", path, path, at)
+
+
+def _has_own_names(draft: EntityDraft) -> bool:
+    """Whether a column or a JSON key can differ from the name of its member."""
+    members = [*draft.fields, *draft.relations]
+    return (
+        draft.camel
+        or (draft.id.name, draft.timestamps) != ("id", Timestamps())
+        or any("column" in one.node or "json" in one.node for one in members)
+    )
+
+
+def _stored_names(
+    draft: EntityDraft, placed: Iterable[Placed], problems: Problems
+) -> None:
+    """Check the columns and the JSON keys of an entity."""
+    columns, keys = _Namespace(problems, set()), _Namespace(problems, set())
+    name, at = draft.name, draft.at("id")
+    columns.add(draft.id.column, "the column of the id of", name, name, at)
+    keys.add(draft.id.json, "the key of the id of", name, name, at)
+    if times := draft.timestamps:
+        at = draft.at("timestamps")
+        stored = (times.created_at, times.updated_at)
+        for what, column, key in zip(
+            ("created", "updated"), stored, times.json, strict=True
+        ):
+            columns.add(column, f"the column of the time {what} of", name, name, at)
+            keys.add(key, f"the key of the time {what} of", name, name, at)
+    for item in draft.fields:
+        if field := item.field:
+            path = f"{name}.{field.name}"
+            place = item.at("column" if "column" in item.node else "name")
+            columns.add(field.column, "the column of", path, path, place)
+            place = item.at("json" if "json" in item.node else "name")
+            keys.add(field.json, "the key of", path, path, place)
+    for one in placed:
+        member, path = one.member, one.origin.label
+        at = one.origin.draft.at("name" if one.declared else "back_populates")
+        if isinstance(member, Reference):
+            columns.add(member.column, "the column of", path, path, at)
+            keys.add(member.json, "the key of", path, path, at)
+        if isinstance(member, Link) and member.owner:
+            keys.add(member.ids, "the key of ids of", path, path, at)
 
 
 def _sides(space: _Namespace, entity: str, placed: Placed) -> None:
@@ -184,8 +258,9 @@ def check_primary_keys(
     space = _Namespace(problems, set())
     for draft, entity in pairs:
         at, name = draft.at("plural" if "plural" in draft.node else "name"), entity.name
-        space.add(entity.table, "the table of", name, name, at)
+        schema = f"{entity.schema}." if entity.schema else ""
+        space.add(schema + entity.table, "the table of", name, name, at)
         tables = [entity.table, *(link.table for link in entity.links if link.owner)]
         for table in tables:
-            index = naming.constraint("pk", table)
-            space.add(index, "the primary key of", table, name, at)
+            index = schema + naming.constraint("pk", table)
+            space.add(index, "the primary key of", table, f"{name}.{table}", at)

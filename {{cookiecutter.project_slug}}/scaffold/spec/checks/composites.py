@@ -9,7 +9,7 @@ from scaffold.spec.key_values import describe
 from scaffold.spec.model import Field, Link, Reference, Reverse
 from scaffold.spec.problems import Problems, Suggestion, listing, quote
 from scaffold.spec.vocabulary.field_types import INDEX_BYTES, TYPES
-from scaffold.spec.vocabulary.keys import MAX_COLUMNS, MAX_TOGETHER, SET_BY_SERVICE
+from scaffold.spec.vocabulary.keys import MAX_COLUMNS, MAX_TOGETHER
 
 Member = Field | Reference | Reverse | Link
 
@@ -56,6 +56,8 @@ class _Names:
         self.key = key
         self.path = path
         self.problems = problems
+        times = draft.timestamps
+        self.times = (times.created_at, times.updated_at) if times else ()
         self.members = dict(sides)
         for field in draft.fields:
             if field.field is not None:
@@ -84,14 +86,14 @@ class _Names:
             columns.append(column)
         if len(self.problems) > before or "" in columns:
             return ()
-        self._check_size(columns, at)
+        self._check_size([name for name in item if isinstance(name, str)], at)
         return tuple(columns)
 
     def _column(self, name: object, at: int, place: str, names: Array) -> str:
         if not isinstance(name, str):
             self.problems.shape(at, place, f"must be a string, not {describe(name)}")
             return ""
-        if name in SET_BY_SERVICE and self.key == "indexes":
+        if name in self.times and self.key == "indexes":
             return name
         member = self.members.get(name)
         if member is None:
@@ -106,15 +108,15 @@ class _Names:
         if not TYPES[member.type].indexable:
             message = f"{quote(name)} cannot be indexed: {index_problem(member)}"
             self.problems.rule(at, place, message)
-        return member.name
+        return member.column
 
     def _unknown(self, name: str, at: int, place: str, names: Array) -> None:
         declared = [*self.draft.fields, *self.draft.relations]
         if any(item.name == name for item in declared):
             return  # its declaration was already reported
-        if name in (*SET_BY_SERVICE, "id"):
+        if name in (*self.times, self.draft.id.name):
             why = "is set by the service; it is only allowed in indexes"
-            if name == "id":
+            if name == self.draft.id.name:
                 why = "already has a unique index; remove it"
             self.problems.rule(at, place, f"{quote(name)} {why}")
         else:
@@ -133,13 +135,13 @@ class _Names:
             return TYPES[member.type].indexable
         return isinstance(member, Reference)
 
-    def _check_size(self, columns: list[str], at: int) -> None:
-        fields = [self.members.get(column) for column in columns]
+    def _check_size(self, names: list[str], at: int) -> None:
+        fields = [self.members.get(name) for name in names]
         sizes = {
-            column: TYPES[field.type].index_bytes(field)
+            name: TYPES[field.type].index_bytes(field)
             if isinstance(field, Field)
             else 16
-            for column, field in zip(columns, fields, strict=True)
+            for name, field in zip(names, fields, strict=True)
         }
         total = sum(sizes.values())
         if total <= INDEX_BYTES:

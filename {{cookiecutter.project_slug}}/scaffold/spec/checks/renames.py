@@ -6,7 +6,6 @@ from scaffold.spec.drafts import Draft, EntityDraft
 from scaffold.spec.model import Reference
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Resolved
-from scaffold.spec.vocabulary import reserved_names
 
 
 def check(
@@ -30,7 +29,10 @@ def check(
 
 def _columns(entity: EntityDraft, resolved: Resolved) -> dict[str, str]:
     """Return the columns that have no field of that name, with why they exist."""
-    columns = dict.fromkeys(reserved_names.COLUMNS, "every entity has that column")
+    columns = {"id": "every entity has that column"}
+    if entity.timestamps:
+        taken = dict.fromkeys(("created_at", "updated_at"), columns["id"])
+        columns |= taken
     for placed in resolved.placed:
         if isinstance(placed.member, Reference):
             label = f"{entity.name}.{placed.member.name}"

@@ -30,6 +30,22 @@ MAX_TOGETHER = 100
 MAX_COLUMNS = 32
 SET_BY_SERVICE = ("created_at", "updated_at")
 
+# Names that a database has already; what PostgreSQL needs quotes for is allowed.
+STORED = "^[A-Za-z_][A-Za-z0-9_$ -]*$"
+URL_SEGMENT = "^[A-Za-z][A-Za-z0-9_-]*$"
+JSON_KEY = "^[A-Za-z_][A-Za-z0-9_-]*$"
+BITS = (16, 32, 64)
+MAX_ID = 255  # characters of a string id
+ID_TYPES = {
+    "uuid": "A UUID, made by the service.",
+    "integer": "An integer from a sequence of the database: an identity column.",
+    "string": "A string of A-Z, a-z, 0-9 and ._~-.",
+}
+JSON_CASES = {
+    "snake": "due_date, as in this file.",
+    "camel": "dueDate.",
+}
+
 _NAME: Json = {"type": "string", "pattern": NAME, "maxLength": MAX_NAME}
 _CLASS: Json = {"type": "string", "pattern": CLASS, "maxLength": MAX_NAME}
 _TEXT: Json = {"type": "string"}
@@ -63,9 +79,57 @@ def _together(what: str, but: list[str]) -> Key:
     )
 
 
+_STORED: Json = {"type": "string", "pattern": STORED, "maxLength": MAX_NAME}
+_JSON_KEY = Key(
+    "json_key",
+    "The key in JSON; by default the name.",
+    {"type": "string", "pattern": JSON_KEY, "maxLength": MAX_NAME},
+)
+_COLUMN = Key(
+    "stored",
+    "The name of the column; by default the name, for a relation <name>_id.",
+    _STORED,
+)
+
 TOP = {
     "$schema": Key("text", "The JSON Schema of this file, for editors.", _TEXT),
+    "json_case": Key(
+        "json_case", "How the keys of entities are written in JSON; snake by default."
+    ),
     "entities": Key("list", "The resources that the service stores and serves."),
+}
+
+ID = {
+    "name": Key("member_id", "The column and the key in JSON; id by default.", _NAME),
+    "type": Key("id_type", "The type of the id; uuid by default.", _TEXT),
+    "generated": Key(
+        "flag",
+        "Whether the service makes the id; true by default. If it does not, clients "
+        "send it with a create, and it never changes.",
+        _FLAG,
+    ),
+    "bits": Key(
+        "bits",
+        "Of an integer: 16 (smallint), 32 (integer) or 64 (bigint, the default).",
+        {"enum": list(BITS)},
+    ),
+    "max_length": Key(
+        "count",
+        "Of a string that clients send: the maximum number of characters; 255 by "
+        "default.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_ID},
+    ),
+    "pattern": Key(
+        "pattern",
+        "Of a string that clients send: a regular expression that must match a part "
+        "of it.",
+        {"type": "string", "maxLength": 4096},
+    ),
+}
+
+TIMESTAMPS = {
+    "created_at": Key("member_time", "The name of created_at.", _NAME),
+    "updated_at": Key("member_time", "The name of updated_at.", _NAME),
 }
 
 ENTITY = {
@@ -75,6 +139,25 @@ ENTITY = {
         "The plural in snake_case: the name of the table and, with dashes, the URL. "
         "Derived from the name by English rules if omitted.",
         _NAME,
+    ),
+    "table": Key("stored", "The name of the table; by default the plural.", _STORED),
+    "schema": Key(
+        "stored", "The PostgreSQL schema of the table; public by default.", _STORED
+    ),
+    "url": Key(
+        "url",
+        "The segment of the URL; by default the plural with dashes.",
+        {"type": "string", "pattern": URL_SEGMENT, "maxLength": MAX_NAME},
+    ),
+    "id": Key(
+        "id",
+        'The primary key: "uuid" (the default), "integer", or an object for another '
+        "name or type.",
+    ),
+    "timestamps": Key(
+        "timestamps",
+        "Whether rows have created_at and updated_at, true by default; or an object "
+        "with other names for them.",
     ),
     "description": _DESCRIPTION,
     "fields": Key("list", "The fields: columns that are not references."),
@@ -95,6 +178,8 @@ FIELD = {
     ),
     "unique": Key("flag", "Whether values must be unique; false by default.", _FLAG),
     "index": Key("flag", "Whether the column has an index; false by default.", _FLAG),
+    "column": _COLUMN,
+    "json": _JSON_KEY,
     "description": _DESCRIPTION,
     "renamed_from": Key("member", _FORMER, _NAME),
 }
@@ -133,6 +218,15 @@ RELATION = {
         "the relation is required, else set_null.",
         _TEXT,
     ),
+    "index": Key(
+        "flag",
+        "Whether the column has an index; to-one relations only; true by default.",
+        _FLAG,
+    ),
+    "column": _COLUMN,
+    "json": Key(
+        "json_key", "The key of the id in JSON; by default <name>_id.", _JSON_KEY.schema
+    ),
     "back_populates": Key(
         "member",
         "The name of the reverse relation, added to the target if not declared there.",
@@ -142,4 +236,4 @@ RELATION = {
     "renamed_from": Key("member", _FORMER, _NAME),
 }
 # These keys need a column, which only to-one relations have.
-ONLY_TO_ONE = ("required", "on_delete")
+ONLY_TO_ONE = ("required", "on_delete", "index", "column", "json")

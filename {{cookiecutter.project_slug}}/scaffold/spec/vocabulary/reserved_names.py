@@ -12,6 +12,9 @@ KEYWORDS = frozenset(keyword.kwlist)
 # The columns that every entity has.
 COLUMNS = frozenset({"id", "created_at", "updated_at"})
 
+# Segments of URLs that follow an entity or one of its rows.
+SEGMENTS = frozenset({"batch", "history", "restore"})
+
 # PostgreSQL has these in every table, and quoting does not help.
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
