@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from scaffold.patterns import ids, portable
 from scaffold.spec import key_values, naming
 from scaffold.spec.json.parsing import Array, Object
 from scaffold.spec.model import MISSING, Field, Id, Timestamps
@@ -73,6 +74,23 @@ class EntityDraft(Draft):
     @cached_property
     def plural(self) -> str:
         return self.text("plural") or naming.table(self.name)
+
+    @property
+    def table(self) -> str:
+        return self.text("table") or self.plural
+
+    @property
+    def schema(self) -> str | None:
+        """The PostgreSQL schema, or None for the default one."""
+        schema = self.text("schema")
+        return None if schema == keys.DEFAULT_SCHEMA else schema
+
+    def at_inner(self, key: str, inner: str) -> int:
+        """Return the offset of a value in the object that a key has, if it has one."""
+        node = self.node.get(key)
+        if isinstance(node, Object) and inner in node.values_at:
+            return node.values_at[inner]
+        return self.node.values_at.get(key, self.at("name"))
 
 
 def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
@@ -167,7 +185,27 @@ def _id_object(draft: EntityDraft, node: Object, problems: Problems) -> Id:
             message = f"only applies to {what}; remove it"
             problems.rule(node.keys_at[key], f"{read.path}.{key}", message)
     values = {"max_length": keys.MAX_ID} if sent_string else {}
-    return Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
+    key = Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
+    if key.pattern is not None and sent_string:
+        _check_pattern(read, key, problems)
+    return key
+
+
+def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
+    """Refuse a pattern that no id matches, or for which the tests find no id."""
+    pattern = str(key.pattern)
+    least, _ = portable.lengths(pattern)
+    at, what = read.at("pattern"), f"pattern {quote(pattern)}"
+    if least > key.length:
+        limit = f"max_length {key.length}"
+        if "max_length" not in read.node:
+            limit = f"the default {limit}"
+        message = f"{what} needs at least {least} characters, more than {limit}"
+        problems.rule(at, read.path, message)
+    elif not ids.matching(pattern, key.length, 1):
+        message = f"no id was found that matches {what}: ids consist of A-Z, a-z, 0-9"
+        message += f" and ._~-, {key.length} at most; correct or simplify it"
+        problems.rule(at, read.path, message)
 
 
 def _timestamps(draft: EntityDraft, problems: Problems) -> Timestamps | None:
@@ -243,6 +281,9 @@ def _relation(item: Draft, problems: Problems) -> Draft:
         for key in keys.ONLY_TO_ONE:
             if key in draft.node:
                 _misplaced(draft, key, written, problems)
+    if written == "one_to_one" and draft.values.get("index") is False:
+        message = "a one_to_one relation is unique, and needs its index; remove it"
+        problems.rule(draft.node.keys_at["index"], f"{draft.path}.index", message)
     if written == "one_to_many" and "back_populates" not in draft.node:
         draft.bad.add("back_populates")
         problems.shape(

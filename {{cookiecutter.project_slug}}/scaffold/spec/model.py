@@ -14,6 +14,7 @@ class Missing(Enum):
 
 
 MISSING = Missing.MISSING
+UUID_LENGTH = 36
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ class Id:
     @property
     def json(self) -> str:
         return naming.json_key(self.name, camel=self.camel)
+
+    @property
+    def length(self) -> int:
+        """The maximum number of characters of a string, which are ASCII."""
+        return self.max_length or UUID_LENGTH
+
+    @property
+    def index_bytes(self) -> int:
+        """How many bytes an id has in an index at most."""
+        return {"uuid": 16, "integer": self.bits // 8, "string": self.length}[self.type]
 
 
 @dataclass(frozen=True)
