@@ -189,6 +189,14 @@ def test_names_of_an_entity() -> None:
     )
 
 
+def test_an_entity_in_the_plural_needs_no_plural_key() -> None:
+    points, order = load({"name": "Points"}, {"name": "OrderDetails"}).entities
+    assert (points.table, points.url, points.titles) == ("points",) * 3
+    assert (order.table, order.url) == ("order_details", "order-details")
+    (problem,) = problems({"name": "Points"}, {"name": "Point"})
+    assert problem.endswith('used by the table of Points; set another "plural"')
+
+
 def test_reserved_attributes_get_an_underscore() -> None:
     (entity,) = load(
         {
