@@ -8,7 +8,13 @@ from functools import cached_property
 from scaffold.patterns import ids, portable
 from scaffold.spec import key_values, naming
 from scaffold.spec.json.parsing import Array, Object
-from scaffold.spec.model import MISSING, Field, Id, Timestamps
+from scaffold.spec.model import (
+    STANDARD_ID,
+    STANDARD_TIMES,
+    Field,
+    Id,
+    Timestamps,
+)
 from scaffold.spec.problems import Problems, listing, quote
 from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.field_types import TYPES
@@ -67,8 +73,8 @@ class EntityDraft(Draft):
     label: str = ""
     fields: list[FieldDraft] = field(default_factory=list)
     relations: list[Draft] = field(default_factory=list)
-    id: Id = Id()
-    timestamps: Timestamps | None = Timestamps()
+    id: Id = STANDARD_ID
+    timestamps: Timestamps | None = STANDARD_TIMES
     camel: bool = False
 
     @cached_property
@@ -154,6 +160,8 @@ def _entity(
 def _id(draft: EntityDraft, problems: Problems) -> Id:
     """Return the primary key; the default one if it cannot be read."""
     written = draft.values.get("id")
+    if written is None and not draft.camel:
+        return STANDARD_ID
     if isinstance(written, Object):
         return _id_object(draft, written, problems)
     if isinstance(written, str):
@@ -211,6 +219,8 @@ def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
 def _timestamps(draft: EntityDraft, problems: Problems) -> Timestamps | None:
     """Return the names of the service's own times, or None if there are none."""
     written = draft.values.get("timestamps", True)
+    if written is True and not draft.camel:
+        return STANDARD_TIMES
     if isinstance(written, Object):
         read = Draft(written, f"{draft.path}.timestamps")
         _read(read, keys.TIMESTAMPS, [], problems)
@@ -262,15 +272,19 @@ _TABLE_OF_UNKNOWN_TYPE = {**keys.FIELD, **_EVERY_OWN_KEY}
 
 
 def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
-    values = {_OWN.get(name, name): value for name, value in draft.values.items()}
+    values = dict(draft.values)
+    for key, own in _OWN.items():
+        if key in values:
+            values[own] = values.pop(key)
     field_type = TYPES[written]
     if written in ("string", "email", "url"):
         values.setdefault("max_length", field_type.length)
     if written == "decimal":
         values.setdefault("precision", 18)
         values.setdefault("scale", 2)
-    values.setdefault("default", MISSING)
-    return Field(**values, camel=camel)  # type: ignore[arg-type]  # the table checked each of them
+    if camel:
+        values["camel"] = True
+    return Field.of(values)
 
 
 def _relation(item: Draft, problems: Problems) -> Draft:

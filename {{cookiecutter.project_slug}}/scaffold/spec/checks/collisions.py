@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from scaffold.spec import naming
 from scaffold.spec.drafts import Draft, EntityDraft
-from scaffold.spec.model import Entity, Link, Reference, Timestamps
+from scaffold.spec.model import STANDARD_TIMES, Entity, Link, Reference
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Placed, Resolved
 from scaffold.spec.vocabulary import reserved_names
@@ -139,7 +139,13 @@ class _SharedNamespaces:
 
 def _place(draft: EntityDraft, *keys: str) -> int:
     """Return the place of the first of these keys that is written, or of the name."""
-    return draft.at(next((key for key in keys if key in draft.node), "name"))
+    for key in keys:
+        if key in draft.node:
+            return draft.at(key)
+    return draft.at("name")
+
+
+_EVERY = "every entity already has this column; remove it or choose another name"
 
 
 def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -> None:
@@ -151,7 +157,7 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
     reported: set[tuple[str, str]] = set()
     space = _Namespace(problems, reported)
     for name, own_name in _set_by_service(draft).items():
-        taken = "every entity already has this column; remove it or choose another name"
+        taken = _EVERY
         if own_name != name:
             taken = f"in Python, {own_name} is called {name}; choose another name, and"
             taken += ' set "column" and "json" if they must stay'
@@ -169,7 +175,8 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
                 problems.rule(at, path, message)
     for one in placed:
         _sides(space, draft.name, one)
-        _segment(one, problems)
+        if one.member.name in reserved_names.SEGMENTS:
+            _segment(one, problems)
     if _has_own_names(draft):
         _Stored(draft, problems, reported).check(placed)
     _operators(draft, placed, problems)
@@ -190,9 +197,9 @@ def _set_by_service(draft: EntityDraft) -> Mapping[str, str]:
 
 def _segment(placed: Placed, problems: Problems) -> None:
     """Refuse a relation whose URL would be one of the service's own."""
-    name = placed.member.name
-    if name in reserved_names.SEGMENTS and not isinstance(placed.member, Reference):
-        message = f"the name {quote(name)} is reserved: other URLs end with it"
+    if not isinstance(placed.member, Reference):
+        name = quote(placed.member.name)
+        message = f"the name {name} is reserved: other URLs end with it"
         problems.rule(_at(placed), placed.origin.label, f"{message}; choose another")
 
 
@@ -206,7 +213,8 @@ def _has_own_names(draft: EntityDraft) -> bool:
     members = [*draft.fields, *draft.relations]
     return (
         draft.camel
-        or (draft.id.name, draft.timestamps) != ("id", Timestamps())
+        or draft.id.name != "id"
+        or draft.timestamps not in (None, STANDARD_TIMES)
         or any("column" in one.node or "json" in one.node for one in members)
     )
 
@@ -269,6 +277,9 @@ def _operators(
     draft: EntityDraft, placed: Iterable[Placed], problems: Problems
 ) -> None:
     """Refuse keys such as `price__gte`, which is a filter of `price` in a query."""
+    members = [*draft.fields, *draft.relations]
+    if not any("__" in one.name or "json" in one.node for one in members):
+        return
     keys = {
         field.field.json: (f"{draft.name}.{field.name}", field.at("name"))
         for field in draft.fields
@@ -277,8 +288,6 @@ def _operators(
     for one in placed:
         if isinstance(one.member, Reference):
             keys[one.member.json] = (one.origin.label, _at(one))
-    if not any("__" in key for key in keys):
-        return
     names = {*keys, draft.id.json, *(draft.timestamps.json if draft.timestamps else ())}
     for key, (path, at) in keys.items():
         of, _, operator = key.rpartition("__")
