@@ -60,7 +60,7 @@ def commit(project: Path, message: str = "Work") -> None:
 
 def read_entities(project: Path, revision: str = "") -> Document:
     if revision:
-        text = git(project, "show", f"{revision}:entities.json")
+        text = git(project, "show", f"{revision}:./entities.json")
     else:
         text = (project / "entities.json").read_text()
     document: Document = json.loads(text)
@@ -93,7 +93,7 @@ def all_of(project: Path, *revisions: str) -> None:
 
 
 def unmerged(project: Path) -> list[str]:
-    return git(project, "diff", "--name-only", "--diff-filter=U").split()
+    return git(project, "diff", "--relative", "--name-only", "--diff-filter=U").split()
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,14 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
         capture_output=True,
     )
-    project = output / "shop"
-    git(project, "init", "--quiet", "--initial-branch=main")
-    git(project, "config", "user.name", "Me")
-    git(project, "config", "user.email", "me@example.com")
-    write_entities(project, read_entities(project))
+    write_entities(output / "shop", read_entities(output / "shop"))
+    return make_repository(output / "shop", output / "shop")
+
+
+def make_repository(folder: Path, project: Path) -> Path:
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "config", "user.name", "Me")
+    git(folder, "config", "user.email", "me@example.com")
     apply(project)
     commit(project)
     return project
@@ -123,9 +126,12 @@ def project(original: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def two_branches(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each branch adds an entity by a run, and has an edit in the same file."""
     folder = tmp_path_factory.mktemp("two") / "shop"
-    project = Path(shutil.copytree(original, folder, symlinks=True))
+    return make_branches(Path(shutil.copytree(original, folder, symlinks=True)))
+
+
+def make_branches(project: Path) -> Path:
+    """Let each branch add an entity by a run, and edit the same file."""
     service = project / SERVICE
     git(project, "switch", "--quiet", "--create", "other")
     add_entity(project, "Other")
@@ -141,6 +147,24 @@ def two_branches(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def branches(two_branches: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(two_branches, tmp_path / "shop", symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def larger_repository(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two branches of a repository that has more than the project."""
+    top = tmp_path_factory.mktemp("larger") / "top"
+    no_git = shutil.ignore_patterns(".git")
+    project = top / "services" / "shop"
+    shutil.copytree(original, project, symlinks=True, ignore=no_git)
+    (top / "entities.json").write_text("of another service")
+    make_branches(make_repository(top, project))
+    return top
+
+
+@pytest.fixture
+def in_a_folder(larger_repository: Path, tmp_path: Path) -> Path:
+    top = shutil.copytree(larger_repository, tmp_path / "top", symlinks=True)
+    return Path(top) / "services" / "shop"
 
 
 def merge(project: Path, way: str) -> str:
@@ -226,6 +250,20 @@ CASES = [
 def test_nothing_is_lost_however_a_merge_was_resolved(
     branches: Path, way: str, code: str, state: str, committed: bool
 ) -> None:
+    put_together(branches, way, code, state, committed)
+
+
+@pytest.mark.parametrize(("way", "code", "state", "committed"), sorted(QUICK))
+def test_nothing_is_lost_in_a_folder_of_a_larger_repository(
+    in_a_folder: Path, way: str, code: str, state: str, committed: bool
+) -> None:
+    put_together(in_a_folder, way, code, state, committed)
+    assert (in_a_folder.parents[1] / "entities.json").read_text().startswith("of")
+
+
+def put_together(
+    branches: Path, way: str, code: str, state: str, committed: bool
+) -> None:
     end = merge(branches, way)
     merged = [
         (branches / ".devmatrix" / name).read_bytes()
@@ -249,8 +287,12 @@ def test_nothing_is_lost_however_a_merge_was_resolved(
 # During a merge
 
 
-def test_a_run_merges_open_conflicts_from_both_sides_edits(branches: Path) -> None:
+@pytest.mark.parametrize("folder", ["branches", "in_a_folder"])
+def test_a_run_merges_open_conflicts_from_both_sides_edits(
+    folder: str, request: pytest.FixtureRequest
+) -> None:
     """One command, with git's markers in generated code, and nothing is left by hand."""
+    branches: Path = request.getfixturevalue(folder)
     merge(branches, "merge")
     refused = run(branches, "apply")
     assert refused.returncode == 1

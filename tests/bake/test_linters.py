@@ -55,9 +55,8 @@ def test_only_the_chosen_linters_are_installed_and_run(
     names = {Requirement(one).name for one in pyproject["dependency-groups"]["dev"]}
     assert names & all_of_them == CHOICES[linters]
     hooks = yaml.safe_load((project / ".pre-commit-config.yaml").read_text())
-    entries = [hook["entry"] for hook in hooks["repos"][1]["hooks"]]
-    tools = {entry.split()[0].removeprefix(".venv/bin/") for entry in entries}
-    assert tools == CHOICES[linters]
+    entries = " ".join(hook["entry"] for hook in hooks["repos"][1]["hooks"])
+    assert {name for name in all_of_them if name in entries} == CHOICES[linters]
     hooks = pyproject["tool"]["alembic"]["post_write_hooks"]
     assert {hook["module"] for hook in hooks} - {"scripts.quote_names"} == (
         CHOICES[linters] - {"flake8"}

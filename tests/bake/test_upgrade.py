@@ -169,3 +169,37 @@ def test_an_edited_license_is_merged(project: Path) -> None:
     assert done.returncode == 1
     assert " conflict  LICENSE\n" in done.stdout
     assert "The Shop Ltd" in license.read_text()
+
+
+def test_a_project_in_a_folder_of_a_repository_is_upgraded(
+    tmp_path: Path, newer: Path, generate: Generate
+) -> None:
+    """Uncommitted changes count only in the project's own folder."""
+    top = tmp_path / "top"
+    top.mkdir()
+    git(top, "init", "--quiet")
+    arguments = ["--no-input", "--output-dir", str(top / "services")]
+    done = generate(newer, *arguments, "project_slug=shop", steps=("git",))
+    assert f"inside the repository {top}: commit the project there" in done.stdout
+    project = top / "services" / "shop"
+    assert not (project / ".git").exists()
+    refused = upgrade(project)
+    assert "uncommitted changes" in refused.stderr
+    commit(top)
+    (top / "Makefile").write_text(MINE)
+    change_target(newer / TREE / "Makefile", THEIRS)
+    commit(newer)
+    done = upgrade(project, "--from", "../../../newer")
+    assert done.returncode == 0, done.stderr
+    assert THEIRS in (project / "Makefile").read_text()
+    assert (top / "Makefile").read_text() == MINE
+
+
+def test_other_linters_are_an_upgrade(project: Path) -> None:
+    done = upgrade(project, "--set", "linters=black")
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads((project / ".devmatrix" / "answers.json").read_text())
+    assert recorded["linters"] == "black"
+    assert '"black>=' in (project / "pyproject.toml").read_text()
+    assert "\t$(RUN) flake8\n" in (project / "Makefile").read_text()
+    assert "ruff" not in (project / ".pre-commit-config.yaml").read_text()

@@ -803,7 +803,7 @@ STOPS = {
     ),
     "a relation that some rows lack": (
         set_keys("Book.editor", required=True),
-        'column "editor_id" of relation "books" contains null values',
+        "books.editor_id: rows have no value; set one in them first",
     ),
     "a value that an enum no longer lists": (
         set_keys("Book.status", values=["draft", "sold"]),
@@ -887,7 +887,7 @@ def test_what_was_left_out_comes_back_with_its_values(
     for columns, message in (
         ("pages, author_id", "books.title: newer rows have no value; set one"),
         ("title, author_id", "books.pages: newer rows have no value; set one"),
-        ("title, pages", 'column "author_id" of relation "books" contains null'),
+        ("title, pages", "books.author_id: newer rows have no value; set one"),
     ):
         values = columns.replace("pages", "1").replace("author_id", "id")
         row = f"INSERT INTO books ({columns}) SELECT {values.replace('title', 'name')}"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from tests.harness.project import Project, clean_environment, cookiecutter
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 FOLDER = """a b%2Fc%(x)s $HOME #é'x'"y" `id`"""
+LONG = "日本語 😀 " + "x" * 150  # with FOLDER and the rest, more than 200 characters
 
 
-def test_all_commands_work_in_a_path_with_special_characters(tmp_path: Path) -> None:
-    folder = tmp_path / FOLDER
+def bake(folder: Path, **variables: str) -> str:
     done = subprocess.run(
         cookiecutter(folder, "project_slug=service"),
-        env=clean_environment(),
+        env={**clean_environment(), **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -26,8 +27,30 @@ def test_all_commands_work_in_a_path_with_special_characters(tmp_path: Path) -> 
         timeout=600,
     )
     assert done.returncode == 0
-    assert "service is ready" in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_what_pip_installs_runs_in_a_path_with_special_characters(
+    tmp_path: Path,
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("awk", "git", "make", "python3", "sh"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    said = bake(tmp_path / FOLDER, PATH=str(tools))
+    assert re.search(r"^  done  environment  pip ", said, re.MULTILINE), said
+    project = Project(tmp_path / FOLDER / "service")
+    assert "contracts" in project.run("make", "lint").lower()
+    project.run("make", "check")
+
+
+def test_all_commands_work_in_a_path_with_special_characters(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER / LONG
+    said = bake(folder)
+    assert "service is ready" in said, said
     project = Project(folder / "service")
+    assert len(str(project.path)) > 200
+    assert " done  environment " in project.run("make", "setup")
 
     path = project.path / "entities.json"
     spec = json.loads(path.read_text())
@@ -52,3 +75,5 @@ def test_all_commands_work_in_a_path_with_special_characters(tmp_path: Path) -> 
     )
     with project.serving() as url:
         assert url
+    project.run("make", "upgrade", "ARGS=--allow-dirty --set linters=black")
+    project.run("make", "check")

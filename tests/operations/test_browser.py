@@ -63,6 +63,19 @@ def test_swagger_tries_a_route(site: tuple[str, "Page", list[str]]) -> None:
     assert objections == []
 
 
+def test_swagger_sends_the_example(site: tuple[str, "Page", list[str]]) -> None:
+    """What the text area holds is sent as it is."""
+    url, page, objections = site
+    page.goto(f"{url}/docs")
+    operation = page.locator("#operations-products-create_product")
+    operation.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table .response-col_status").last
+    assert answer.inner_text().strip() == "201"
+    assert objections == []
+
+
 def test_redoc_shows_every_resource(site: tuple[str, "Page", list[str]]) -> None:
     url, page, objections = site
     page.goto(f"{url}/redoc")

@@ -277,6 +277,7 @@ class Person:
         self.random = random
         self.ways = ways or self.WAYS
         self.marks: list[str] = []
+        self.count = 0
         self.removed: list[str] = []
 
     def work(self, paths: list[str], edits: int) -> None:
@@ -286,7 +287,8 @@ class Person:
                 self.random.choice(self.ways)(self, path)
 
     def _mark(self) -> str:
-        self.marks.append(f"mine{len(self.marks)}_")
+        self.marks.append(f"mine{self.count}_")
+        self.count += 1
         return self.marks[-1]
 
     def _text(self, path: str) -> str:

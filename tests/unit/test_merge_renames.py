@@ -143,6 +143,24 @@ def test_imports_of_renamed_modules_follow(project: Path) -> None:
     assert text.endswith("\n\nMINE = job_repository.JobRepository\n")
 
 
+def test_attributes_of_modules_under_names_of_a_persons_own_follow(
+    project: Path,
+) -> None:
+    path = "src/repositories/task.py"
+    text = (project / path).read_text().replace("entities.", "tables.")
+    text = text.replace("import entities", "import entities as tables")
+    text = text.replace("import base\n", "import base\nimport mine as lib\n")
+    (project / path).write_text(f"{text}\n\nMINE = lib.TaskEntity\n")
+    cases = project / "tests/cases.py"
+    cases.write_text(cases.read_text().replace("task_service", "mine"))
+    rename(project)
+    text = (project / "src/repositories/job.py").read_text()
+    assert "(base.Repository[tables.JobEntity])" in text
+    assert "MINE = lib.TaskEntity\n" in text
+    assert "import job as mine\n" in cases.read_text()
+    assert "service=mine.JobService," in cases.read_text()
+
+
 GET = """\
 @router.get("/{task_id}", responses=http.problems(404))
 async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:

@@ -56,3 +56,12 @@ def test_lines_and_columns_stay_apart() -> None:
         f'x = "lateral"\nop.drop_column(\n    {WORD},\n'
         '    sa.quoted_name("tablesample", quote=True),\n)\n'
     )
+
+
+def test_a_migration_that_had_no_use_for_sqlalchemy_imports_it() -> None:
+    source = 'from alembic import op\n\nop.drop_table("lateral")\n'
+    assert quote_names(source) == (
+        f"import sqlalchemy as sa\nfrom alembic import op\n\nop.drop_table({WORD})\n"
+    )
+    plain = source.replace("lateral", "other")
+    assert quote_names(plain) == plain

@@ -55,6 +55,32 @@ def is_valid(field: Field, value: Any) -> bool:
     return True
 
 
+def example_of(*fields: Field, references: tuple[Reference, ...] = ()) -> Any:
+    entity = Entity("Item", "items", fields=fields, references=references)
+    expression = CaseView(entity, Spec((entity, ENTITY))).example
+    return value_of(expression) if expression else None
+
+
+def test_an_example_has_json_values_and_only_the_references_that_it_needs() -> None:
+    example = example_of(
+        Field("at", "datetime"),
+        Field("price", "decimal", precision=5, scale=2),
+        Field("note", "text", min_length=201),  # too long to read
+        references=(
+            Reference("order", "many_to_one", "OrderItem", required=True),
+            Reference("other", "many_to_one", "OrderItem"),
+        ),
+    )
+    assert uuid.UUID(example.pop("order_id"))
+    assert example == {"at": "2026-01-01T01:00:00Z", "price": "0.01"}
+    assert json.loads(json.dumps(example)) == example
+
+
+def test_there_is_no_example_without_a_value_for_each_required_field() -> None:
+    assert example_of(Field("note", "text", required=True, min_length=201)) is None
+    assert example_of() is None
+
+
 def check(field: Field) -> None:
     """Check the samples and boundary values of a field against its limits."""
     series = samples.series(ENTITY, field)

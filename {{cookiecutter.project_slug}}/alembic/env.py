@@ -1,9 +1,14 @@
-"""Runs migrations on an async engine, one process at a time, and configures autogenerate."""
+"""Runs migrations on an async engine, one process at a time, and configures autogenerate.
+
+Each migration is a transaction of its own. It waits for a lock only for a moment, because
+the requests for the same table wait behind it; then it lets them pass and is tried again.
+"""
 
 import asyncio
-import sys
+import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -11,7 +16,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from src.core.config import get_settings
 from src.core.database import Base
@@ -19,6 +24,33 @@ from src.models import entities  # noqa: F401 - its tables belong to the metadat
 
 # Any number that no other program uses for its own locks on the same database.
 MIGRATION_LOCK = 5_318_008_119_742_611
+INTERVAL = 0.5  # between two attempts to get it
+# A lock is held by another transaction, or two of them wait for each other.
+BUSY = ("55P03", "40P01")
+PAUSE = 2.0  # in which the requests that waited behind the migration are served
+
+# Sets the limits of a transaction or, with `false`, of the session. Not every version of
+# PostgreSQL has all of them, and a role may have others.
+LIMITS = """
+SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN '{lock}'
+    WHEN 'statement_timeout' THEN '{statement}' ELSE '0' END, {is_local})
+FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout',
+    'idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
+NO_LIMIT = "SET LOCAL idle_in_transaction_session_timeout = 0"
+
+# A CREATE INDEX CONCURRENTLY that failed leaves an index that no query uses. With
+# `if_not_exists`, the next attempt would take it for the index.
+DROP_INVALID_INDEXES = """
+DO $$ DECLARE name text; BEGIN
+FOR name IN SELECT indexrelid::regclass FROM pg_index JOIN pg_class ON oid = indexrelid
+    WHERE NOT indisvalid AND relkind = 'i' AND relname ~ '^(ix|uq)_'
+    AND relnamespace = current_schema()::regnamespace
+LOOP EXECUTE 'DROP INDEX ' || name; END LOOP;
+END $$
+"""
+
+logger = logging.getLogger("migrations")
 
 # Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote. A foreign key in a table
 # names its target as "lateral.id", where no quoted_name is possible.
@@ -154,50 +186,116 @@ def _take_keys(steps: list[Any], *, later: bool) -> Iterable[sa.ForeignKeyConstr
 
 
 def run_migrations(connection: sa.Connection) -> None:
-    """Migrate over this connection; other processes wait until it is done."""
+    """Migrate over this connection."""
+    with connection.begin():
+        connection.execute(sa.text(DROP_INVALID_INDEXES))
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
+        transaction_per_migration=True,
+        on_version_apply=context.config.attributes.get("on_version_apply"),
         compare_server_default=default_differs,
         include_object=is_wanted,
         render_item=render_item,
         process_revision_directives=untangle,
     )
-    with context.begin_transaction():
-        lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
-        connection.execute(lock, {"key": MIGRATION_LOCK})
-        with warnings.catch_warnings():
-            # Raised for tables that refer to each other, which `untangle` handles.
-            warnings.filterwarnings("ignore", "Cannot correctly sort", sa.exc.SAWarning)
-            context.run_migrations()
+    with context.begin_transaction(), warnings.catch_warnings():
+        # Raised for tables that refer to each other, which `untangle` handles.
+        warnings.filterwarnings("ignore", "Cannot correctly sort", sa.exc.SAWarning)
+        context.run_migrations()
 
 
 def tell(_: Any, message: Any) -> None:
-    """Print warnings of the server, such as rows that violate a new constraint."""
+    """Log warnings of the server, such as rows that violate a new constraint."""
     if message.severity_en == "WARNING":
-        print(f"migration: {message.message}", file=sys.stderr)
+        logger.warning("migration: %s", message.message)
+
+
+def set_limits(connection: sa.Connection) -> None:
+    """Limit what a transaction waits for a lock, and the time of a statement.
+
+    Outside of a transaction there are steps that block no request, such as CREATE INDEX
+    CONCURRENTLY: they may wait for other transactions.
+    """
+    settings = get_settings()
+    options = connection.get_execution_options()
+    is_local = options.get("isolation_level") != "AUTOCOMMIT"
+    lock = int(settings.migration_lock_timeout * 1000) if is_local else 0
+    statement = int(settings.migration_statement_timeout * 1000)
+    connection.exec_driver_sql(
+        LIMITS.format(lock=lock, statement=statement, is_local=is_local)
+    )
+
+
+@asynccontextmanager
+async def one_at_a_time(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Wait until no other process migrates the database, however long that takes.
+
+    The lock belongs to a transaction on a connection of its own, so that it works behind
+    PgBouncer, too. It is tried again and again: CREATE INDEX CONCURRENTLY would wait for a
+    statement that waits for the lock.
+    """
+    attempt = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+    async with engine.connect() as connection:
+        is_waiting = False
+        while not await connection.scalar(attempt, {"key": MIGRATION_LOCK}):
+            await connection.rollback()
+            if not is_waiting:
+                logger.info("migration: another process migrates; waiting for it")
+            is_waiting = True
+            await asyncio.sleep(INTERVAL)
+        # A query's snapshot lasts until the next statement of its transaction, and CREATE
+        # INDEX CONCURRENTLY would wait for it, too. This statement has none.
+        await connection.execute(sa.text(NO_LIMIT))
+        yield
 
 
 async def migrate() -> None:
-    """Migrate over one connection without the time limits of requests."""
-    engine = create_async_engine(get_settings().database_url, poolclass=sa.NullPool)
-    async with engine.connect() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection
-        raw.add_log_listener(tell)
-        await connection.run_sync(run_migrations)
-        await asyncio.sleep(0)  # lets the last message of the server arrive
+    """Migrate; what waits for a lock is tried again for MIGRATION_WAIT seconds."""
+    settings = get_settings()
+    engine = create_async_engine(
+        settings.database_url, poolclass=sa.NullPool, isolation_level="READ COMMITTED"
+    )
+    sa.event.listen(engine.sync_engine, "begin", set_limits)
+    waited = 0.0
+    async with one_at_a_time(engine):
+        while True:
+            try:
+                async with engine.connect() as connection:
+                    proxied = await connection.get_raw_connection()
+                    driver: Any = proxied.driver_connection
+                    driver.add_log_listener(tell)
+                    await connection.run_sync(run_migrations)
+                    await asyncio.sleep(0)  # lets the last message of the server arrive
+                break
+            except sa.exc.DBAPIError as error:
+                waited += settings.migration_lock_timeout + PAUSE
+                is_busy = getattr(error.orig, "sqlstate", None) in BUSY
+                if not is_busy or waited > settings.migration_wait:
+                    raise
+                reason = f"{error.orig}".partition(": ")[2]
+                logger.warning("migration: %s; trying again in %g s", reason, PAUSE)
+            await asyncio.sleep(PAUSE)
     await engine.dispose()
 
 
 def print_sql() -> None:
     """Print the statements, without a database: `alembic upgrade head --sql`."""
+    settings = get_settings()
     context.configure(
-        url=get_settings().database_url,
+        url=settings.database_url,
         target_metadata=Base.metadata,
+        transaction_per_migration=True,
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},
     )
     with context.begin_transaction():
+        for name, seconds in (
+            ("lock_timeout", settings.migration_lock_timeout),
+            ("statement_timeout", settings.migration_statement_timeout),
+        ):
+            context.execute(f"SET {name} = '{int(seconds * 1000)}ms'")
+        context.execute(DROP_INVALID_INDEXES.strip())
         context.run_migrations()
 
 

@@ -1,6 +1,6 @@
 """${message}
 
-% for what in config.attributes.get("destroyed", ()):
+% for what in config.attributes.get("destroyed", {}).get(up_revision, ()):
 DESTRUCTIVE: drops ${what}.
 % endfor
 Revises: ${repr(down_revision)}

@@ -31,7 +31,7 @@ def database() -> Iterator[str]:
 
 def serve(url: str, port: int, *, reload: bool) -> int:
     """Apply the migrations, then serve until Ctrl-C."""
-    status = run(["alembic", "upgrade", "head"], url)
+    status = run(["python", "-m", "src.migrate"], url)
     if status:
         return status
     os.environ.update(HOST=HOST, PORT=str(port))

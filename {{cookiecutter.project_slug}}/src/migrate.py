@@ -9,12 +9,15 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationInfo
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -25,6 +28,7 @@ from src.core.logging import get_logger, setup_logging
 
 ALEMBIC_INI = Path(__file__).parents[1] / "alembic.ini"
 INTERVAL = 0.5
+VERSIONS = ALEMBIC_INI.parent / "alembic" / "versions"
 # SQLSTATE classes of errors that may pass: 08 connections, 53 resources, 57 shutting
 # down or starting up.
 PASSING = ("08", "53", "57")
@@ -36,6 +40,29 @@ ADVICE = {
         "the data, and how to start over."
     ),
     "3D000": "Create the database, or correct its name in DATABASE_URL.",
+    "23505": (
+        "Several rows have the same value. Find them with SELECT <columns>, count(*) "
+        "FROM <table> GROUP BY <columns> HAVING count(*) > 1, change or delete them, and "
+        "migrate again."
+    ),
+    "23503": "Rows refer to rows that do not exist. Change or delete them, and migrate again.",
+    "23502": "Rows have no value in this column. Set one in them, and migrate again.",
+    "23514": "Rows violate this constraint. Change or delete them, and migrate again.",
+    "42501": (
+        "The role of DATABASE_URL may not do this. Run the migrations with the role that "
+        "owns the tables and may create some in the schema: GRANT USAGE, CREATE ON SCHEMA "
+        "public TO <role>, ALTER TABLE <table> OWNER TO <role>."
+    ),
+    "57014": (
+        "The statement was cancelled, or took longer than MIGRATION_STATEMENT_TIMEOUT "
+        "seconds. Raise it, or set it to 0 for no limit, and migrate again."
+    ),
+    "55P03": (
+        "Another transaction has held the lock for longer than MIGRATION_WAIT seconds. "
+        "Find it with SELECT pid, state, xact_start, query FROM pg_stat_activity ORDER BY "
+        "xact_start, wait for its end or end it with SELECT pg_terminate_backend(<pid>), "
+        "and migrate again."
+    ),
 }
 
 logger = get_logger()
@@ -54,23 +81,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     setup_logging(settings.log_level, json_logs=settings.json_logs)
     # The first process of a container has no default action for signals.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if settings.run_migrations or not then_serve:
-        try:
-            migrate(settings)
-        except NoDatabaseError as error:
-            logger.error("migration_failed", reason=str(error))
-            return 1
+    if (settings.run_migrations or not then_serve) and not migrate(settings):
+        return 1
     if then_serve:
         command = [sys.executable, "-m", "src"]
         os.execv(sys.executable, command)  # noqa: S606  # nosec B606
     return 0
 
 
-def migrate(settings: Settings) -> None:
-    """Wait for the database and apply all migrations."""
-    asyncio.run(wait_for_database(settings))
-    command.upgrade(Config(ALEMBIC_INI), "head")
-    logger.info("migrated")
+def migrate(settings: Settings) -> bool:
+    """Wait for the database and apply all migrations; return whether that succeeded.
+
+    Logs a line for each migration, and one for the error that stopped them.
+    """
+    applied: list[str] = []
+
+    def report(*, step: MigrationInfo, **_: Any) -> None:
+        revision = step.up_revision
+        title = revision.doc if revision else ""
+        applied.append(step.up_revision_id or "")
+        logger.info("migration_applied", revision=applied[-1], title=title)
+
+    config = Config(ALEMBIC_INI)
+    config.attributes["on_version_apply"] = report  # for alembic/env.py
+    try:
+        asyncio.run(wait_for_database(settings))
+        command.upgrade(config, "head")
+    except NoDatabaseError as error:
+        logger.error("migration_failed", reason=str(error))
+    except DBAPIError as error:
+        logger.error("migration_failed", **_place(error), **_database_error(error))
+    except Exception as error:
+        logger.exception("migration_failed", **_place(error), reason=str(error))
+    else:
+        logger.info("migrated", applied=len(applied))
+        return True
+    return False
+
+
+def _place(error: Exception) -> dict[str, str]:
+    """Return the revision, file and line of the migration that raised the error."""
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = Path(frame.f_code.co_filename)
+        if path.parent == VERSIONS:
+            revision = frame.f_globals["revision"]
+            return {"revision": revision, "file": f"{path.name}:{line}"}
+    return {}
+
+
+def _database_error(error: DBAPIError) -> dict[str, str]:
+    """Return what the server says about a statement, and what to do."""
+    driver = error.orig.__cause__ if error.orig else None
+    state = str(getattr(driver, "sqlstate", "") or "")
+    found = {
+        "statement": error.statement,
+        "sqlstate": state,
+        "reason": str(driver or error.orig).partition("\n")[0],
+        "detail": getattr(driver, "detail", None),
+        "hint": getattr(driver, "hint", None),
+        "advice": ADVICE.get(state),
+    }
+    return {name: text for name, text in found.items() if text}
 
 
 async def wait_for_database(settings: Settings) -> None:

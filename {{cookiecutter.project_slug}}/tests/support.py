@@ -5,7 +5,7 @@ import decimal
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
@@ -299,7 +299,7 @@ class Case:
     update: type[Changes]
     resource: type[BareResource]
     repository: type[Repository[Any]]
-    service: Callable[[Any], Service[Any, Any, Any, Any]]
+    service: type[Service[Any, Any, Any, Any]]
     capacity: int
     unique: Sequence[Sequence[str]]
     indexes: Sequence[Sequence[str]]

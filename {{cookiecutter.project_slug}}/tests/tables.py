@@ -101,11 +101,13 @@ def _unique(case: Case) -> Iterator[tuple[str, ...]]:
             yield tuple(names)
 
 
-def _texts(case: Case) -> Iterator[Field]:
-    """Yield the keys of text that creates and updates have."""
+def _texts(case: Case, *, cleaned: bool) -> Iterator[Field]:
+    """Yield the keys of text from which the service removes markup, or the others."""
+    removes = case.service.plain_text | case.service.rich_text
     for field in case.created:
         if field.type in ("string", "text") and field in case.changed:
-            yield field
+            if (case.attribute(field.name) in removes) == cleaned:
+                yield field
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -116,7 +118,8 @@ each_changed_field = _each(
 )
 each_field = _each("field", lambda case: case.fields)
 each_type = _each("field", _first_of_type)
-each_text = _each("field", _texts)
+each_text = _each("field", lambda case: _texts(case, cleaned=True))
+each_kept_text = _each("field", lambda case: _texts(case, cleaned=False))
 each_reference = _each("reference", _references)
 each_reference_to_itself = _each(
     "reference",

@@ -117,17 +117,13 @@ def _help(body: dict[str, Any], name: str, schema: Schema, path: str) -> None:
         return
     kinds = {branch.get("type") for branch in schema.get("anyOf", [schema])}
     if name.endswith("_ids"):
-        collection = f"/api/v1/{name.removesuffix('_ids').replace('_', '-')}"
-        body[name] = CHANCE.sample(
-            CREATED[collection], min(2, len(CREATED[collection]))
-        )
+        ids = CREATED[OWNERS.get(name.removesuffix("s"), "")]
+        body[name] = CHANCE.sample(ids, min(2, len(ids)))
     elif name.endswith("_id"):
         taken = TAKEN[path, name] if name in UNIQUE[path] else []
         _name_existing(body, name, path, taken)
         if body[name] in taken and "null" in kinds:
             body[name] = None
-    elif "integer" in kinds:
-        body[name] = int(body[name])  # to JSON Schema 5.0 is one, to the service not
     elif CHANCE.random() < HELPED and (kinds >= DECIMAL or name in UNIQUE[path]):
         try:
             body[name] = SAMPLERS[-1].value(schema)

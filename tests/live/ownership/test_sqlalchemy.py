@@ -53,12 +53,12 @@ def test_a_relation_that_is_not_loaded_raises_the_error_of_sqlalchemy(
 @pytest.mark.parametrize(
     ("method", "path", "body", "transaction"),
     [
-        ("POST", "", {"name": "new", "tags_ids": ["{tag}"]}, True),
+        ("POST", "", {"name": "new", "tag_ids": ["{tag}"]}, True),
         ("GET", "", None, False),
         ("GET", "?total=false", None, False),
         ("GET", "/{product}", None, False),
         ("HEAD", "/{product}", None, False),
-        ("PUT", "/{product}", {"name": "replaced", "tags_ids": ["{other}"]}, True),
+        ("PUT", "/{product}", {"name": "replaced", "tag_ids": ["{other}"]}, True),
         ("PATCH", "/{product}", {"name": "updated"}, True),
         ("GET", "/{product}/tags", None, False),
         ("PUT", "/{product}/tags/{other}", None, True),
@@ -77,11 +77,11 @@ def test_events_see_every_statement(
 ) -> None:
     tag, other = (shop.make("tags", word="a word")["id"] for _ in range(2))
     category = shop.make("categories", name="a category")["id"]
-    product = shop.product(tags_ids=[tag], category_id=category)["id"]
+    product = shop.product(tag_ids=[tag], category_id=category)["id"]
     names = {"tag": tag, "other": other, "category": category, "product": product}
     path = f"/api/v1/products{path}".replace("products/../", "").format(**names)
-    if body and "tags_ids" in body:
-        body = {**body, "tags_ids": [str(body["tags_ids"][0]).format(**names)]}  # type: ignore[index]
+    if body and "tag_ids" in body:
+        body = {**body, "tag_ids": [str(body["tag_ids"][0]).format(**names)]}  # type: ignore[index]
     shop.send("GET", "/api/v1/products")  # an engine's first connection asks for more
     before = len(shop.sent())
     answer = shop.send(method, path, body)
@@ -146,7 +146,7 @@ def test_loader_criteria_hide_rows_in_lists_and_counts(
     page = hiding.send("GET", f"/api/v1/{path}".format(**hidden)).json
     assert [row["id"] for row in page["items"]] == [hidden["shown"]]
     assert page["total"] == 1
-    assert page["items"][0]["tags_ids"] == [hidden["shown tag"]]
+    assert page["items"][0]["tag_ids"] == [hidden["shown tag"]]
 
 
 def test_loader_criteria_hide_rows_in_the_list_of_a_link(
@@ -183,13 +183,13 @@ def test_loader_criteria_hide_a_tag_from_links(
     hiding: Shop, hidden: dict[str, str]
 ) -> None:
     product = f"/api/v1/products/{hidden['shown']}"
-    assert hiding.send("GET", product).json["tags_ids"] == [hidden["shown tag"]]
-    body = {"name": "shown", "tags_ids": [hidden["hidden tag"]]}
+    assert hiding.send("GET", product).json["tag_ids"] == [hidden["shown tag"]]
+    body = {"name": "shown", "tag_ids": [hidden["hidden tag"]]}
     assert hiding.send("PUT", product, body).json["error"] == "reference_not_found"
     link = f"{product}/tags/{hidden['hidden tag']}"
     assert hiding.send("PUT", link).status == 404
     # What is hidden is not removed by a list of ids that cannot name it.
-    body = {"name": "shown", "tags_ids": []}
-    assert hiding.send("PUT", product, body).json["tags_ids"] == []
+    body = {"name": "shown", "tag_ids": []}
+    assert hiding.send("PUT", product, body).json["tag_ids"] == []
     left = hiding.select("tag_id", "products_tags", product_id=hidden["shown"])
     assert left == hidden["hidden tag"]

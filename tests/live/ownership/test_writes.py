@@ -22,9 +22,9 @@ EVENTS = {f"product_{verb}" for verb in ("created", "updated", "deleted")}
 def request_of(shop: Shop) -> dict[str, tuple[str, str, object]]:
     """Return the request of each write, and the rows that it needs."""
     linked, other = (shop.make("tags", word="a word")["id"] for _ in range(2))
-    product = shop.product(tags_ids=[linked])["id"]
+    product = shop.product(tag_ids=[linked])["id"]
     url = f"/api/v1/products/{product}"
-    body = {"name": "written", "tags_ids": [other]}
+    body = {"name": "written", "tag_ids": [other]}
     return {
         "create": ("POST", "/api/v1/products", body),
         "replace": ("PUT", url, body),

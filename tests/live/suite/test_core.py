@@ -5,17 +5,20 @@ becomes a folder of the project's tests.
 """
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from tests.harness.project import Project
 from tests.live.suite.copying import add_core_tests
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("ecommerce_api")]
+pytestmark = pytest.mark.live
+in_the_shop = pytest.mark.xdist_group("ecommerce_api")
 
 COVERAGE = 94  # per cent of src/, without the project's own tests
 
 
+@in_the_shop
 def test_the_core_of_a_service(shop: Project) -> None:
     environment = add_core_tests(shop)
     options = ("-q", f"--cov-fail-under={COVERAGE}")
@@ -25,6 +28,18 @@ def test_the_core_of_a_service(shop: Project) -> None:
     assert re.search(r"=+ \d+ passed in|^\d+ passed in", output, re.MULTILINE), output
 
 
+@pytest.mark.xdist_group("simple_task_api")
+def test_the_examples_of_the_other_service_work(
+    copied: Callable[[str], Project],
+) -> None:
+    project = copied("simple_task_api")
+    environment = add_core_tests(project)
+    arguments = "ARGS=tests/core/test_examples.py"
+    output = project.run("make", "test", arguments, environment=environment)
+    assert " passed" in output
+
+
+@in_the_shop
 @pytest.mark.slow
 def test_sanitizer_holds_for_thousands_of_random_texts(shop: Project) -> None:
     """Four properties, checked with an HTML5 parser."""

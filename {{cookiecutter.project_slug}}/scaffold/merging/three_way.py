@@ -225,6 +225,13 @@ def _merge_lines(yours: str, before: str, new: str, label: str) -> list[str | Hu
     return list(_parts(decoded(done.stdout), label))
 
 
+def merged_lines(yours: bytes, before: bytes, new: bytes) -> list[bytes]:
+    """Return what git makes of two changes of a text; nothing if they conflict."""
+    parts = _merge_lines(decoded(yours), decoded(before), decoded(new), "")
+    merged = _joined(parts)
+    return [] if merged.conflicts else [encoded(merged.text)]
+
+
 def _parts(text: str, label: str) -> Iterator[str | Hunk]:
     sides = ("yours", "before", "new")
     starts = (f"<<<<<<< {YOURS}", f"||||||| {BEFORE}", "=======", f">>>>>>> {label}")

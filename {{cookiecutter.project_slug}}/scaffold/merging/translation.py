@@ -58,8 +58,9 @@ def translate(
 
     `modules` are modules that are imported by another name now.
 
-    An attribute is one of these words only where it belongs to one of the `owners`, or
-    to the object itself: `asyncio.Task` is nothing of ours.
+    An attribute is one of these words only where it belongs to one of the `owners` or
+    `modules`, whatever the text imports them as, or to the object itself: `asyncio.Task`
+    is nothing of ours.
 
     `base` is what was generated, if a person has edited the text since. What they wrote
     stays: strings and comments, and the names that they define themselves. The
@@ -70,7 +71,7 @@ def translate(
         return text
     tokens = _tokens(text)
     own = _Own(text, base, tokens, words) if base is not None else None
-    ours = {"self", "cls", *owners}
+    ours = {"self", "cls", *owners, *_aliases(text, {*owners, *modules})}
     lines = text.split("\n")
     for number, token in reversed(list(enumerate(tokens))):
         if token.start[0] != token.end[0]:
@@ -89,6 +90,23 @@ def translate(
                 line[:column] + new.removesuffix("=") + line[token.end[1] :]
             )
     return _with_modules("\n".join(lines), modules)
+
+
+def _aliases(text: str, names: Set[str]) -> set[str]:
+    """What a module calls those of the names that it imports by another name."""
+    return {
+        alias.asname
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if alias.asname and names & {alias.name, _imported(node, alias)}
+    }
+
+
+def _imported(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
+    """The full name of what an import binds."""
+    module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+    return f"{module}.{alias.name}" if module else alias.name
 
 
 def _with_modules(text: str, modules: Mapping[str, str]) -> str:

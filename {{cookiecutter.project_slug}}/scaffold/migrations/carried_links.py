@@ -26,7 +26,8 @@ def add_to(
             if link.owner and source:
                 former, reference, is_left = source
                 column = current(Part(former.table, reference.column), renames)
-                draft.add(CREATE, *_steps(link, column, is_left=is_left))
+                key = current(Part(former.table, former.id.column), renames)
+                draft.add(CREATE, *_steps(link, column, key, is_left=is_left))
 
 
 def _source(
@@ -58,7 +59,7 @@ def _removed(former: Entity, entity: Entity) -> Iterator[Reference]:
 
 
 def _steps(
-    link: Link, column: Part, *, is_left: bool
+    link: Link, column: Part, id_column: Part, *, is_left: bool
 ) -> tuple[list[Operation], list[Operation]]:
     """Return the statements that fill the table, and those that go back.
 
@@ -66,14 +67,15 @@ def _steps(
     """
     association, table, key = map(quote, (link.table, column.table, column.column))
     left, right = quote(link.left_column), quote(link.right_column)
+    own_id = quote(id_column.column)
     theirs, own = (left, right) if is_left else (right, left)
     fill = (
         f"INSERT INTO {association} ({theirs}, {own}) "  # noqa: S608 # nosec B608 - quoted names
-        f"SELECT {key}, id FROM {table} WHERE {key} IS NOT NULL"
+        f"SELECT {key}, {own_id} FROM {table} WHERE {key} IS NOT NULL"
     )
     restore = (
         f"UPDATE {table} SET {key} = (SELECT {theirs} FROM {association} "  # noqa: S608 # nosec B608 - quoted names
-        f"WHERE {own} = {table}.id LIMIT 1)"
+        f"WHERE {own} = {table}.{own_id} LIMIT 1)"
     )
     told = comment(f"Each value of {column.name} becomes a row of {link.table}.")
     return [told, execute(fill)], [execute(restore)]

@@ -37,7 +37,7 @@ SELECT t.relname, i.relname, 'i', pg_get_indexdef(i.oid),
           WHERE attrelid = t.oid AND attnum = ANY (x.indkey))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_class t ON t.oid = x.indrelid
-WHERE t.relnamespace = current_schema()::regnamespace
+WHERE t.relnamespace = current_schema()::regnamespace AND x.indisvalid
 AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid AND contype <> 'f')
 """
 

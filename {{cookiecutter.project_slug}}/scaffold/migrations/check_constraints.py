@@ -7,13 +7,7 @@ import sqlalchemy as sa
 from scaffold.migrations.catalog import Catalog, Item, Table
 from scaffold.migrations.operations import FASTEN, LOOSEN, Draft
 from scaffold.migrations.owned_names import Ours
-from scaffold.migrations.statements import (
-    Statement,
-    add_check,
-    drop_check,
-    quote,
-    refuse_if,
-)
+from scaffold.migrations.statements import Refusal, add_check, drop_check, quote
 
 REMOVED = (
     "{}: rows have a value that entities.json no longer lists; give them another one "
@@ -60,10 +54,10 @@ class Checks:
                         added.insert(0, self._refuse_removed(table, new, text))
                     draft.add(FASTEN, added, [drop_check(table, new.name)])
 
-    def _refuse_removed(self, table: str, rule: Item, text: str) -> Statement:
+    def _refuse_removed(self, table: str, rule: Item, text: str) -> Refusal:
         (column,) = rule.columns
         words = (f"{table}.{column}", *map(quote, (table, column)), text)
-        return refuse_if(table, f"NOT ({text})", REMOVED.format(*words))
+        return Refusal(table, f"NOT ({text})", REMOVED.format(*words))
 
     def _pairs(self, table: str) -> Iterator[tuple[Item | None, Item | None]]:
         """What each rule says in the database, and what it is to say."""

@@ -100,14 +100,13 @@ def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
     if column.server_default is not None:
         name = quote(column.name)
         change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
-        return [statements.execute(f"UPDATE {quote(table)} {change}"), required]
-    if column.foreign_keys:
-        told = f"This fails and changes nothing if a row has no {column.name}."
-        return [statements.comment(told), required]
-    if kept:
-        told = f"{table}.{column.name}: newer rows have no value; set one in them"
+        fill = statements.execute(f"UPDATE {quote(table)} {change}", statements.Fill)
+        return [fill, required]
+    if column.foreign_keys or kept:
+        rows = "newer rows" if kept else "rows"
+        told = f"{table}.{column.name}: {rows} have no value; set one in them first"
         without = f"{quote(column.name)} IS NULL"
-        return [statements.refuse_if(table, without, f"{told} first"), required]
+        return [statements.Refusal(table, without, told), required]
     raise Refused(NO_DEFAULT)
 
 
@@ -130,7 +129,7 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
             f"{table}.{name}: rows have values that do not fit in {casts.sql_type(new)}"
         )
         found.append(
-            statements.refuse_if(table, cast.unfit, f"{told}; change them first")
+            statements.Refusal(table, cast.unfit, f"{told}; change them first")
         )
     if not cast.using:
         return [*found, ops.AlterColumnOp(table, name, modify_type=new)]

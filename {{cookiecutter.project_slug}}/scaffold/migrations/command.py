@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import alembic.command
-from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +18,7 @@ from scaffold.migrations.scratch_databases import scratch
 from scaffold.processes import Unfinished
 from scaffold.project.entities import ENTITIES, is_current
 from scaffold.spec.loading import SpecError, load, report
+from src import migrate
 from src.core.config import get_settings
 
 MODELS = "src/models/entities.py"
@@ -37,6 +36,7 @@ AHEAD = (
 INTERRUPTED = "The last run was interrupted; what it wrote is written again: {}"
 STARTED = Path(".devmatrix") / "migrating"  # while a migration is being written
 VERSIONS = join_heads.VERSIONS
+NEXT = "wrote {}, which reads whole tables without blocking requests"
 REFUSED = "No migration was written; fix entities.json and run `make entities` again."
 
 
@@ -51,7 +51,7 @@ def main(root: Path, words: Sequence[str]) -> int:
             print(INTERRUPTED.format(", ".join(again)), file=sys.stderr)
         drop = options.allow_drop
         names = None if drop is None else frozenset(filter(None, drop.split(",")))
-        wish = Wish(load(root / ENTITIES), message, names)
+        wish = Wish(load(root / ENTITIES), message, names, options.one_transaction)
         own_database = row_counts.database_url()
         if not is_current(root, MODELS):  # all that a migration is made of
             raise Unfinished("the code differs from entities.json: run `make entities`")
@@ -85,16 +85,10 @@ def upgrade_database(root: Path, words: Sequence[str]) -> int:
         url = get_settings().database_url
         if ahead := join_heads.unknown_revisions(root, url):
             raise Unfinished(AHEAD.format(" and ".join(ahead)))
-        alembic.command.upgrade(Config(root / "alembic.ini"), "head")
-    except DBAPIError as error:
-        print(
-            f"migration: {_place(error)}{error.orig}\n{error.statement}",
-            file=sys.stderr,
-        )
+        status: int = migrate.main([])
+        return status
     except (CommandError, OSError, Unfinished) as error:
         print(f"migration: {error}", file=sys.stderr)
-    else:
-        return 0
     return 1
 
 
@@ -147,6 +141,11 @@ def _parser() -> argparse.ArgumentParser:
         help="drop what entities.json has no longer: tables and columns, as in "
         "orders,products.weight; without names, say what there is to drop",
     )
+    parser.add_argument(
+        "--one-transaction",
+        action="store_true",
+        help="write one migration that is all or nothing, even if requests wait for it",
+    )
     return parser
 
 
@@ -186,10 +185,17 @@ def _tell(outcome: Outcome) -> int:
             "names": ",".join(p.name for p in left),
         }
         print(LEFT.format(**words), end="")
+    for warning in outcome.warnings:
+        print(f"warning: {warning}")
     if outcome.draft.foreign:
         print(FOREIGN.format(what=", ".join(outcome.draft.foreign)), end="")
-    if outcome.path is None:
+    if not outcome.paths:
         print("the migrations are up to date; none was written")
+        return 0
+    first, *second = [path.relative_to(Path.cwd()) for path in outcome.paths]
+    if second:
+        print(f"wrote {first}; apply it and the next one: make migrate")
+        print(NEXT.format(second[0]))
     else:
-        print(f"wrote {outcome.path.relative_to(Path.cwd())}; apply it: make migrate")
+        print(f"wrote {first}; apply it: make migrate")
     return 0

@@ -50,22 +50,54 @@ class FormerNames:
                     yield self._link(entity, former, link)
 
     def _columns(self, entity: Entity, former: Entity | None) -> Iterator[Candidate]:
-        fields = former.fields if former else ()
+        yield from self._keys(entity, former)
         for field in entity.fields:
-            if was := self._former_name(field, fields, entity.fields):
-                label = f"{entity.name}.{field.name}"
-                recorded = self._is_recorded(field, was, fields)
-                yield Candidate(label, was, field.name, recorded)
-        references = former.references if former else ()
+            fields = former.fields if former else ()
+            was = self._former_name(field, fields, entity.fields)
+            yield from self._column(entity, field, was, fields)
         for reference in entity.references:
+            references = former.references if former else ()
             was = self._former_name(reference, references, entity.references)
-            recorded = self._is_recorded(reference, was, references)
             if was is None and former:
                 was = self._implied(entity, former, reference)
-                recorded = self.has_record
-            if was:
-                label = f"{entity.name}.{reference.name}"
-                yield Candidate(label, naming.key(was), reference.column, recorded)
+                if was:
+                    column = next(o.column for o in references if o.name == was)
+                    label = f"{entity.name}.{reference.name}"
+                    yield Candidate(label, column, reference.column, self.has_record)
+                    continue
+            yield from self._column(entity, reference, was, references)
+
+    def _column(
+        self, entity: Entity, member: Member, was: str | None, known: Sequence[Member]
+    ) -> Iterator[Candidate]:
+        """Yield the column of a field or reference, if its name may be another one."""
+        label = f"{entity.name}.{member.name}"
+        before = {one.name: one for one in known}
+        if was is None:
+            old = before.get(member.name)
+            if old and old.column != member.column:
+                yield Candidate(label, old.column, member.column, self.has_record)
+            return
+        usual = naming.key(was) if isinstance(member, Reference) else was
+        column = before[was].column if was in before else usual
+        recorded = self._is_recorded(member, was, known)
+        yield Candidate(label, column, member.column, recorded)
+
+    def _keys(self, entity: Entity, former: Entity | None) -> Iterator[Candidate]:
+        """Yield the columns of the id and of the times, if their names are new."""
+        if former is None:
+            return
+        pairs = [("id", former.id.column, entity.id.column)]
+        if former.timestamps and entity.timestamps:
+            old, new = former.timestamps, entity.timestamps
+            pairs += [
+                ("created_at", old.created_at, new.created_at),
+                ("updated_at", old.updated_at, new.updated_at),
+            ]
+        for name, was, now in pairs:
+            if was != now:
+                label = f"{entity.name}.{name}"
+                yield Candidate(label, was, now, self.has_record)
 
     def _former_name(
         self, member: Member, known: Sequence[Member], members: Sequence[Member]

@@ -376,7 +376,7 @@ class _Joiner:
     def _way(self, copy: Path) -> "_Way":
         """Return what leads from a copy's migrations to the models."""
         before = set((copy / VERSIONS).glob("*.py"))
-        self._generator(copy, "migrate", TITLE)
+        self._generator(copy, "migrate", "--one-transaction", TITLE)
         new = set((copy / VERSIONS).glob("*.py")) - before
         return _Way.read(new.pop()) if new else _Way([], [], [])
 

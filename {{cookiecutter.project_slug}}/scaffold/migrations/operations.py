@@ -72,15 +72,17 @@ class Draft:
     def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
         self.steps.append(Step(phase, up, down))
 
-    @property
-    def up(self) -> list[Operation]:
-        steps = sorted(self.steps, key=lambda step: step.phase)
-        return [one for step in steps for one in step.up]
 
-    @property
-    def down(self) -> list[Operation]:
-        steps = sorted(self.steps, key=lambda step: step.phase)
-        return [one for step in reversed(steps) for one in step.down]
+def up_of(steps: Iterable[Step]) -> list[Operation]:
+    """Return what the steps do, phase by phase."""
+    ordered = sorted(steps, key=lambda step: step.phase)
+    return [one for step in ordered for one in step.up]
+
+
+def down_of(steps: Iterable[Step]) -> list[Operation]:
+    """Return what takes the steps back, in the reverse order."""
+    ordered = sorted(steps, key=lambda step: step.phase)
+    return [one for step in reversed(ordered) for one in step.down]
 
 
 class Arranger:

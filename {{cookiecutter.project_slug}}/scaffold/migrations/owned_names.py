@@ -43,7 +43,7 @@ def find_nullable(spec: Spec, renames: Iterable[Rename] = ()) -> set[tuple[str, 
     for entity in spec.entities:
         fields = (one for one in entity.fields if one.nullable)
         references = (one for one in entity.references if one.nullable)
-        found += [(entity.table, one.name) for one in fields]
+        found += [(entity.table, one.column) for one in fields]
         found += [(entity.table, one.column) for one in references]
     return _renamed(found, renames)
 
@@ -51,7 +51,7 @@ def find_nullable(spec: Spec, renames: Iterable[Rename] = ()) -> set[tuple[str, 
 def enum_rules(spec: Spec) -> set[str]:
     """Return the names of the rules that list the values of an enum."""
     return {
-        naming.constraint("ck", entity.table, field.name, "choice")
+        naming.constraint("ck", entity.table, field.column, "choice")
         for entity in spec.entities
         for field in entity.fields
         if field.type == "enum"
@@ -73,9 +73,7 @@ def _renamed(
 def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
     for entity in spec.entities:
         table = entity.table
-        own = [field.name for field in entity.fields]
-        keys = [reference.column for reference in entity.references]
-        for column in ("id", "created_at", "updated_at", *own, *keys):
+        for column in entity.json_keys:
             yield table, column
         for link in _owned(entity):
             yield link.table, link.left_column
@@ -87,9 +85,11 @@ def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:
     for entity in spec.entities:
         table = entity.table
         yield "pk", table
+        if entity.id.type == "string":
+            yield "ck", table, entity.id.column, "characters"
         for field in entity.fields:
             for rule, _ in checks(field):
-                yield "ck", table, field.name, rule
+                yield "ck", table, field.column, rule
         for reference in entity.references:
             yield "fk", table, reference.column
         for link in _owned(entity):

@@ -1,6 +1,7 @@
 """Makes a migration of the difference between the models and the migrations."""
 
 import argparse
+import copy
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -14,19 +15,28 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.operations import ops
-from alembic.script import Script, ScriptDirectory
+from alembic.script import ScriptDirectory
+from alembic.util import rev_id
 from dotenv import dotenv_values
 
 from scaffold.merging.entity_renames import under_former_names
-from scaffold.migrations import carried_links, catalog, last_spec, row_counts
+from scaffold.migrations import (
+    carried_links,
+    catalog,
+    id_changes,
+    last_spec,
+    online,
+    row_counts,
+    row_risks,
+)
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
 from scaffold.migrations.former_names import FormerNames
-from scaffold.migrations.operations import MARK, Arranger, Draft
+from scaffold.migrations.operations import MARK, Arranger, Draft, down_of, up_of
 from scaffold.migrations.owned_names import enum_rules, find_nullable, find_ours
 from scaffold.migrations.renames import Rename, find_renames, follow, in_order
 from scaffold.migrations.scratch_databases import Scratch
-from scaffold.migrations.statements import Statement
+from scaffold.migrations.statements import Operation, Statement
 from scaffold.processes import Unfinished
 from scaffold.project.state import MIGRATED
 from scaffold.spec.loading import Spec
@@ -34,6 +44,7 @@ from src.core.config import get_settings
 from src.core.database import Base
 
 TITLE = 66
+SECOND = "finish: {}"
 NAME_DROPS = "--allow-drop needs the names of what to drop, for example --allow-drop={}"
 NO_DROP = (
     "--allow-drop={}: nothing of that name is unused; there is {} that could be dropped"
@@ -47,17 +58,19 @@ class Wish:
     new: Spec
     message: str = ""
     drop: frozenset[str] | None = None  # names; none at all: say what there is to drop
+    one_transaction: bool = False  # write one migration, which may block requests
 
 
 @dataclass
 class Outcome:
-    """What was found: nothing at all, a draft that needs help, or a new migration."""
+    """What was found: nothing at all, a draft that needs help, or new migrations."""
 
     draft: Draft
     renames: list[Rename]
     problems: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)  # of what is dropped, one by one
-    path: Path | None = None
+    warnings: list[str] = field(default_factory=list)  # what can fail because of rows
+    paths: list[Path] = field(default_factory=list)
 
     @property
     def refusals(self) -> list[str]:
@@ -111,8 +124,8 @@ class Writer:
         # Comparing renames what is there; the first migration finds nothing.
         trial = self.databases.create(self.url) if write and heads else self.url
         outcome = self._compare(self.url, write=write, record=self.record)
-        if outcome.path:
-            self._try(outcome.path, trial, back=bool(heads))
+        if outcome.paths:
+            self._try(outcome.paths, trial, heads)
         if write and not outcome.refusals:
             self.migrated.unlink(missing_ok=True)  # they are up to date again
         return outcome
@@ -140,6 +153,7 @@ class Writer:
             _columns(Base.metadata),
             self._is_made,
         )
+        problems += id_changes.find(old, self.wish.new, before)
         after: Catalog = {}
         if before:
             catalog.run(url, _doing(renames))
@@ -185,7 +199,7 @@ class Writer:
         """Let Alembic compare, and put what it finds into a form that keeps rows."""
 
         def arrange(_: Any, __: Any, scripts: list[ops.MigrationScript]) -> None:
-            self._arrange(outcome, old, before, after, scripts[0])
+            scripts[:] = self._arrange(outcome, old, before, after, scripts[0])
             if not (write and outcome.is_writable):
                 scripts.clear()  # then Alembic writes none
 
@@ -193,8 +207,8 @@ class Writer:
             made = command.revision(
                 self.config, autogenerate=True, process_revision_directives=arrange
             )
-        if isinstance(made, Script):
-            outcome.path = Path(made.path)
+        scripts = made if isinstance(made, list) else [made]
+        outcome.paths = [Path(one.path) for one in scripts if one]
 
     def _arrange(
         self,
@@ -203,7 +217,8 @@ class Writer:
         before: Catalog,
         after: Catalog,
         script: ops.MigrationScript,
-    ) -> None:
+    ) -> list[ops.MigrationScript]:
+        """Return the script with what is to be done, and another one if that takes two."""
         new, renames, drop = self.wish.new, outcome.renames, self.wish.drop or ()
         up, down = script.upgrade_ops, script.downgrade_ops
         if up is None or down is None:
@@ -220,12 +235,29 @@ class Writer:
         carried_links.add_to(draft, old, new, renames, created)
         outcome.problems += self._check_drops(draft)
         outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
-        steps = [one.step for one in renames]
+        outcome.warnings = row_risks.find(draft.steps, before, renames)
+        steps: list[Operation] = [one.step for one in renames]
         undo = [one.back.step for one in reversed(renames)]
-        up.ops[:] = [*steps, *draft.up]
-        down.ops[:] = [*draft.down, *undo]
         script.message = self.wish.message or _message(outcome)
-        self.config.attributes["destroyed"] = draft.destroyed
+        self.config.attributes["destroyed"] = {script.rev_id: draft.destroyed}
+        if self.wish.one_transaction:
+            up.ops[:] = [*steps, *up_of(draft.steps)]
+            down.ops[:] = [*down_of(draft.steps), *undo]
+            return [script]
+        parts = online.split(draft.steps, created)
+        up.ops[:] = parts.up_of_first(steps)
+        down.ops[:] = [*parts.down_of_first, *undo]
+        if not parts.second:
+            return [script]
+        second = copy.copy(script)
+        second.upgrade_ops = ops.UpgradeOps(parts.up_of_second(is_alone=not up.ops))
+        second.downgrade_ops = ops.DowngradeOps(parts.down_of_second)
+        if not up.ops:
+            return [second]
+        second.rev_id = rev_id()
+        second.head = script.rev_id
+        second.message = SECOND.format(script.message)
+        return [script, second]
 
     def _check_drops(self, draft: Draft) -> list[str]:
         """Return a problem for each name that cannot be dropped, or if none is named."""
@@ -238,21 +270,22 @@ class Writer:
         some = ", ".join(names) or "nothing"
         return [NO_DROP.format(name, some) for name in sorted(self.wish.drop - known)]
 
-    def _try(self, path: Path, url: str, *, back: bool) -> None:
+    def _try(self, paths: list[Path], url: str, heads: list[str]) -> None:
         """Up, compare, down and up again, on tables without rows."""
         try:
             self._on(url)
             command.upgrade(self.config, "head")
-            if not back:
+            if not heads:
                 return
-            command.downgrade(self.config, "-1")
+            command.downgrade(self.config, f"-{len(paths)}")
             command.upgrade(self.config, "head")
             lacking = self._compare(url, write=False, record=self.wish.new).changes
             if lacking:
                 told = f"the migration does not lead to the models: {lacking}"
                 raise Unfinished(told)
         except BaseException:
-            path.unlink()
+            for path in paths:
+                path.unlink()
             raise
 
 
@@ -274,7 +307,7 @@ def _labels(spec: Spec) -> dict[tuple[str, str], str]:
         (table, column): f"{entity.name}.{name}"
         for entity in spec.entities
         for table, column, name in [
-            *((entity.table, field.name, field.name) for field in entity.fields),
+            *((entity.table, field.column, field.name) for field in entity.fields),
             *((entity.table, one.column, one.name) for one in entity.references),
             *(
                 (link.table, column, link.name)

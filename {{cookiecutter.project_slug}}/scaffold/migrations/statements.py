@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from alembic.autogenerate import renderers
@@ -25,6 +26,59 @@ class Statement(ops.MigrateOperation):
         self.about = about
 
 
+class Refusal(Statement):
+    """Stops the migration if rows of a table meet a condition; it changes nothing."""
+
+    def __init__(self, table: str, condition: str, message: str) -> None:
+        self.table = table
+        self.condition = condition
+        self.message = message
+        stop = block(
+            # Names are quoted, and the condition is the migration's own.
+            f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+            f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
+        )
+        super().__init__(*stop.lines)
+
+
+class Fill(Statement):
+    """Sets a value in rows that have none."""
+
+
+class Check(Statement):
+    """Adds a CHECK that all rows meet."""
+
+    def __init__(self, table: str, name: str, condition: str, about: str) -> None:
+        self.table = table
+        self.name = name
+        self.condition = condition
+        super().__init__(_create_check(table, name, condition), about=about)
+
+
+class Validation(Statement):
+    """Tests the rows for a CHECK, which no request waits for; warns if some violate it."""
+
+    def __init__(self, table: str, name: str, condition: str) -> None:
+        self.table = table
+        self.condition = condition
+        self.message = (
+            f"{table}: older rows violate {name}; it applies when they are changed"
+        )
+        tested = block(
+            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
+            f"EXCEPTION WHEN check_violation THEN "
+            f"RAISE WARNING {literal(self.message.replace('%', '%%'))};"
+        )
+        super().__init__(*tested.lines)
+
+
+class OutsideTransaction(ops.MigrateOperation):
+    """Steps that are each committed at once."""
+
+    def __init__(self, steps: Sequence[Operation]) -> None:
+        self.steps = steps
+
+
 class Convert(ops.AlterColumnOp):
     """A change of a column's type, with the SQL expression of the new values."""
 
@@ -36,6 +90,16 @@ class Convert(ops.AlterColumnOp):
 @renderers.dispatch_for(Statement)
 def _render_statement(_: AutogenContext, step: Statement) -> list[str]:
     return list(step.lines)
+
+
+@renderers.dispatch_for(OutsideTransaction)
+def _render_outside(context: AutogenContext, block: OutsideTransaction) -> list[str]:
+    """Alembic indents what follows a colon, until an empty line."""
+    lines = ["with op.get_context().autocommit_block():"]
+    for step in block.steps:
+        found = renderers.dispatch(step)(context, step)
+        lines += [found] if isinstance(found, str) else found
+    return [*lines, ""]
 
 
 @renderers.dispatch_for(Convert)
@@ -60,9 +124,9 @@ def comment(text: str) -> Statement:
     return Statement(*(f"# {line}" for line in textwrap.wrap(text, WIDTH + 8)))
 
 
-def execute(sql: str) -> Statement:
+def execute(sql: str, kind: type[Statement] = Statement) -> Statement:
     """Return a statement that executes SQL; colons in it are not parameters."""
-    return Statement(f"op.execute({_pieces(sql)})")
+    return kind(f"op.execute({_pieces(sql)})")
 
 
 def _pieces(sql: str) -> str:
@@ -90,15 +154,6 @@ def block(body: str) -> Statement:
     return execute(f"DO $$ BEGIN {body} END $$")
 
 
-def refuse_if(table: str, condition: str, message: str) -> Statement:
-    """Return a statement that stops the migration if a row meets the condition."""
-    return block(
-        # Names are quoted, and the condition is the migration's own.
-        f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
-        f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
-    )
-
-
 def unless(table: str, condition: str, sql: str) -> Statement:
     """Return a statement that executes SQL if no row meets the condition."""
     return block(
@@ -112,27 +167,34 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
 
     It is then added NOT VALID, and validated if all rows meet it.
     """
-    arguments = f"op.f({name!r}), {table!r}, {_pieces(condition)}"
     about = f"change rules of {table}"
     if not rows:
-        return [Statement(f"op.create_check_constraint({arguments})", about=about)]
-    message = f"{table}: older rows violate {name}; it applies when they are changed"
+        return [Check(table, name, condition, about)]
     return [
-        Statement(
-            f"op.create_check_constraint({arguments}, postgresql_not_valid=True)",
-            about=about,
-        ),
-        block(
-            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
-            f"EXCEPTION WHEN check_violation THEN "
-            f"RAISE WARNING {literal(message.replace('%', '%%'))};"
-        ),
+        add_unchecked(table, name, condition, about),
+        Validation(table, name, condition),
     ]
 
 
-def drop_check(table: str, name: str) -> Statement:
+def add_unchecked(table: str, name: str, condition: str, about: str = "") -> Statement:
+    """Return the step that adds a CHECK for new rows, whatever the older ones have."""
+    created = _create_check(table, name, condition, "postgresql_not_valid=True")
+    return Statement(created, about=about)
+
+
+def validate(table: str, name: str) -> Statement:
+    """Return the step that tests all rows for a CHECK or a foreign key."""
+    return execute(f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}")
+
+
+def _create_check(table: str, name: str, condition: str, *options: str) -> str:
+    arguments = [f"op.f({name!r})", repr(table), _pieces(condition), *options]
+    return f"op.create_check_constraint({', '.join(arguments)})"
+
+
+def drop_check(table: str, name: str, *options: str) -> Statement:
     """Return the step that drops a CHECK."""
-    arguments = f"op.f({name!r}), {table!r}, type_='check'"
+    arguments = ", ".join([f"op.f({name!r})", repr(table), "type_='check'", *options])
     return Statement(
         f"op.drop_constraint({arguments})", about=f"change rules of {table}"
     )

@@ -14,6 +14,7 @@ from scaffold.merging.three_way import (
     common_lines,
     decoded,
     has_markers,
+    merged_lines,
     nearest_base,
 )
 from scaffold.merging.three_way import merge as merge_texts
@@ -230,15 +231,21 @@ def _base(root: Path, last: Last, files: Files, *, only: str | None) -> Files:
     }
     if base is None:
         return {path: common_lines(text, files[path]) for path, text in there.items()}
-    others = [files, *(branch.files(only=only) for branch in last.branches)]
+    branches = [branch.files(only=only) for branch in last.branches]
     nearest = {
         path: nearest_base(
             text,
             base.get(path, b""),
-            [other[path] for other in others if path in other],
+            _generated(path, text, base, [files, *branches]),
         )
         for path, text in there.items()
     }
+    for branch in branches:
+        gone = branch.keys() - files.keys()
+        base = {**{path: branch[path] for path in gone}, **base}
+        # What a branch does not generate was deleted by its run, and not by a person.
+        deleted = files.keys() - there.keys() - branch.keys()
+        base = {path: text for path, text in base.items() if path not in deleted}
     # The commits of a branch that was squashed may be gone, and its state with them.
     complete = {
         path: lost_code.nothing_deleted(text, nearest[path], files[path])
@@ -246,6 +253,17 @@ def _base(root: Path, last: Last, files: Files, *, only: str | None) -> Files:
         if lost_code.is_foreign(text, nearest[path], files[path])
     }
     return {**base, **nearest, **complete}
+
+
+def _generated(
+    path: str, text: bytes, base: Files, others: Sequence[Files]
+) -> list[bytes]:
+    """Return what may have been generated for a file, git's merge of both branches too."""
+    found = [other[path] for other in others if path in other]
+    if path in base and len(found) == 3 and text not in found:
+        _, ours, theirs = found
+        found += merged_lines(ours, base[path], theirs)
+    return found
 
 
 def _last_spec(last: Last) -> Spec | None:

@@ -80,7 +80,7 @@ def commit(root: Path) -> str:
         return "exists"
     git = find("git")
     if outer := git_state.repository(root):
-        return f"none of its own: commit it to the repository around it, {outer}"
+        return f"inside the repository {outer}: commit the project there"
     run([git, "init", "--quiet"], root)
     run([git, "symbolic-ref", "HEAD", "refs/heads/main"], root)
     run([git, "add", "--all"], root)

@@ -11,7 +11,6 @@ from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
-from scaffold.testdata.cases import CaseView
 
 
 class EntityView(TableView, SchemaView):
@@ -46,11 +45,6 @@ class EntityView(TableView, SchemaView):
     def docstring(self) -> str:
         text = self.entity.description or f"A row of {self.entity.table}."
         return docstring(text, indent=4)
-
-    @cached_property
-    def tests(self) -> CaseView:
-        """The view for the templates of tests."""
-        return CaseView(self.entity, self.spec)
 
     # Repositories
 
@@ -92,8 +86,8 @@ class EntityView(TableView, SchemaView):
 
     @property
     def text_policy(self) -> Iterator[str]:
-        for policy, kind in (("plain_text", "string"), ("rich_text", "text")):
-            names = [f.attribute for f in self.entity.fields if f.type == kind]
+        for policy, markup in (("plain_text", "strip"), ("rich_text", "basic")):
+            names = [f.attribute for f in self.entity.fields if f.markup == markup]
             if names:
                 yield f"{policy} = frozenset({{{', '.join(map(literal, names))}}})"
 

@@ -1,17 +1,14 @@
 """An entity's schemas, as the template of models/schemas.py uses them."""
 
-import datetime as dt
-import uuid
 from collections.abc import Iterable
 from functools import cached_property
 
 from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
-from scaffold.spec.model import Entity, Field, Link, Reference
-from scaffold.testdata import boundaries, samples
+from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+from scaffold.testdata.cases import CaseView
 
-LONGEST_EXAMPLE = 200
 READ = "json_schema_extra=base.read_only"
 
 
@@ -20,6 +17,7 @@ class SchemaView:
 
     entity: Entity
     names: DerivedNames
+    spec: Spec
 
     @property
     def base_schema(self) -> str:
@@ -40,6 +38,11 @@ class SchemaView:
     @property
     def update_schema(self) -> str:
         return self.names.schemas[self.entity.name, "Update"]
+
+    @cached_property
+    def tests(self) -> CaseView:
+        """The view for the templates of tests, and for examples."""
+        return CaseView(self.entity, self.spec)
 
     @cached_property
     def own_types(self) -> list[str]:
@@ -154,7 +157,7 @@ class SchemaView:
         extra = []
         if described and self.entity.description:
             extra.append(f'"description": {literal(self.entity.description)}')
-        if example and self.example:
+        if example and self.tests.example:
             extra.append(f'"examples": [{self.example_name}]')
         options = ["alias_generator=base.camel"] if self.entity.id.camel else []
         if extra:
@@ -166,25 +169,6 @@ class SchemaView:
     @property
     def example_name(self) -> str:
         return f"{self.entity.snake.upper()}_EXAMPLE"
-
-    @cached_property
-    def example(self) -> str:
-        """The body of a request, as a dictionary; empty if no valid one is known."""
-        values: dict[str, object] = {}
-        if not self.entity.id.generated:
-            values[self.entity.id.json] = _json_value(samples.example_id(self.entity))
-        for field in self.entity.fields:
-            made = samples.series(self.entity, field)
-            value = None if made is None else _json_value(made.at(1))
-            if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
-                values[field.json] = value
-            elif field.required:
-                return ""
-        for reference in self.entity.references:
-            if reference.required:
-                target = self.spec.entity(reference.target)
-                values[reference.json] = _json_value(samples.example_id(target))
-        return boundaries.json_expression(values) if values else ""
 
     def _choice(self, field: Field) -> str:
         """Return the name of an enum's type, or nothing for another type."""
@@ -269,12 +253,6 @@ class SchemaView:
     ) -> str:
         arguments = self._named(attribute, key, description)
         return f"{attribute}: {annotation}{_assigned(None, arguments)}"
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat().replace("+00:00", "Z")
-    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def _choices(name: str, values: Iterable[str]) -> str:

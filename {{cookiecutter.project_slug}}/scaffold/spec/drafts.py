@@ -279,6 +279,8 @@ def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
     field_type = TYPES[written]
     if written in ("string", "email", "url"):
         values.setdefault("max_length", field_type.length)
+    if field_type.markup is not None:
+        values.setdefault("markup", field_type.markup)
     if written == "decimal":
         values.setdefault("precision", 18)
         values.setdefault("scale", 2)

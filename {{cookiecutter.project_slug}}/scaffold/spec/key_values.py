@@ -349,6 +349,10 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
     ),
     "json_key": formed("use letters, digits, _ and -, a letter or _ first"),
     "list": array,
+    "markup": _one_of(
+        keys.MARKUP,
+        lambda word: _unknown("markup", word, keys.MARKUP, synonyms.MARKUP),
+    ),
     "member": member_name,
     "member_id": id_name,
     "member_time": time_name,

@@ -99,6 +99,7 @@ class Field:
     precision: int = 0
     scale: int = 0
     values: tuple[str, ...] = ()
+    markup: str | None = None
     own_column: str | None = None
     own_json: str | None = None
     camel: bool = False
@@ -272,7 +273,8 @@ class Entity:
             created, updated = self.timestamps.json
             keys |= {self.timestamps.created_at: created}
             keys |= {self.timestamps.updated_at: updated}
-        return keys | {one.column: one.json for one in (*self.fields, *self.references)}
+        keys |= {one.column: one.json for one in self.fields}
+        return keys | {one.column: one.json for one in self.references}
 
     @property
     def snake(self) -> str:

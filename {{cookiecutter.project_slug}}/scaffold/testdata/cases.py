@@ -1,5 +1,7 @@
 """An entity in the templates of tests: its rows, boundary values and relations."""
 
+import datetime as dt
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -7,11 +9,19 @@ from functools import cached_property
 from scaffold.python_code.formatting import WIDTH, literal
 from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 from scaffold.testdata import boundaries
-from scaffold.testdata.samples import ENOUGH, Series, distinct, key_series, series
+from scaffold.testdata.samples import (
+    ENOUGH,
+    Series,
+    distinct,
+    example_id,
+    key_series,
+    series,
+)
 
 # The indentation in a factory's dictionaries, and the longest names that fit there.
 INDENT = 12
 SHORT_NAME = 50
+LONGEST_EXAMPLE = 200  # characters of a value
 
 
 class CaseView:
@@ -24,7 +34,7 @@ class CaseView:
     @cached_property
     def values(self) -> str:
         """A dictionary of the attributes, whose values are expressions of n."""
-        made = _series(self.entity)
+        made = self._made
         items = [
             _entry(field.attribute, made[field.name].expression)
             for field in self.entity.fields
@@ -33,6 +43,32 @@ class CaseView:
         if key := key_series(self.entity):
             items.insert(0, _entry("id", key.expression))
         return "{" + ", ".join(items) + "}"
+
+    @cached_property
+    def example(self) -> str:
+        """The example of requests in OpenAPI; empty if no valid one is known.
+
+        Optional references are left out, and required ones have ids that never change.
+        """
+        values: dict[str, object] = {}
+        if not self.entity.id.generated:
+            values[self.entity.id.json] = _json_value(example_id(self.entity))
+        for field in self.entity.fields:
+            made = self._made.get(field.name)
+            value = None if made is None else _json_value(made.at(1))
+            if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
+                values[field.json] = value
+            elif field.required:
+                return ""
+        for reference in self.entity.references:
+            if reference.required:
+                target = self.spec.entity(reference.target)
+                values[reference.json] = _json_value(example_id(target))
+        return boundaries.json_expression(values) if values else ""
+
+    @cached_property
+    def _made(self) -> dict[str, Series]:
+        return _series(self.entity)
 
     @property
     def parents(self) -> Iterator[str]:
@@ -140,6 +176,12 @@ class CaseView:
             if key.type != "uuid":
                 arguments.append(f"type={literal(f'{key.type}_ids')}")
         return f"support.Link({', '.join(arguments)})"
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def _entry(name: str, expression: str) -> str:

@@ -188,7 +188,7 @@ def _with_references(value: Any, references: Mapping[str, str]) -> Any:
 
 
 def _error_codes() -> set[str]:
-    """Return the codes of all errors; those of your own subclasses are among them."""
+    """Return the codes of all errors, also of subclasses of ServiceError in src/."""
     codes = {OTHER_CODE, *HTTP_CODES.values()}
     classes = [ServiceError]
     for one in classes:  # the list grows while it is read

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     readiness_timeout: float = Field(default=1, gt=0, le=DAY)
     run_migrations: bool = True
     migration_wait: float = Field(default=60, ge=0, le=DAY)
+    migration_lock_timeout: float = Field(default=2, ge=0.01, le=DAY)
+    migration_statement_timeout: float = Field(default=3600, ge=0, le=DAY)
 
     # Logging
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

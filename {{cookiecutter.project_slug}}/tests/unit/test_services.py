@@ -11,7 +11,7 @@ from src.services.base import Paging
 from tests.answers import same
 from tests.fakes import InMemoryRepository
 from tests.support import Case, Field, Reference, read
-from tests.tables import BY_NAME, each_case, each_reference, each_text
+from tests.tables import BY_NAME, each_case, each_kept_text, each_reference, each_text
 
 SOME = 5
 
@@ -218,7 +218,7 @@ async def test_only_rich_text_keeps_allowed_markup(
     name = case.attribute(field.name)
     data = written(case, case.create, "<strong>{}</strong>".format, field)
     sent = getattr(data, name)
-    if field.type == "text":
+    if name in case.service.rich_text:
         try:
             kept = getattr(await tested.create(data), name)
         except InvalidError:
@@ -227,6 +227,16 @@ async def test_only_rich_text_keeps_allowed_markup(
     else:
         kept = getattr(await tested.create(data), name)
         assert f"<strong>{kept}</strong>" == sent
+
+
+@each_kept_text
+async def test_other_text_keeps_its_markup(
+    case: Case, field: Field, tested: ServiceUnderTest
+) -> None:
+    data = written(case, case.create, "<i onclick=alert(1)>{}</i>".format, field)
+    created = await tested.create(data)
+    name = case.attribute(field.name)
+    assert getattr(created, name) == getattr(data, name)
 
 
 @each_text

@@ -37,9 +37,8 @@ async def test_the_example_of_an_operation_works(
 
 def example(document: dict[str, Any], method: str, path: str) -> Body | None:
     """Return the example that Swagger UI and ReDoc show, if there is a body."""
-    operations = {
-        PLACEHOLDER.sub("{}", key): document["paths"][key] for key in document["paths"]
-    }
+    paths = document["paths"]
+    operations = {PLACEHOLDER.sub("{}", key): paths[key] for key in paths}
     body = operations[path][method.lower()].get("requestBody")
     if body is None:
         return None

@@ -130,9 +130,8 @@ def test_what_the_service_sets_is_read_only(app: FastAPI) -> None:
         properties = schema_of(app, name)["properties"]
         found = {key for key in properties if properties[key].get("readOnly")}
         assert found == {"id", "created_at", "updated_at"}
-    assert (
-        not {"id", "created_at"} & schema_of(app, "ProductCreate")["properties"].keys()
-    )
+    new = schema_of(app, "ProductCreate")["properties"]
+    assert not {"id", "created_at", "updated_at"} & new.keys()
 
 
 def test_a_decimal_from_zero_has_no_sign(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scaffold.spec.model import Field
-from scaffold.spec.vocabulary import default_values
+from scaffold.spec.vocabulary import default_values, keys
 from scaffold.spec.vocabulary.keys import Json, Key
 
 STRING_LENGTH = 255
@@ -33,13 +33,15 @@ class FieldType:
     max_length: int = 0
     indexable: bool = True
     index_bytes: Callable[[Field], int] = lambda field: 8
+    markup: str | None = None
 
 
 def _count(least: int, most: int) -> Json:
     return {"type": "integer", "minimum": least, "maximum": most}
 
 
-def _lengths(most: int) -> dict[str, Key]:
+def _text_keys(most: int, markup: str) -> dict[str, Key]:
+    kinds = "; ".join(f"{kind}: {what}" for kind, what in keys.MARKUP.items())
     return {
         "min_length": Key(
             "count", "The minimum number of characters.", _count(0, most)
@@ -53,6 +55,11 @@ def _lengths(most: int) -> dict[str, Key]:
             "^ and $ to match whole values. Python's re and Rust's regex must both "
             "support it.",
             {"type": "string", "maxLength": 4096},
+        ),
+        "markup": Key(
+            "markup",
+            f"What happens to HTML in the text. {kinds} By default {markup}.",
+            {"enum": [*keys.MARKUP]},
         ),
     }
 
@@ -98,7 +105,8 @@ TYPES: dict[str, FieldType] = {
         "A string of limited length: varchar(n).",
         default_values.text,
         _TEXT,
-        _lengths(MAX_STRING),
+        _text_keys(MAX_STRING, "strip"),
+        markup="strip",
         length=STRING_LENGTH,
         max_length=MAX_STRING,
         index_bytes=_characters(4),
@@ -107,7 +115,8 @@ TYPES: dict[str, FieldType] = {
         "A string of any length; it cannot be unique or indexed.",
         default_values.text,
         _TEXT,
-        _lengths(MAX_TEXT),
+        _text_keys(MAX_TEXT, "basic"),
+        markup="basic",
         max_length=MAX_TEXT,
         indexable=False,
     ),

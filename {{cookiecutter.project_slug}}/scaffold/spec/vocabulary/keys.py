@@ -25,7 +25,7 @@ NAME = "^[a-z][a-z0-9_]*$"
 CLASS = "^[A-Z][A-Za-z0-9]*$"
 MAX_NAME = 63
 MAX_ENTITIES = 2_000
-MAX_MEMBERS = 200
+MAX_MEMBERS = 500
 MAX_TOGETHER = 100
 MAX_COLUMNS = 32
 SET_BY_SERVICE = ("created_at", "updated_at")
@@ -183,6 +183,12 @@ FIELD = {
     "json": _JSON_KEY,
     "description": _DESCRIPTION,
     "renamed_from": Key("member", _FORMER, _NAME),
+}
+
+MARKUP = {
+    "strip": "Markup is removed.",
+    "basic": "Markup is removed, except p, br and strong without attributes.",
+    "keep": "The text is stored as it was sent.",
 }
 
 RELATION_TYPES = {

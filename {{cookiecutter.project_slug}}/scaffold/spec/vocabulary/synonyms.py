@@ -213,6 +213,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "maxdigits": ("precision",),
     "multipleof": ("multiple_of",),
     "step": ("multiple_of",),
+    "html": ("markup",),
+    "richtext": ("markup",),
+    "sanitize": ("markup",),
+    "sanitise": ("markup",),
+    "sanitizehtml": ("markup",),
+    "striphtml": ("markup",),
+    "escape": ("markup",),
 }
 
 # They mean the opposite of "required".
@@ -238,6 +245,17 @@ KEY_ADVICE = {
     **dict.fromkeys(("autoincrement", "serial", "identity"), _NOT_GENERATED),
     "softdelete": "there is no soft delete; remove it",
     "format": "use the type email, url, uuid, date, time or datetime; remove it",
+}
+
+MARKUP = {
+    "remove": "strip",
+    "plain": "strip",
+    "none": "strip",
+    "sanitize": "basic",
+    "rich": "basic",
+    "html": "basic",
+    "raw": "keep",
+    "allow": "keep",
 }
 
 ON_DELETE = {

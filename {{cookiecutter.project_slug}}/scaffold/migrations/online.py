@@ -1,0 +1,160 @@
+"""Splits a migration so that requests wait for no step that reads all rows of a table.
+
+The first part changes tables in moments, in one transaction. The second part fills columns,
+builds indexes and validates constraints, for which PostgreSQL has forms that block no
+request. They cannot run in the transaction that has changed the table, or in any. So the
+second part is a migration of its own, all of which can be repeated: if a step fails, the
+first part has been applied, and the second one begins anew.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from alembic.operations import ops
+
+from scaffold.migrations import statements
+from scaffold.migrations.operations import FASTEN, Step, down_of, up_of
+from scaffold.migrations.statements import (
+    Check,
+    Convert,
+    Fill,
+    Operation,
+    OutsideTransaction,
+    Refusal,
+    Validation,
+    quote,
+)
+from scaffold.spec import naming
+
+# The order of the second part; FILL and SCAN are outside of a transaction.
+FILL, DECLARE, SCAN, FINISH = range(4)
+REPEATED = (
+    "What is outside of a transaction is committed step by step, and blocks no request. If "
+    "a step fails, all of this can be run again."
+)
+
+
+@dataclass
+class Parts:
+    """The steps of two migrations; either may have none."""
+
+    refusals: list[Operation] = field(default_factory=list)
+    first: list[Step] = field(default_factory=list)
+    second: list[Step] = field(default_factory=list)
+
+    def up_of_first(self, renames: Sequence[Operation]) -> list[Operation]:
+        """Return the upgrade of the first migration, which begins with the renames."""
+        steps = up_of(self.first)
+        return [*renames, *self.refusals, *steps] if renames or steps else []
+
+    def up_of_second(self, *, is_alone: bool) -> list[Operation]:
+        """Return the upgrade of the second migration."""
+        phases = {
+            phase: [
+                one for step in self.second if step.phase == phase for one in step.up
+            ]
+            for phase in (FILL, DECLARE, SCAN, FINISH)
+        }
+        if not phases[DECLARE]:
+            phases[SCAN], phases[FILL] = phases[FILL] + phases[SCAN], []
+        return [
+            *(self.refusals if is_alone else ()),
+            statements.comment(REPEATED),
+            *_outside(phases[FILL]),
+            *phases[DECLARE],
+            *_outside(phases[SCAN]),
+            *phases[FINISH],
+        ]
+
+    @property
+    def down_of_first(self) -> list[Operation]:
+        return down_of(self.first)
+
+    @property
+    def down_of_second(self) -> list[Operation]:
+        return down_of(self.second)
+
+
+def _outside(steps: Sequence[Operation]) -> list[Operation]:
+    return [OutsideTransaction(steps)] if steps else []
+
+
+def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
+    """Split the steps; tables that the migration creates have no rows to read."""
+    steps = list(steps)
+    parts = Parts()
+    converted = {
+        one.table_name for step in steps for one in step.up if isinstance(one, Convert)
+    }
+    for step in steps:
+        first: list[Operation] = []
+        second: list[Step] = []
+        for one in step.up:
+            match one:
+                case Refusal() if step.phase < FASTEN or one.table not in converted:
+                    parts.refusals.append(one)
+                case Fill():
+                    second.append(Step(FILL, [one], []))
+                case Check():
+                    first.append(
+                        statements.add_unchecked(one.table, one.name, one.condition)
+                    )
+                    valid = statements.validate(one.table, one.name)
+                    second.append(Step(SCAN, [valid], []))
+                case Validation():
+                    second.append(Step(SCAN, [one], []))
+                case ops.AlterColumnOp(modify_nullable=False):
+                    second += _not_null(one)
+                case ops.CreateForeignKeyOp(source_table=table) if table not in created:
+                    name = str(one.constraint_name)
+                    one.kw["postgresql_not_valid"] = True
+                    first.append(one)
+                    second.append(Step(SCAN, [statements.validate(table, name)], []))
+                case ops.CreateIndexOp(table_name=table) if table not in created:
+                    second.append(Step(SCAN, [_concurrently(one)], []))
+                case ops.CreateUniqueConstraintOp(table_name=table) if (
+                    table not in created
+                ):
+                    second += _unique(one)
+                case _:
+                    first.append(one)
+        if first or not second:
+            parts.first.append(Step(step.phase, first, step.down))
+        else:
+            second[-1] = replace(second[-1], down=step.down)
+        parts.second += second
+    return parts
+
+
+def _not_null(operation: ops.AlterColumnOp) -> list[Step]:
+    """SET NOT NULL does not read the rows if a CHECK says that none is null."""
+    table, column = operation.table_name, str(operation.column_name)
+    name = naming.constraint("ck", table, column, "not_null")
+    condition = f"{quote(column)} IS NOT NULL"
+    again = statements.drop_check(table, name, "if_exists=True")
+    added = statements.add_unchecked(table, name, condition)
+    return [
+        Step(DECLARE, [again, added], []),
+        Step(SCAN, [statements.validate(table, name)], []),
+        Step(FINISH, [operation, statements.drop_check(table, name)], []),
+    ]
+
+
+def _concurrently(operation: ops.CreateIndexOp) -> ops.CreateIndexOp:
+    operation.if_not_exists = True
+    operation.kw["postgresql_concurrently"] = True
+    return operation
+
+
+def _unique(operation: Any) -> list[Step]:
+    """The constraint takes over an index that was built before."""
+    table, name = operation.table_name, operation.constraint_name
+    index = ops.CreateIndexOp(name, table, list(operation.columns), unique=True)
+    added = (
+        f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX"
+    )
+    return [
+        Step(SCAN, [_concurrently(index)], []),
+        Step(FINISH, [statements.execute(f"{added} {quote(name)}")], []),
+    ]

@@ -1,0 +1,66 @@
+"""Queries for the rows on which a migration can fail."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from alembic.operations import ops
+
+from scaffold.migrations.catalog import Catalog
+from scaffold.migrations.operations import Part, Step, current
+from scaffold.migrations.renames import Rename
+from scaffold.migrations.statements import Refusal, Validation, quote
+
+FAILS = "The migration fails if there are such rows"
+SAME = "{}: rows have the same {}"
+ROWS = "SELECT * FROM {} WHERE {};"
+TWICE = "SELECT {0}, count(*) FROM {1} WHERE {2} GROUP BY {0} HAVING count(*) > 1;"
+RENAMED = "(SELECT {} FROM {}) AS {}"
+LATER = "If there are such rows, changing one of them fails until it meets the rule"
+
+
+def find(
+    steps: Iterable[Step], before: Catalog, renames: Sequence[Rename]
+) -> list[str]:
+    """Return a warning with a query for each step that can fail because of rows.
+
+    `before` is the database after the renames. The queries work before the migration.
+    """
+    back = [one.back for one in reversed(renames)]
+    found: dict[str, str] = {}  # by the query: a value of an enum has a rule as well
+    for told, consequence, query in _risks(steps, before, back):
+        found.setdefault(query, f"{told}. {consequence}: {query}")
+    return list(found.values())
+
+
+def _risks(
+    steps: Iterable[Step], before: Catalog, back: Sequence[Rename]
+) -> Iterator[tuple[str, str, str]]:
+    for one in (one for step in steps for one in step.up):
+        match one:
+            case Refusal():
+                rows = _source(one.table, before, back)
+                yield one.message, FAILS, ROWS.format(rows, one.condition)
+            case Validation():
+                rows = _source(one.table, before, back)
+                condition = f"NOT ({one.condition})"
+                yield one.message, LATER, ROWS.format(rows, condition)
+            case ops.CreateUniqueConstraintOp(table_name=table, columns=columns) if (
+                table in before and {*columns} <= before[table].columns.keys()
+            ):
+                rows = _source(table, before, back)
+                names = ", ".join(map(quote, columns))
+                known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+                query = TWICE.format(names, rows, known)
+                yield SAME.format(table, names), FAILS, query
+
+
+def _source(table: str, before: Catalog, back: Sequence[Rename]) -> str:
+    """Return the table as SQL, under the names that it has after the renames."""
+    parts = {name: current(Part(table, name), back) for name in before[table].columns}
+    former = current(Part(table), back).table
+    if former == table and all(part.column == name for name, part in parts.items()):
+        return quote(table)
+    columns = (
+        quote(name) if part.column == name else f"{quote(part.column)} AS {quote(name)}"
+        for name, part in parts.items()
+    )
+    return RENAMED.format(", ".join(columns), quote(former), quote(table))
