@@ -200,7 +200,7 @@ def _id_object(draft: EntityDraft, node: Object, problems: Problems) -> Id:
 
 
 def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
-    """Refuse a pattern that no id matches, or for which the tests find no id."""
+    """Refuse a pattern that no id matches, or for which the tests find none."""
     pattern = str(key.pattern)
     least, _ = portable.lengths(pattern)
     at, what = read.at("pattern"), f"pattern {quote(pattern)}"
@@ -210,9 +210,9 @@ def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
             limit = f"the default {limit}"
         message = f"{what} needs at least {least} characters, more than {limit}"
         problems.rule(at, read.path, message)
-    elif not ids.matching(pattern, key.length, 1):
-        message = f"no id was found that matches {what}: ids consist of A-Z, a-z, 0-9"
-        message += f" and ._~-, {key.length} at most; correct or simplify it"
+    elif len(ids.matching(pattern, key.length, 2)) < 2:
+        message = f"fewer than two ids were found that match {what}: an id consists of"
+        message += f" A-Z, a-z, 0-9 and ._~-, {key.length} at most; correct or simplify it"
         problems.rule(at, read.path, message)
 
 

@@ -312,7 +312,11 @@ class TextId:
         self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         described = handler(schema)
-        described.setdefault("pattern", TEXT_ID_PATTERN)
+        if "pattern" in described:
+            described["allOf"] = [{"pattern": TEXT_ID_PATTERN}]
+        else:
+            described["pattern"] = TEXT_ID_PATTERN
+        described["not"] = {"enum": [".", ".."]}
         return described
 
     @staticmethod

@@ -242,9 +242,11 @@ async def test_link_and_unlink_are_idempotent(
     case: Case, link: Link, tested: RepositoryUnderTest
 ) -> None:
     row: Any = await tested.store()
-    other: Any = BY_NAME[link.target].factory.new_id()
-    if tested.db is not None:
-        other = (await BY_NAME[link.target].factory.store(tested.db)).id
+    factory = BY_NAME[link.target].factory
+    if tested.db is None:
+        other: Any = factory.new_id()
+    else:
+        other = (await factory.store(tested.db)).id
     for expected in ([other], []):
         change = tested.repository.link if expected else tested.repository.unlink
         for _ in range(2):
