@@ -113,7 +113,7 @@ IDS = [
     {"type": "string", "generated": False},
     {"name": "user", "type": "string", "generated": False, "max_length": 2},
     {"type": "string", "generated": False, "pattern": "^[A-Z]{3}-[0-9]{4}$"},
-    {"type": "string", "generated": False, "pattern": "^(a|b|c|d)$"},
+    {"type": "string", "generated": False, "pattern": "^[a-d][1-4]$"},
     {"name": "self", "type": "uuid", "generated": False},
 ]
 TIMESTAMPS = [

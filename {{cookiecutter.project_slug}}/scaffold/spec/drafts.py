@@ -200,7 +200,7 @@ def _id_object(draft: EntityDraft, node: Object, problems: Problems) -> Id:
 
 
 def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
-    """Refuse a pattern that no id matches, or for which the tests find none."""
+    """Refuse a pattern that few ids match, or for which the tests find too few."""
     pattern = str(key.pattern)
     least, _ = portable.lengths(pattern)
     at, what = read.at("pattern"), f"pattern {quote(pattern)}"
@@ -210,9 +210,10 @@ def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
             limit = f"the default {limit}"
         message = f"{what} needs at least {least} characters, more than {limit}"
         problems.rule(at, read.path, message)
-    elif len(ids.matching(pattern, key.length, 2)) < 2:
-        message = f"fewer than two ids were found that match {what}: an id consists of"
-        message += f" A-Z, a-z, 0-9 and ._~-, {key.length} at most; correct or simplify it"
+    elif len(ids.matching(pattern, key.length, keys.MIN_IDS)) < keys.MIN_IDS:
+        message = f"fewer than {keys.MIN_IDS} ids were found that match {what}: an id"
+        message += f" has 1 to {key.length} of A-Z, a-z, 0-9 and ._~-; correct or"
+        message += " simplify it, or use an enum field for a fixed set of values"
         problems.rule(at, read.path, message)
 
 

@@ -261,8 +261,6 @@ def _own(entity: Entity) -> int:
     sets = [*single, *entity.unique]
     made = _series(entity) if sets else {}
     counts = [ENOUGH]
-    if (key := key_series(entity)) and (ids := distinct(key)) < ENOUGH:
-        counts.append(ids - 1)  # one is left that no row has
     for names in sets:
         # Each row has its own parents or none, so that references do not collide.
         if all(name in made for name in names):

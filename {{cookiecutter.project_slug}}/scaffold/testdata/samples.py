@@ -65,7 +65,7 @@ def _text_id(key: Id) -> Series | None:
         made = (str(candidate.at(number)) for number in TRIED)
         if all(ids.is_id(text) and _is_valid(field, text) for text in made):
             return candidate
-    texts = ids.matching(pattern, most, ENOUGH)
+    texts = ids.matching(pattern, most, 2 * ENOUGH)  # with some that no row has
     return _table([literal(text) for text in texts], texts)
 
 

@@ -37,6 +37,7 @@ JSON_KEY = "^[A-Za-z_][A-Za-z0-9_-]*$"
 DEFAULT_SCHEMA = "public"
 BITS = (16, 32, 64)
 MAX_ID = 255  # characters of a string id
+MIN_IDS = 12  # that match a pattern: the generated tests store several rows
 ID_TYPES = {
     "uuid": "A UUID, made by the service.",
     "integer": "An integer from a sequence of the database: an identity column.",
