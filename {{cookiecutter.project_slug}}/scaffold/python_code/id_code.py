@@ -58,7 +58,7 @@ def own_type(key: Id) -> str:
     limits = ["min_length=1", f"max_length={key.length}"]
     if key.pattern is not None:
         limits.append(f"pattern={literal(key.pattern)}")
-    return f"typing.Annotated[str, types.TEXT_ID, pydantic.Field({', '.join(limits)})]"
+    return f"typing.Annotated[str, pydantic.Field({', '.join(limits)}), types.TEXT_ID]"
 
 
 def column(key: Id) -> str:

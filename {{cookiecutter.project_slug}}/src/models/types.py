@@ -299,7 +299,10 @@ class Bits:
 
 
 class TextId:
-    """An id that is a string: one segment of a URL path for every client and proxy."""
+    """An id that is a string: one segment of a URL path for every client and proxy.
+
+    Write it after the limits: otherwise OpenAPI would have one pattern of the two.
+    """
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: pydantic.GetCoreSchemaHandler
