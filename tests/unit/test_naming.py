@@ -112,6 +112,7 @@ PLURALS = """
 points preferences settings order_details goods people children criteria areas photos
 apis videos schemas movies statuses analyses categories boxes
 """
+SINGULARS = "gas bus chaos axis address lens status bias canvas process"
 
 
 @pytest.mark.parametrize("word", PLURALS.split())
@@ -121,9 +122,7 @@ def test_a_plural_stays_as_it_is(word: str) -> None:
     assert naming.with_article(word) == word
 
 
-@pytest.mark.parametrize(
-    "word", "gas bus chaos axis address lens status bias canvas process".split()
-)
+@pytest.mark.parametrize("word", SINGULARS.split())
 def test_a_singular_that_ends_like_a_plural_has_one(word: str) -> None:
     assert naming.plural(word) != word
     assert naming.with_article(word).endswith(f" {word}")

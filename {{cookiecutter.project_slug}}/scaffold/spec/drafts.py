@@ -193,10 +193,10 @@ def _id_object(draft: EntityDraft, node: Object, problems: Problems) -> Id:
             message = f"only applies to {what}; remove it"
             problems.rule(node.keys_at[key], f"{read.path}.{key}", message)
     values = {"max_length": keys.MAX_ID} if sent_string else {}
-    key = Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
-    if key.pattern is not None and sent_string:
-        _check_pattern(read, key, problems)
-    return key
+    made = Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
+    if made.pattern is not None and sent_string:
+        _check_pattern(read, made, problems)
+    return made
 
 
 def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:

@@ -75,8 +75,10 @@ def _entity() -> Json:
     entity = _object(keys.ENTITY, ["name"])
     entity["description"] = "A resource with its table, classes and URLs."
     entity["properties"] = _with_lists(keys.ENTITY, lists)
-    timeless: Json = {"properties": {"timestamps": {"const": False}}}
-    timeless["required"] = ["timestamps"]
+    timeless: Json = {
+        "properties": {"timestamps": {"const": False}},
+        "required": ["timestamps"],
+    }
     entity["allOf"] = [{"if": timeless, "else": _with_times()}]
     return entity
 
@@ -97,9 +99,10 @@ def _id() -> Json:
         "type": _one_of(keys.ID_TYPES),
     }
     one["properties"] = _with_lists(keys.ID, lists)
-    sent: Json = {"properties": {"type": {"const": "string"}}}
-    sent["properties"] |= {"generated": {"const": False}}
-    sent["required"] = ["type", "generated"]
+    sent: Json = {
+        "properties": {"type": {"const": "string"}, "generated": {"const": False}},
+        "required": ["type", "generated"],
+    }
     one["allOf"] = [
         {"if": _type_is(["integer"]), "else": _without(keys.ID, ["bits"])},
         {"if": sent, "else": _without(keys.ID, ["max_length", "pattern"])},
