@@ -1,5 +1,6 @@
 """The Python code of primary keys, and of the columns and parameters that hold them."""
 
+from scaffold.python_code.field_code import sql_name
 from scaffold.python_code.formatting import literal
 from scaffold.spec.model import Id
 
@@ -65,7 +66,7 @@ def column(key: Id) -> str:
     """Return the attribute of the table's class."""
     arguments = [column_type(key)]
     if key.column != "id":
-        arguments.insert(0, literal(key.column))
+        arguments.insert(0, sql_name(key.column))
     if key.type == "integer" and key.generated:
         arguments.append("sa.Identity(always=True)")
     arguments.append("primary_key=True")
