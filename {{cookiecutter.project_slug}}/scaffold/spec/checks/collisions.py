@@ -188,7 +188,7 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
 
 
 def _set_by_service(draft: EntityDraft) -> Mapping[str, str]:
-    """Return the attributes that the service sets, with their names in JSON."""
+    """Return the attributes that the service sets, with the names of their columns."""
     names = {"id": draft.id.name}
     if times := draft.timestamps:
         names |= {"created_at": times.created_at, "updated_at": times.updated_at}
