@@ -37,6 +37,17 @@ class Resource:
     update: Schema
     lists: list[str] = field(default_factory=list)
     row: dict[str, Any] = field(default_factory=dict)
+    # What the service says to refer to other rows, beside the UUIDs of that form.
+    references: set[str] = field(default_factory=set)
+
+    @property
+    def key(self) -> str:
+        """The name of the id: the first key of a row, unless there is an `id`."""
+        return "id" if "id" in self.row else next(iter(self.row))
+
+    @property
+    def id(self) -> Any:
+        return self.row[self.key]
 
     @property
     def name(self) -> str:
@@ -44,7 +55,7 @@ class Resource:
 
     @property
     def location(self) -> str:
-        return f"{self.path}/{self.row['id']}"
+        return f"{self.path}/{self.id}"
 
 
 class Client:
@@ -141,27 +152,29 @@ class Smoke:
         tried first; the service rejects a wrong row with the name of the reference.
         """
         body = self.payload(resource)
-        targets = {
-            name: iter(_by_likeness(name, created))
-            for name in resource.create.get("required", ())
-            if self.is_reference(name, resource.create)
-        }
-        wrong = list(targets)
+        required = resource.create.get("required", ())
+        wrong = [name for name in required if self.is_reference(name, resource)]
+        targets = {name: iter(_by_likeness(name, created)) for name in wrong}
         while True:
             for name in wrong:
-                target = next(targets[name], None)
+                body.pop(name, None)
+                if name not in required:
+                    continue
+                likely = iter(_by_likeness(name, created))
+                target = next(targets.setdefault(name, likely), None)
                 if target is None:
                     return False
-                body[name] = target.row["id"]
+                body[name] = target.id
             status, content = self.client.send("POST", resource.path, body)
-            answer = json.loads(content) if content[:1] == b"{" else {}
-            wrong = [name for name in answer.get("fields", ()) if name in targets]
             if status == 201:
                 break
-            if answer.get("error") != "reference_not_found" or not wrong:
+            wrong = _wrong_references(content, {*targets, *resource.references})
+            if not wrong:
                 raise Unexpected(
                     _difference("POST", resource.path, status, 201, content, body)
                 )
+            resource.references.update(wrong)
+        answer = json.loads(content)
         resource.row = answer
         created.append(resource)
         self.compare(resource, body, answer)
@@ -173,20 +186,22 @@ class Smoke:
         return {
             name: self.sampler.value(schema)
             for name, schema in properties.items()
-            if not self.is_reference(name, resource.create)
+            if not self.is_reference(name, resource)
         }
 
-    def is_reference(self, name: str, schema: Schema) -> bool:
-        found = self.sampler.resolve(schema["properties"][name])
-        return name.endswith("_id") and found.get("format") == "uuid"
+    def is_reference(self, name: str, resource: Resource) -> bool:
+        found = self.sampler.resolve(resource.create["properties"][name])
+        looks_so = name.endswith("_id") and found.get("format") == "uuid"
+        sent_id = bool(resource.row) and name == resource.key
+        return name in resource.references or (looks_so and not sent_id)
 
     def read(self, resource: Resource) -> None:
         answer = self.client.call("GET", resource.location, 200)
         if answer != resource.row:
             raise Unexpected(f"{resource.location}: {answer} is not {resource.row}")
         page = self.client.call("GET", f"{resource.path}?limit=100", 200)
-        listed = [row["id"] for row in page["items"]]
-        if page["next"] is None and resource.row["id"] not in listed:
+        listed = [row[resource.key] for row in page["items"]]
+        if page["next"] is None and resource.id not in listed:
             raise Unexpected(f"{resource.path}: the new row is not in the list")
         for path in resource.lists:
             self.client.call("GET", resource.location + path, 200)
@@ -196,13 +211,14 @@ class Smoke:
         references = {
             name: resource.row[name]
             for name in resource.create.get("required", ())
-            if self.is_reference(name, resource.create)
+            if name == resource.key or self.is_reference(name, resource)
         }
         body = self.payload(resource) | references
         answer = self.client.call("PUT", resource.location, 200, body)
         self.compare(resource, body, answer)
         resource.row = answer
         fresh = self.payload(resource)
+        fresh.pop(resource.key, None)
         changes = dict(list(fresh.items())[:1])
         answer = self.client.call("PATCH", resource.location, 200, changes)
         self.compare(resource, {**body, **changes}, answer)
@@ -213,6 +229,15 @@ class Smoke:
             if not _same(value, row.get(name)):
                 got = row.get(name)
                 raise Unexpected(f"{resource.name}.{name}: {got!r} is not {value!r}")
+
+
+def _wrong_references(content: bytes, known: set[str]) -> list[str]:
+    """Return the references to no row, or with an id of another type, in an error."""
+    answer = json.loads(content) if content[:1] == b"{" else {}
+    if answer.get("error") == "reference_not_found":
+        return list(answer["fields"])
+    fields = [one["field"].strip("/") for one in answer.get("errors", ())]
+    return fields if known.issuperset(fields) else []
 
 
 def _is_page(methods: Schema, sampler: Sampler) -> bool:

@@ -141,8 +141,16 @@ def test_every_key_is_documented(heading: str, known: Mapping[str, object]) -> N
     assert sorted(rows(heading)) == sorted(known)
 
 
+def test_every_key_of_an_id_and_of_the_top_is_documented() -> None:
+    section = ENTITIES.partition("\n### Ids\n")[2].partition("\n### ")[0]
+    table = re.findall(r"^\| `(\S+)` \|", section, re.MULTILINE)
+    assert sorted(table) == sorted(keys.ID)
+    for key in (*keys.TOP, *keys.TIMESTAMPS, *keys.ID_TYPES):
+        assert f"`{key}`" in ENTITIES
+
+
 def test_every_type_is_documented() -> None:
-    headings = re.findall(r"^### (\w+)$", ENTITIES, re.MULTILINE)
+    headings = re.findall(r"^### ([a-z_]+)$", ENTITIES, re.MULTILINE)
     assert sorted(headings) == sorted([*TYPES, *keys.RELATION_TYPES])
 
 
@@ -224,7 +232,7 @@ def test_the_limits_are_those_of_the_checker() -> None:
     table = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", section, re.MULTILINE))
     stated = [int(n) for cell in table.values() for n in re.findall(r"\d+", cell)]
     size = decoding.MAX_BYTES // 2**20
-    members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME]
+    members = [keys.MAX_ENTITIES, keys.MAX_MEMBERS, keys.MAX_NAME, keys.MAX_ID]
     together = [keys.MAX_TOGETHER, keys.MAX_COLUMNS]
     index = [field_types.INDEX_BYTES, field_types.INDEXED_LENGTH]
     regex = [portable.MAX_PATTERN, portable.MAX_REPEAT, portable.MAX_NESTING]

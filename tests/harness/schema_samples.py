@@ -54,7 +54,7 @@ class Sampler:
                 for branch in schema.get(key, ())
                 if branch.get("type") != "null"
             ]
-            if len(branches) != 1:
+            if len(branches) != 1 or "type" in schema:
                 return schema
             schema = branches[0]
 

@@ -1,21 +1,17 @@
 """The rules of the proxy, in HAProxy in front of a server that always returns 200."""
 
 import http.client
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.harness.project import HOST, PATIENCE, ROOT, end, free_port
+from tests.harness import haproxy
+from tests.harness.project import HOST
 
 pytestmark = pytest.mark.slow
-
-# It is the same for all options of the template.
-FILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "proxy" / "haproxy.cfg"
 
 
 class Yes(BaseHTTPRequestHandler):
@@ -45,39 +41,9 @@ def proxy(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[int]:
     """The port of HAProxy with the project's file, with other names and ports."""
-    haproxy, port = program("haproxy"), free_port()
-    subprocess.run([haproxy, "-c", "-f", str(FILE)], check=True)
-    own = tmp_path_factory.mktemp("proxy") / "haproxy.cfg"
-    own.write_text(adapted(FILE.read_text(), port, backend))
-    process = subprocess.Popen([haproxy, "-db", "-f", str(own)])
-    try:
-        wait_until_served(port)
+    folder = tmp_path_factory.mktemp("proxy")
+    with haproxy.in_front_of(backend, program("haproxy"), folder) as port:
         yield port
-    finally:
-        end(process)
-
-
-def adapted(text: str, port: int, backend: int) -> str:
-    servers = "server-template app 10 app:8000 resolvers docker init-addr none"
-    for old, new in (
-        ("bind :8000", f"bind {HOST}:{port}"),
-        (servers, f"server app {HOST}:{backend}"),
-    ):
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    return text
-
-
-def wait_until_served(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if status(port, "/health/health") == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the proxy does not start")
 
 
 def status(port: int, path: str) -> int:

@@ -73,6 +73,8 @@ CLASSES = [
     "Id",
     "Item",
     "Items",
+    "Points",
+    "Preferences",
 ]
 WORDS = sorted(
     reserved_names.ATTRIBUTES
@@ -93,12 +95,42 @@ RELATIONS = [
     "data",
     "tags",
 ]
+# Names as databases and clients have them.
+TABLES = ["film", "User", "order", "a table", "x$y", "select", "T" * 63]
+SCHEMAS = ["public", "shop", "Other Shop", "user"]
+URLS = ["films", "my-things", "Things_2", "health", "docs"]
+COLUMNS = ["TheTitle", "orig lang", "user", "a-b", "x$y", "_id", "C" * 63, "class"]
+JSON_KEYS = ["film-title", "Class", "_links", "from", "self", "model_config", "J" * 63]
+IDS = [
+    "uuid",
+    "integer",
+    "string",
+    {"name": "key"},
+    {"name": "class", "type": "integer", "bits": 16},
+    {"name": "order", "type": "integer", "bits": 32, "generated": False},
+    {"type": "integer", "generated": False},
+    {"name": "code", "type": "string"},
+    {"type": "string", "generated": False},
+    {"name": "user", "type": "string", "generated": False, "max_length": 2},
+    {"type": "string", "generated": False, "pattern": "^[A-Z]{3}-[0-9]{4}$"},
+    {"type": "string", "generated": False, "pattern": "^[a-d][1-4]$"},
+    {"name": "self", "type": "uuid", "generated": False},
+]
+TIMESTAMPS = [
+    True,
+    False,
+    {},
+    {"created_at": "inserted"},
+    {"created_at": "from", "updated_at": "to"},
+]
 PATTERNS = [r"^[a-z]{2,9}$", r"\d", r"^(a|b)+$", "^[A-Z][A-Za-z0-9 ]*$", "é"]
 
 
 def legal(random: Random) -> Document:
     """Return one to four entities with some fields each, and relations among them."""
     document: Document = {"entities": []}
+    if random.random() < 0.3:
+        document["json_case"] = random.choice(["camel", "camel", "snake"])
     for _ in range(random.randint(1, 4)):
         document = changed(document, random, _add_entity)
     for _ in range(5 * len(document["entities"])):
@@ -107,6 +139,8 @@ def legal(random: Random) -> Document:
         document = changed(document, random, _add_relation)
     for _ in range(random.randint(0, 3)):
         document = changed(document, random, _add_composite)
+    for _ in range(random.choice([0, 4 * len(document["entities"])])):
+        document = changed(document, random, random.choice(OWN_NAMES))
     assert spec_of(document)
     return document
 
@@ -189,6 +223,38 @@ def _add_relation(document: Document, random: Random) -> None:
     if relation["type"].endswith("to_one") and random.random() < 0.5:
         relation["on_delete"] = random.choice(["cascade", "restrict", "set_null"])
     source["relations"].append(relation)
+
+
+def _name_entity(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    key, values = random.choice(
+        [
+            ("table", TABLES),
+            ("schema", SCHEMAS),
+            ("url", URLS),
+            ("id", IDS),
+            ("id", IDS),
+            ("timestamps", TIMESTAMPS),
+        ]
+    )
+    entity[key] = random.choice(values)
+
+
+def _name_member(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    members = entity["fields"] + entity["relations"]
+    if members:
+        key, values = random.choice([("column", COLUMNS), ("json", JSON_KEYS)])
+        random.choice(members)[key] = random.choice(values)
+
+
+def _leave_out_index(document: Document, random: Random) -> None:
+    relations = random.choice(document["entities"])["relations"]
+    if relations:
+        random.choice(relations)["index"] = False
+
+
+OWN_NAMES = (_name_entity, _name_entity, _name_member, _leave_out_index)
 
 
 def _add_composite(document: Document, random: Random) -> None:

@@ -92,6 +92,16 @@ def test_references_are_followed() -> None:
     assert sampler.value({"$ref": "#/components/schemas/Kind"}) == "only"
 
 
+def test_a_string_may_have_a_second_pattern() -> None:
+    """As ids that clients send have it."""
+    both = {
+        "type": "string",
+        "pattern": "^[a-z]{2}$",
+        "allOf": [{"pattern": "^[a-z.]+$"}],
+    }
+    assert re.fullmatch("[a-z]{2}", Sampler({}, Random(5)).value(both))
+
+
 @pytest.mark.parametrize(
     "schema",
     [

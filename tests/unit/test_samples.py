@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold.patterns import examples, portable
-from scaffold.spec.model import Entity, Field, Reference, Spec
+from scaffold.patterns import examples, ids, portable
+from scaffold.spec.model import Entity, Field, Id, Reference, Spec
 from scaffold.spec.vocabulary import field_types
 from scaffold.spec.vocabulary.default_values import Refused
 from scaffold.testdata import boundaries, samples
@@ -346,6 +346,65 @@ def test_json_is_written_as_a_formatter_would() -> None:
     assert '"x" * 30' in written
     assert boundaries.json_expression(decimal.Decimal("1.50")) == '"1.50"'
     assert json.loads(json.dumps(value_of(written))) == value
+
+
+# Ids
+
+SENT = [
+    {},
+    {"max_length": 1},
+    {"max_length": 3},
+    {"pattern": "^[A-Z]{2}$", "max_length": 2},
+    {"pattern": "^(a|b|c|d|e|f|g|h|i|j|k|l)$"},
+    {"pattern": "^[^/]+$"},
+    {"pattern": "^.{40}$"},
+    {"pattern": "^[a-z]+( [a-z]+)?$"},
+    {"pattern": "^\\.{1,20}$"},
+    {"pattern": "[0-9]$", "max_length": 4},
+]
+
+
+def sent(**keys: Any) -> Id:
+    """Return a string id that clients send, as the specification has it."""
+    return Id(type="string", generated=False, **{"max_length": 255, **keys})
+
+
+@pytest.mark.parametrize("keys", SENT, ids=repr)
+def test_ids_that_clients_send_are_valid(keys: dict[str, Any]) -> None:
+    key = sent(**keys)
+    series = samples.key_series(Entity("A", "as", id=key))
+    assert series is not None
+    for number in samples.TRIED:
+        value = value_of(series.expression, number)
+        assert value == series.at(number)
+        assert ids.is_id(value)
+        assert len(value) <= key.length
+        assert re.search(key.pattern or "", value)
+    for wrong in boundaries.refused_ids(key):
+        assert not ids.is_id(wrong) or len(wrong) > key.length
+
+
+def test_an_id_is_one_segment_of_a_url() -> None:
+    for text in ("a", "A-1", "...", ".a", "~", "_", "x" * 255):
+        assert ids.is_id(text)
+    for text in ("", ".", "..", "a/b", "a b", "a%", "é", "a\n", "\uff11"):
+        assert not ids.is_id(text)
+
+
+def test_no_id_is_found_for_a_pattern_that_none_matches() -> None:
+    for pattern in ("^$", " ", "@", "^\\.$", "^é", "/"):
+        assert ids.matching(pattern, 255, 1) == []
+
+
+@pytest.mark.parametrize("bits", [16, 32, 64])
+def test_integers_beyond_the_bits_of_an_id_are_refused(bits: int) -> None:
+    refused = boundaries.refused_ids(Id(type="integer", bits=bits))
+    assert {str(2 ** (bits - 1)), str(-(2 ** (bits - 1)) - 1)} <= {*refused}
+
+
+def test_only_ids_that_clients_send_have_samples() -> None:
+    for kind in ("uuid", "integer", "string"):
+        assert samples.key_series(Entity("A", "as", id=Id(type=kind))) is None
 
 
 # Unique values, and the number of rows that tests can store

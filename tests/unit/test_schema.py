@@ -86,6 +86,8 @@ def test_every_key_of_the_tables_is_in_the_schema() -> None:
     built: Any = json_schema.build()
     assert set(built["properties"]) == set(keys.TOP)
     assert set(built["$defs"]["entity"]["properties"]) == set(keys.ENTITY)
+    assert set(built["$defs"]["id"]["properties"]) == set(keys.ID)
+    assert set(built["$defs"]["timestamps"]["properties"]) == set(keys.TIMESTAMPS)
     assert set(built["$defs"]["relation"]["properties"]) == set(keys.RELATION)
     own = {name for one in TYPES.values() for name in one.keys}
     assert set(built["$defs"]["field"]["properties"]) == set(keys.FIELD) | own

@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 
 from scaffold.spec import loading
-from scaffold.spec.model import MISSING, Entity, Link, Reference, Reverse, Spec
+from scaffold.spec.model import (
+    MISSING,
+    Entity,
+    Id,
+    Link,
+    Reference,
+    Reverse,
+    Spec,
+    Timestamps,
+)
 from scaffold.spec.vocabulary import keys, synonyms
 from scaffold.spec.vocabulary.field_types import TYPES
 
@@ -178,6 +187,14 @@ def test_names_of_an_entity() -> None:
         "class_",
         "classes",
     )
+
+
+def test_an_entity_in_the_plural_needs_no_plural_key() -> None:
+    points, order = load({"name": "Points"}, {"name": "OrderDetails"}).entities
+    assert (points.table, points.url, points.titles) == ("points",) * 3
+    assert (order.table, order.url) == ("order_details", "order-details")
+    (problem,) = problems({"name": "Points"}, {"name": "Point"})
+    assert problem.endswith('used by the table of Points; set another "plural"')
 
 
 def test_reserved_attributes_get_an_underscore() -> None:
@@ -391,6 +408,7 @@ VALUES = {
     **dict.fromkeys(["ge", "gt", "min_length", "scale"], 1),
     **dict.fromkeys(["required", "unique", "index"], True),
     **{"pattern": "x", "values": ["x"], "description": "x", "type": "text"},
+    **{"column": "x", "json": "x"},
 }
 
 
@@ -501,12 +519,101 @@ def test_a_default_that_is_computed_is_explained(type_name: str, default: str) -
 def test_synonyms_are_not_words_of_the_language() -> None:
     assert not (synonyms.TYPES.keys() | synonyms.TYPE_ADVICE.keys()) & TYPES.keys()
     own = {key for one in TYPES.values() for key in one.keys}
-    known = {*keys.TOP, *keys.ENTITY, *keys.FIELD, *keys.RELATION, *own}
+    tables = (keys.TOP, keys.ENTITY, keys.ID, keys.TIMESTAMPS, keys.FIELD)
+    known = {*keys.RELATION, *own}.union(*tables)
     words = (
         synonyms.KEYS.keys() | synonyms.KEY_ADVICE.keys() | synonyms.OPPOSITES.keys()
     )
     assert not words & known
     assert {key for found in synonyms.KEYS.values() for key in found} <= known
+
+
+@pytest.mark.parametrize("word", [*synonyms.ID_TYPES, "varchar(20)"])
+def test_an_id_type_that_is_suggested_is_accepted(word: str) -> None:
+    (problem,) = problems({"name": "A", "id": word})
+    assert suggested(problem) in {*keys.ID_TYPES, None}
+    (problem,) = problems({"name": "A", "id": {"type": word}})
+    assert suggested(problem) in {*keys.ID_TYPES, None}
+
+
+@pytest.mark.parametrize("key", keys.PLACES)
+def test_a_key_in_the_wrong_place_is_explained(key: str) -> None:
+    places = [{"name": "A", key: 1}, {"name": "A", "fields": [{**A_FIELD, key: 1}]}]
+    places = [one for one in places if not _is_read(one, key)]
+    for entity in places:
+        (problem,) = problems(entity)
+        assert problem.endswith(f"it is a key of {keys.PLACES[key]}")
+
+
+A_FIELD = {"name": "a", "type": "string"}
+
+
+def _is_read(entity: dict[str, Any], key: str) -> bool:
+    return key in (keys.FIELD if "fields" in entity else keys.ENTITY)
+
+
+def test_ids_and_times_have_their_usual_names_by_default() -> None:
+    (entity,) = load({"name": "Task"}).entities
+    assert (entity.id, entity.timestamps) == (Id(), Timestamps())
+    assert entity.is_standard
+    for key in ("uuid", {}, {"name": "id", "type": "uuid", "generated": True}):
+        assert load({"name": "Task", "id": key, "timestamps": {}}).entities == (entity,)
+
+
+def test_names_of_a_database_are_kept() -> None:
+    path = TESTS / "specs/good/ids_and_names_of_a_database.json"
+    spec = loading.load(path)
+    film, language, note = (spec.entity(n) for n in ("Film", "Language", "Note"))
+    assert (film.schema, film.table, film.url) == ("catalogue", "film", "movies")
+    assert language.schema is None
+    assert (film.id.column, film.id.json) == ("film_id", "filmId")
+    assert film.timestamps == Timestamps("inserted", "last_update", camel=True)
+    assert language.timestamps is None
+    assert language.order == ("iso_code",)
+    title, year, *_ = film.fields
+    assert (title.column, title.json) == ("TheTitle", "film-title")
+    assert (year.column, year.json) == ("release_year", "releaseYear")
+    references = {one.name: (one.column, one.json) for one in film.references}
+    assert references == {
+        "language": ("language_id", "languageId"),
+        "original_language": ("orig lang", "spokenIn"),
+        "sequel_of": ("sequel_of_id", "sequelOfId"),
+    }
+    assert film.unique == (("language_id", "release_year", "TheTitle"),)
+    assert film.links[0].ids == "actorIds"
+    assert note.references[0].json == "movie"
+
+
+def keys_of(node: Any) -> set[str]:
+    """Return the keys of all objects in a document, but not those in defaults."""
+    if isinstance(node, list):
+        return set().union(*map(keys_of, node))
+    if not isinstance(node, dict):
+        return set()
+    inner = [value for key, value in node.items() if key != "default"]
+    return {*node}.union(*map(keys_of, inner))
+
+
+def test_the_good_examples_use_every_key() -> None:
+    documents = [json.loads(path.read_text(encoding="utf-8-sig")) for path in GOOD]
+    tables = (keys.TOP, keys.ENTITY, keys.ID, keys.TIMESTAMPS, keys.FIELD)
+    own = {key for one in TYPES.values() for key in one.keys}
+    known = {*keys.RELATION, *own}.union(*tables)
+    assert known <= set().union(*map(keys_of, documents))
+
+
+def test_the_id_of_a_target_counts_in_composites() -> None:
+    code = {"name": "Code", "id": {"type": "string", "generated": False}}
+    names = [f"a{number}" for number in range(11)]
+    task = {
+        "name": "Task",
+        "relations": [relation(name, "many_to_one", "Code") for name in names],
+    }
+    load(code, {**task, "unique": [names[:10]]})
+    (problem,) = problems(code, {**task, "unique": [names]})
+    assert "can take 2805 bytes" in problem
+    code["id"] = "integer"
+    load(code, {**task, "unique": [names]})
 
 
 def test_a_report_lists_fifty_problems_and_counts_all() -> None:

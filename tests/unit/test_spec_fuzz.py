@@ -78,6 +78,7 @@ WORDS = [
     *words("entities name plural description fields relations unique indexes type"),
     *words("required default index renamed_from target on_delete back_populates"),
     *words("min_length max_length pattern gt ge lt le multiple_of precision scale"),
+    *words("table schema url id timestamps column json json_case bits generated camel"),
     *words("values many_to_one one_to_one one_to_many many_to_many cascade set_null"),
     *words("Task Project id created_at class metadata xmin health None"),
     *["", "é", "\u202e", "a" * 70, "^(a+)+$", "\\1", "2026-01-01", "x@y.org", "\x07"],
@@ -137,6 +138,8 @@ FIELDS = st.fixed_dictionaries(
         "precision": st.integers(0, 1001),
         "scale": st.integers(-1, 1001),
         "values": st.lists(st.text(max_size=3), max_size=3),
+        "column": st.sampled_from(["a", "b", "id", "A b", "xmin", "", "a" * 64]),
+        "json": st.sampled_from(["a", "b", "id", "a-b", "b__in", "é", "createdAt"]),
     },
 )
 
@@ -161,8 +164,49 @@ RELATIONS = st.fixed_dictionaries(
         "required": st.booleans(),
         "on_delete": st.sampled_from(["cascade", "set_null", "restrict"]),
         "renamed_from": NAMES,
+        "index": st.booleans(),
+        "column": st.sampled_from(["a_id", "id", "x"]),
+        "json": st.sampled_from(["a_id", "id", "aId", "x"]),
     },
 )
+
+
+KEYS = st.sampled_from(["uuid", "integer", "string", "serial"]) | st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["id", "key", "created_at", "a_id", "xmin", "Key"]),
+        "type": st.sampled_from(["uuid", "integer", "string"]),
+        "generated": st.booleans(),
+        "bits": st.sampled_from([16, 32, 64, 8, True]),
+        "max_length": st.integers(-1, 300),
+        "pattern": st.text("ab[]()*+?{}1,\\dwx^$|./ ", max_size=10),
+    },
+)
+NAMED = st.fixed_dictionaries(
+    {"name": CLASSES},
+    optional={
+        "id": KEYS | ODD,
+        "table": st.sampled_from(["a", "as", "pk_a", "pg_a", "A b", "alembic_version"]),
+        "schema": st.sampled_from(["public", "x", "pg_x", "information_schema"]),
+        "url": st.sampled_from(["a", "as", "batch", "a-b", "/a"]),
+        "plural": NAMES,
+        "timestamps": st.booleans()
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "created_at": st.sampled_from(["id", "key", "updated_at", "made"]),
+                "updated_at": st.sampled_from(["made", "Made", "a"]),
+            },
+        ),
+        "fields": st.lists(FIELDS, max_size=2),
+        "relations": st.lists(RELATIONS, max_size=2),
+    },
+)
+
+
+@given(st.lists(NAMED, max_size=3), st.sampled_from(["camel", "snake", "Camel"]))
+def test_any_ids_and_names(entities: list[dict[str, Any]], case: str) -> None:
+    ends_well(json.dumps({"json_case": case, "entities": entities}).encode())
 
 
 @given(st.lists(st.lists(RELATIONS, max_size=3), min_size=3, max_size=3))

@@ -355,7 +355,7 @@ class Case:
             for field in self.fields
             if field.required and field not in self.created
             for name, column in columns.items()
-            if column.name == field.name
+            if name == keys(self.resource).get(field.name, field.name)
             and column.default is None
             and column.server_default is None
         ]
@@ -406,6 +406,10 @@ class Case:
     def id_of(self, answer: Body) -> Any:
         """Return the id in an answer."""
         return answer[self.key.name]
+
+    def in_order(self, ids: list[Any]) -> list[Any]:
+        """Return ids in the order of lists, from the order in which they were stored."""
+        return ids if self.times else sorted(ids)
 
     def answer(self, entity: BareEntity | None) -> Body:
         """Return the JSON that shows a row."""

@@ -1,7 +1,7 @@
 """Finds strings that match a pattern, from its parse tree, and ones that do not."""
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from scaffold.patterns import portable
@@ -19,21 +19,32 @@ _MARKUP = "&<>"
 _PADDING = "x0 -."
 
 
-def matching(pattern: str, least: int, most: int | None, count: int) -> list[str]:
+def matching(
+    pattern: str,
+    least: int,
+    most: int | None,
+    count: int,
+    *,
+    alphabet: str = _ALPHABET,
+    is_good: Callable[[str], bool] = str.isprintable,
+) -> list[str]:
     """Return up to `count` different strings of a valid length that match a pattern.
 
-    There are fewer, or none, if the pattern and the lengths allow no more, or if no
-    attempt finds one. The same arguments give the same strings everywhere.
+    They are good, and of the alphabet as far as the pattern allows. There are fewer, or
+    none, if the pattern and the lengths allow no more, or if no attempt finds one. The
+    same arguments give the same strings everywhere.
     """
     most = LONGEST if most is None else min(most, LONGEST)
     found: dict[str, None] = {}
-    writer = _Writer(pattern)
+    writer = _Writer(pattern, alphabet)
     for attempt in range(ATTEMPTS):
         if len(found) == count or least > most:
             break
         for text in writer.texts(attempt, least, most):
             fits = least <= len(text) <= most
-            if fits and text not in found and _is_good(pattern, text):
+            if not fits or text in found or not is_good(text):
+                continue
+            if portable.search(pattern, text) is True:
                 found[text] = None
                 break
     return list(found)
@@ -54,15 +65,12 @@ def _fits(text: str, least: int, most: int | None) -> bool:
     return least <= len(text) and (most is None or len(text) <= most)
 
 
-def _is_good(pattern: str, text: str) -> bool:
-    return text.isprintable() and portable.search(pattern, text) is True
-
-
 class _Writer:
     """Writes strings that match; each attempt makes other choices."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, alphabet: str) -> None:
         self.tree = _parser.parse(pattern)
+        self.alphabet = alphabet
         self.attempt = self.random = 0
         self._known: dict[tuple[int, int], list[str]] = {}
 
@@ -116,7 +124,7 @@ class _Writer:
             return self._repeat(value, extra, flags)
         key = (id(item), flags)
         if key not in self._known:
-            self._known[key] = _characters(item, flags)
+            self._known[key] = _characters(item, flags, self.alphabet)
         return str(self._choose(self._known[key]))
 
     def _branch(self, branches: Any, extra: int, flags: int) -> str:
@@ -146,9 +154,9 @@ class _Writer:
         return int(low), int(high)
 
 
-def _characters(item: Any, flags: int) -> list[str]:
+def _characters(item: Any, flags: int, first: str) -> list[str]:
     """Return the characters to choose from for an item that matches a character."""
-    for alphabet in (lambda: _ALPHABET, lambda: _MARKUP, lambda: _named(item)):
+    for alphabet in (lambda: first, lambda: _MARKUP, lambda: _named(item)):
         found = [c for c in alphabet() if Matcher(c).search([item], flags)]
         if found:
             return found

@@ -1,9 +1,9 @@
 """The Python code of primary keys, and of the columns and parameters that hold them."""
 
+from scaffold.python_code.field_code import sql_name
 from scaffold.python_code.formatting import literal
 from scaffold.spec.model import Id
 
-UUID_LENGTH = 36
 # Type and bits -> annotation, in requests, in responses, column type, path parameter.
 _INTEGERS = {
     16: (
@@ -41,7 +41,7 @@ def column_type(key: Id) -> str:
         return _INTEGERS[key.bits][2]
     if key.type == "string":
         # Sorted by its characters, as Python sorts it, in every database.
-        return f'sa.String({key.max_length or UUID_LENGTH}, collation="C")'
+        return f'sa.String({key.length}, collation="C")'
     return "sa.Uuid"
 
 
@@ -56,17 +56,17 @@ def path_type(key: Id, own_type: str) -> str:
 
 def own_type(key: Id) -> str:
     """Return the definition of the type of a string id."""
-    limits = ["min_length=1", f"max_length={key.max_length or UUID_LENGTH}"]
+    limits = ["min_length=1", f"max_length={key.length}"]
     if key.pattern is not None:
         limits.append(f"pattern={literal(key.pattern)}")
-    return f"typing.Annotated[str, types.TEXT_ID, pydantic.Field({', '.join(limits)})]"
+    return f"typing.Annotated[str, pydantic.Field({', '.join(limits)}), types.TEXT_ID]"
 
 
 def column(key: Id) -> str:
     """Return the attribute of the table's class."""
     arguments = [column_type(key)]
     if key.column != "id":
-        arguments.insert(0, literal(key.column))
+        arguments.insert(0, sql_name(key.column))
     if key.type == "integer" and key.generated:
         arguments.append("sa.Identity(always=True)")
     arguments.append("primary_key=True")

@@ -34,6 +34,10 @@ class EntityView(TableView, SchemaView):
         return self.a_title.capitalize()
 
     @property
+    def order_words(self) -> str:
+        return order_words(self.entity)
+
+    @property
     def about(self) -> str:
         return self.entity.description or f"Operations on {self.entity.titles}."
 
@@ -188,6 +192,11 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
     return named
 
 
+def order_words(entity: Entity) -> str:
+    """Return how lists of an entity are sorted."""
+    return "oldest first" if entity.timestamps else "in the order of their ids"
+
+
 def views(spec: Spec) -> list[EntityView]:
     """Return the view of each entity, in the order of the file."""
     names = DerivedNames(spec)
@@ -204,6 +213,7 @@ class ReverseView:
         self.url = reverse.name.replace("_", "-")
         self.title = reverse.name.replace("_", " ")
         self.source = spec.entity(reverse.source)
+        self.order_words = order_words(self.source)
         self.page_schema = view.names.schemas[reverse.source, "Page"]
         self.reference = reverse.reference
         self.filter = reference_of(self.source, reverse.reference).column_attribute
@@ -237,6 +247,7 @@ class LinkView:
         side = (entity.entity.name, link.name)
         self.operation = entity.names.operations[side]
         self.link_operation = entity.names.link_operations[side]
+        self.order_words = order_words(self.target)
         self.page_schema = entity.names.schemas[link.target, "Page"]
         named = memberships(self.target, entity.spec)
         self.membership = named[entity.entity.name, link]

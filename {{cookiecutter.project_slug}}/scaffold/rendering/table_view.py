@@ -133,7 +133,7 @@ class TableView:
             if name != attribute:
                 lines.append(
                     f"{attribute}: orm.Mapped[dt.datetime] = orm.mapped_column("
-                    f"{literal(name)}, sa.DateTime(timezone=True), "
+                    f"{field_code.sql_name(name)}, sa.DateTime(timezone=True), "
                     f"server_default=sa.func.now(){more})"
                 )
         return lines
@@ -171,7 +171,7 @@ class TableView:
         if target.id.type != "uuid":
             arguments.insert(0, id_code.column_type(target.id))
         if reference.column_attribute != reference.column:
-            arguments.insert(0, literal(reference.column))
+            arguments.insert(0, field_code.sql_name(reference.column))
         if self._is_usual(_kind(reference), reference.column):
             if reference.kind == "one_to_one":
                 arguments.append("unique=True")

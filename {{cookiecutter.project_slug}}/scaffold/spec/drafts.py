@@ -5,9 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from scaffold.patterns import ids, portable
 from scaffold.spec import key_values, naming
 from scaffold.spec.json.parsing import Array, Object
-from scaffold.spec.model import MISSING, Field, Id, Timestamps
+from scaffold.spec.model import (
+    STANDARD_ID,
+    STANDARD_TIMES,
+    Field,
+    Id,
+    Timestamps,
+)
 from scaffold.spec.problems import Problems, listing, quote
 from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.field_types import TYPES
@@ -66,13 +73,30 @@ class EntityDraft(Draft):
     label: str = ""
     fields: list[FieldDraft] = field(default_factory=list)
     relations: list[Draft] = field(default_factory=list)
-    id: Id = field(default_factory=Id)
-    timestamps: Timestamps | None = field(default_factory=Timestamps)
+    id: Id = STANDARD_ID
+    timestamps: Timestamps | None = STANDARD_TIMES
     camel: bool = False
 
     @cached_property
     def plural(self) -> str:
         return self.text("plural") or naming.table(self.name)
+
+    @property
+    def table(self) -> str:
+        return self.text("table") or self.plural
+
+    @property
+    def schema(self) -> str | None:
+        """The PostgreSQL schema, or None for the default one."""
+        schema = self.text("schema")
+        return None if schema == keys.DEFAULT_SCHEMA else schema
+
+    def at_inner(self, key: str, inner: str) -> int:
+        """Return the offset of a value in the object that a key has, if it has one."""
+        node = self.node.get(key)
+        if isinstance(node, Object) and inner in node.values_at:
+            return node.values_at[inner]
+        return self.node.values_at.get(key, self.at("name"))
 
 
 def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
@@ -136,6 +160,8 @@ def _entity(
 def _id(draft: EntityDraft, problems: Problems) -> Id:
     """Return the primary key; the default one if it cannot be read."""
     written = draft.values.get("id")
+    if written is None and not draft.camel:
+        return STANDARD_ID
     if isinstance(written, Object):
         return _id_object(draft, written, problems)
     if isinstance(written, str):
@@ -167,12 +193,35 @@ def _id_object(draft: EntityDraft, node: Object, problems: Problems) -> Id:
             message = f"only applies to {what}; remove it"
             problems.rule(node.keys_at[key], f"{read.path}.{key}", message)
     values = {"max_length": keys.MAX_ID} if sent_string else {}
-    return Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
+    made = Id(**{**values, **read.values}, camel=draft.camel)  # type: ignore[arg-type]
+    if made.pattern is not None and sent_string:
+        _check_pattern(read, made, problems)
+    return made
+
+
+def _check_pattern(read: Draft, key: Id, problems: Problems) -> None:
+    """Refuse a pattern that few ids match, or for which the tests find too few."""
+    pattern = str(key.pattern)
+    least, _ = portable.lengths(pattern)
+    at, what = read.at("pattern"), f"pattern {quote(pattern)}"
+    if least > key.length:
+        limit = f"max_length {key.length}"
+        if "max_length" not in read.node:
+            limit = f"the default {limit}"
+        message = f"{what} needs at least {least} characters, more than {limit}"
+        problems.rule(at, read.path, message)
+    elif len(ids.matching(pattern, key.length, keys.MIN_IDS)) < keys.MIN_IDS:
+        message = f"fewer than {keys.MIN_IDS} ids were found that match {what}: an id"
+        message += f" has 1 to {key.length} of A-Z, a-z, 0-9 and ._~-; correct or"
+        message += " simplify it, or use an enum field for a fixed set of values"
+        problems.rule(at, read.path, message)
 
 
 def _timestamps(draft: EntityDraft, problems: Problems) -> Timestamps | None:
     """Return the names of the service's own times, or None if there are none."""
     written = draft.values.get("timestamps", True)
+    if written is True and not draft.camel:
+        return STANDARD_TIMES
     if isinstance(written, Object):
         read = Draft(written, f"{draft.path}.timestamps")
         _read(read, keys.TIMESTAMPS, [], problems)
@@ -224,7 +273,10 @@ _TABLE_OF_UNKNOWN_TYPE = {**keys.FIELD, **_EVERY_OWN_KEY}
 
 
 def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
-    values = {_OWN.get(name, name): value for name, value in draft.values.items()}
+    values = dict(draft.values)
+    for key, own in _OWN.items():
+        if key in values:
+            values[own] = values.pop(key)
     field_type = TYPES[written]
     if written in ("string", "email", "url"):
         values.setdefault("max_length", field_type.length)
@@ -233,8 +285,9 @@ def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
     if written == "decimal":
         values.setdefault("precision", 18)
         values.setdefault("scale", 2)
-    values.setdefault("default", MISSING)
-    return Field(**values, camel=camel)  # type: ignore[arg-type]  # the table checked each of them
+    if camel:
+        values["camel"] = True
+    return Field.of(values)
 
 
 def _relation(item: Draft, problems: Problems) -> Draft:
@@ -245,6 +298,9 @@ def _relation(item: Draft, problems: Problems) -> Draft:
         for key in keys.ONLY_TO_ONE:
             if key in draft.node:
                 _misplaced(draft, key, written, problems)
+    if written == "one_to_one" and draft.values.get("index") is False:
+        message = "a one_to_one relation is unique, and needs its index; remove it"
+        problems.rule(draft.node.keys_at["index"], f"{draft.path}.index", message)
     if written == "one_to_many" and "back_populates" not in draft.node:
         draft.bad.add("back_populates")
         problems.shape(

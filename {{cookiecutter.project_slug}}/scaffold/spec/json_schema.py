@@ -7,6 +7,8 @@ from scaffold.spec.vocabulary import keys, reserved_names
 from scaffold.spec.vocabulary.field_types import INDEXED_LENGTH, TYPES, FieldType
 from scaffold.spec.vocabulary.keys import Json, Key
 
+_SYSTEM_COLUMNS = sorted(reserved_names.SYSTEM_COLUMNS)
+
 
 def render() -> str:
     """Return the text of the file."""
@@ -16,15 +18,23 @@ def render() -> str:
 def build() -> Json:
     """Return the schema (draft 2020-12), with a description of every key."""
     top = _object(keys.TOP, ["entities"])
-    top["properties"] = _with_lists(
-        keys.TOP, {"entities": _list("entity", keys.MAX_ENTITIES, least=1)}
-    )
+    lists = {
+        "entities": _list("entity", keys.MAX_ENTITIES, least=1),
+        "json_case": _one_of(keys.JSON_CASES),
+    }
+    top["properties"] = _with_lists(keys.TOP, lists)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "entities.json",
         "description": "The resources that the service stores and serves.",
         **top,
-        "$defs": {"entity": _entity(), "field": _field(), "relation": _relation()},
+        "$defs": {
+            "entity": _entity(),
+            "id": _id(),
+            "timestamps": _timestamps(),
+            "field": _field(),
+            "relation": _relation(),
+        },
     }
 
 
@@ -51,17 +61,68 @@ def _list(definition: str, most: int, least: int = 0) -> Json:
 
 
 def _entity() -> Json:
-    tables = sorted(reserved_names.TABLES)
     lists: dict[str, Json] = {
         "name": _but(reserved_names.CLASSES | reserved_names.FASTAPI_SCHEMAS),
-        "plural": {"not": {"anyOf": [{"enum": tables}, {"pattern": "^pg_"}]}},
+        "plural": _own_name(reserved_names.TABLES),
+        "table": _own_name(reserved_names.TABLES),
+        "schema": _own_name(reserved_names.SCHEMAS),
+        "url": _but(reserved_names.SEGMENTS),
+        "id": {"anyOf": [_one_of(keys.ID_TYPES), {"$ref": "#/$defs/id"}]},
+        "timestamps": {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/timestamps"}]},
         "fields": _list("field", keys.MAX_MEMBERS),
         "relations": _list("relation", keys.MAX_MEMBERS),
     }
     entity = _object(keys.ENTITY, ["name"])
     entity["description"] = "A resource with its table, classes and URLs."
     entity["properties"] = _with_lists(keys.ENTITY, lists)
+    timeless: Json = {
+        "properties": {"timestamps": {"const": False}},
+        "required": ["timestamps"],
+    }
+    entity["allOf"] = [{"if": timeless, "else": _with_times()}]
     return entity
+
+
+def _with_times() -> Json:
+    """Return what holds for entities that have created_at and updated_at."""
+    name: Json = {"properties": {"name": _but(keys.SET_BY_SERVICE)}}
+    together: Json = {"items": {"items": _but(keys.SET_BY_SERVICE)}}
+    members: Json = {"items": name}
+    return {"properties": {"fields": members, "relations": members, "unique": together}}
+
+
+def _id() -> Json:
+    one = _object(keys.ID, [])
+    one["description"] = keys.ENTITY["id"].description
+    lists: dict[str, Json] = {
+        "name": _but(reserved_names.SYSTEM_COLUMNS),
+        "type": _one_of(keys.ID_TYPES),
+    }
+    one["properties"] = _with_lists(keys.ID, lists)
+    sent: Json = {
+        "properties": {"type": {"const": "string"}, "generated": {"const": False}},
+        "required": ["type", "generated"],
+    }
+    one["allOf"] = [
+        {"if": _type_is(["integer"]), "else": _without(keys.ID, ["bits"])},
+        {"if": sent, "else": _without(keys.ID, ["max_length", "pattern"])},
+    ]
+    return one
+
+
+def _without(table: Iterable[str], names: Iterable[str]) -> Json:
+    left = [name for name in table if name not in names]
+    return {"propertyNames": {"enum": left}}
+
+
+def _timestamps() -> Json:
+    one = _object(keys.TIMESTAMPS, [])
+    one["description"] = keys.ENTITY["timestamps"].description
+    taken = _but({"id", *reserved_names.SYSTEM_COLUMNS})
+    one["properties"] = _with_lists(
+        keys.TIMESTAMPS, dict.fromkeys(keys.TIMESTAMPS, taken)
+    )
+    return one
 
 
 def _one_of(options: Mapping[str, str]) -> Json:
@@ -72,18 +133,27 @@ def _but(names: Iterable[str]) -> Json:
     return {"not": {"enum": sorted(names)}}
 
 
+def _own_name(taken: Iterable[str]) -> Json:
+    """Return the schema of the name of a table or schema."""
+    return {"not": {"anyOf": [{"enum": sorted(taken)}, {"pattern": "^pg_"}]}}
+
+
 def _field() -> Json:
     """Return the schema of a field; `if` and `then` add the keys of its type."""
     every: dict[str, Key] = dict(keys.FIELD)
     for one in TYPES.values():
         for name, key in one.keys.items():
             every.setdefault(name, Key(key.kind, key.description))
-    taken = reserved_names.COLUMNS | reserved_names.SYSTEM_COLUMNS
     types = _one_of({name: one.description for name, one in TYPES.items()})
     field = _object(every, ["name", "type"])
     field["description"] = "A column that is not a reference."
-    field["properties"] = _with_lists(every, {"name": _but(taken), "type": types})
-    field["allOf"] = [_if_type(name, one) for name, one in TYPES.items()]
+    lists = {"name": _but(["id"]), "type": types, "column": _but(_SYSTEM_COLUMNS)}
+    field["properties"] = _with_lists(every, lists)
+    named = {"properties": {"name": _but(_SYSTEM_COLUMNS)}}
+    field["allOf"] = [
+        {"if": {"not": {"required": ["column"]}}, "then": named},
+        *(_if_type(name, one) for name, one in TYPES.items()),
+    ]
     return field
 
 
@@ -126,8 +196,9 @@ def _type_is(names: Iterable[str]) -> Json:
 
 def _relation() -> Json:
     lists: dict[str, Json] = {
-        "name": _but(reserved_names.COLUMNS),
-        "back_populates": _but(reserved_names.COLUMNS),
+        "name": _but(["id"]),
+        "back_populates": _but(["id"]),
+        "column": _but(_SYSTEM_COLUMNS),
         "type": _one_of(keys.RELATION_TYPES),
         "on_delete": _one_of(keys.ON_DELETE),
     }
@@ -135,10 +206,13 @@ def _relation() -> Json:
     relation["description"] = "A relation to another entity."
     relation["properties"] = _with_lists(keys.RELATION, lists)
     others = [name for name in keys.RELATION_TYPES if name not in keys.TO_ONE]
-    allowed = [name for name in keys.RELATION if name not in keys.ONLY_TO_ONE]
     emptied = {"on_delete": {"const": "set_null"}, "required": {"const": True}}
     relation["allOf"] = [
-        {"if": _type_is(others), "then": {"propertyNames": {"enum": allowed}}},
+        {"if": _type_is(others), "then": _without(keys.RELATION, keys.ONLY_TO_ONE)},
+        {
+            "if": _type_is(["one_to_one"]),
+            "then": {"properties": {"index": {"const": True}}},
+        },
         {
             "if": _type_is(["one_to_many"]),
             "then": {"required": ["back_populates"]},

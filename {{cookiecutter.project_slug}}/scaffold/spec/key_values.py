@@ -62,12 +62,14 @@ def unknown_key(
         if opposite in present:
             fix = f'remove it, as "{opposite}" says the same'
         return BadValue(f"{message}; {fix}")
-    if advice := synonyms.KEY_ADVICE.get(word):
+    meant = next((key for key in synonyms.KEYS.get(word, ()) if key in known), name)
+    if meant == name and (advice := synonyms.KEY_ADVICE.get(word)):
         return BadValue(f"{message}; {advice}")
     allowed = f"allowed here: {listing(known)}"
     if word in ("choices", "options", "enum") and "index" in known:
         allowed = 'use "type": "enum" with "values"'
-    meant = next((key for key in synonyms.KEYS.get(word, ()) if key in known), name)
+    elif name in keys.PLACES:
+        return BadValue(f"{message}; it is a key of {keys.PLACES[name]}")
     candidates = (meant,) if meant in known else tuple(known)
     return BadValue(message, Suggestion(meant, candidates, allowed, lambda: present))
 
@@ -130,11 +132,14 @@ def member_name(value: object, key: Key) -> str:
 
 
 def id_name(value: object, key: Key) -> str:
-    return _name(value, NAME, _SNAKE, reserved_names.SYSTEM_COLUMNS | {"version"})
+    return _stored(_name(value, NAME, _SNAKE, reserved_names.SYSTEM_COLUMNS))
 
 
 def time_name(value: object, key: Key) -> str:
-    return _name(value, NAME, _SNAKE, reserved_names.SYSTEM_COLUMNS | {"id"})
+    name = id_name(value, key)
+    if name == "id":
+        raise BadValue('"id" is the name of ids; choose another name')
+    return name
 
 
 def formed(advice: str) -> Callable[[object, Key], str]:
@@ -154,13 +159,39 @@ def formed(advice: str) -> Callable[[object, Key], str]:
     return read
 
 
-def stored_name(value: object, key: Key) -> str:
-    """Read the name of a table, a column or a schema."""
-    name = formed("use letters, digits, _, $, - and spaces, a letter or _ first")(
-        value, key
-    )
-    if name.startswith("pg_") or name in reserved_names.TABLES:
-        raise BadValue(f"{quote(name)} is reserved; choose another name")
+_stored_form = formed("use letters, digits, _, $, - and spaces, a letter or _ first")
+
+
+def column_name(value: object, key: Key) -> str:
+    return _stored(_stored_form(value, key))
+
+
+def _stored(name: str) -> str:
+    if name in reserved_names.SYSTEM_COLUMNS:
+        message = f"{quote(name)} is a system column of PostgreSQL"
+        raise BadValue(f"{message}; choose another name")
+    return name
+
+
+def own_table_name(value: object, key: Key) -> str:
+    name = _stored_form(value, key)
+    if name in reserved_names.TABLES:
+        raise BadValue(f"{quote(name)} is reserved: Alembic uses it; choose another")
+    return _not_of_postgresql(name)
+
+
+def schema_name(value: object, key: Key) -> str:
+    name = _stored_form(value, key)
+    if name in reserved_names.SCHEMAS:
+        message = f"{quote(name)} is a schema of PostgreSQL itself"
+        raise BadValue(f"{message}; choose another name")
+    return _not_of_postgresql(name)
+
+
+def _not_of_postgresql(name: str) -> str:
+    if name.startswith("pg_"):
+        message = f"{quote(name)} is reserved: PostgreSQL reserves the prefix pg_"
+        raise BadValue(f"{message}; choose another name")
     return name
 
 
@@ -303,17 +334,19 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
     "any": lambda value, key: value,
     "bits": bits,
     "class": class_name,
+    "column": column_name,
     "count": count,
     "decimal": exact,
     "flag": boolean,
     "id": either(str, '"uuid", "integer", "string" or an object'),
     "id_type": _one_of(
         keys.ID_TYPES,
-        lambda word: _unknown("id type", word, keys.ID_TYPES, synonyms.TYPES),
+        lambda word: _unknown("id type", word, keys.ID_TYPES, synonyms.ID_TYPES),
     ),
     "integer": integer,
     "json_case": _one_of(
-        keys.JSON_CASES, lambda word: _unknown("case", word, keys.JSON_CASES, {})
+        keys.JSON_CASES,
+        lambda word: _unknown("case", word, keys.JSON_CASES, synonyms.JSON_CASES),
     ),
     "json_key": formed("use letters, digits, _ and -, a letter or _ first"),
     "list": array,
@@ -329,6 +362,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
         keys.ON_DELETE,
         lambda word: _unknown("on_delete", word, keys.ON_DELETE, synonyms.ON_DELETE),
     ),
+    "own_table": own_table_name,
     "pattern": pattern,
     "relation": _one_of(
         keys.RELATION_TYPES,
@@ -336,7 +370,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
             "relation type", word, keys.RELATION_TYPES, synonyms.TYPES
         ),
     ),
-    "stored": stored_name,
+    "schema": schema_name,
     "table": table_name,
     "text": string,
     "timestamps": either(bool, "true, false or an object"),

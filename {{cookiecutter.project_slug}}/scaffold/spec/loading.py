@@ -106,7 +106,7 @@ def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
     cycles.check(resolved, problems)
     renames.check(named.values(), resolved, problems)
     entities = [
-        _entity(draft, resolved[name], problems) for name, draft in named.items()
+        _entity(draft, resolved[name], named, problems) for name, draft in named.items()
     ]
     if not problems:
         pairs = zip(named.values(), entities, strict=True)
@@ -125,7 +125,12 @@ def _by_name(
     return named
 
 
-def _entity(draft: EntityDraft, resolved: Resolved, problems: Problems) -> Entity:
+def _entity(
+    draft: EntityDraft,
+    resolved: Resolved,
+    named: Mapping[str, EntityDraft],
+    problems: Problems,
+) -> Entity:
     members = [placed.member for placed in resolved.placed]
     sides = {one.name: one for one in members}
     return Entity(
@@ -136,12 +141,12 @@ def _entity(draft: EntityDraft, resolved: Resolved, problems: Problems) -> Entit
         references=tuple(one for one in members if isinstance(one, Reference)),
         reverses=tuple(one for one in members if isinstance(one, Reverse)),
         links=tuple(one for one in members if isinstance(one, Link)),
-        unique=composites.resolve(draft, "unique", sides, problems),
-        indexes=composites.resolve(draft, "indexes", sides, problems),
+        unique=composites.resolve(draft, "unique", sides, named, problems),
+        indexes=composites.resolve(draft, "indexes", sides, named, problems),
         renamed_from=draft.text("renamed_from"),
         id=draft.id,
         timestamps=draft.timestamps,
         own_table=draft.text("table"),
         own_url=draft.text("url"),
-        schema=draft.text("schema"),
+        schema=draft.schema,
     )

@@ -85,6 +85,14 @@ _ENDS = _words("""
 _IRREGULAR_END = re.compile(f"(.+)({'|'.join(_ENDS)})")
 _PLURAL_END = re.compile(f"(.+)({'|'.join(_IRREGULAR[word] for word in _ENDS)})")
 _SINGULAR |= {"movies": "movie", "cookies": "cookie", "ties": "tie", "caches": "cache"}
+# Plurals with the endings of singulars, such as those of gas, bus, chaos and axis.
+_SINGULAR |= {
+    word: word[:-1]
+    for word in _words("""
+    agendas apis areas cameras demos formulas ideas kpis logos memos menus personas
+    photos promos quotas repos schemas todos uris videos wikis
+    """)
+}
 
 
 # Nouns without a plural, or with the same word for it.
@@ -113,9 +121,9 @@ def pascal(name: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def plural(word: str) -> str:
-    """Return the English plural of a snake_case noun, never the noun itself.
+    """Return the English plural of a snake_case noun; a plural stays as it is.
 
-    A noun without a plural, or in the plural, gets the suffix `_list`: `sheep_list`.
+    A noun without a plural gets the suffix `_list`: `sheep_list`.
     """
     head, separator, last = word.rpartition("_")
     return head + separator + _plural(last)
@@ -124,8 +132,10 @@ def plural(word: str) -> str:
 def _plural(word: str) -> str:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    if word in _UNCOUNTABLE or word in _SINGULAR or re.search(r"[^aiuos]s$", word):
+    if word in _UNCOUNTABLE:
         return f"{word}_list"
+    if _is_plural(word):
+        return word
     if found := _IRREGULAR_END.fullmatch(word):
         return found[1] + _IRREGULAR[found[2]]
     if word.endswith("man") and word not in _NOT_MEN:
@@ -137,6 +147,13 @@ def _plural(word: str) -> str:
     if re.search(r"([^aeiou]|qu)y$", word):
         return word[:-1] + "ies"
     return word + "s"
+
+
+def _is_plural(word: str) -> bool:
+    """Whether a word is a plural; a guess by English rules."""
+    if word in _IRREGULAR or word in _UNCOUNTABLE:
+        return False
+    return word in _SINGULAR or bool(re.search(r"[^aiuos]s$", word))
 
 
 def singular(word: str) -> str:
@@ -180,7 +197,9 @@ _AN = re.compile(
 
 
 def with_article(words: str) -> str:
-    """Return `a task`, `an order`, `a user`, `an hour`, by English rules."""
+    """Return `a task`, `an order`, `an hour`, and `points`, by English rules."""
+    if _is_plural(words.rpartition(" ")[2]):
+        return words
     article = "an" if _AN.match(words) and not _A.match(words) else "a"
     return f"{article} {words}"
 

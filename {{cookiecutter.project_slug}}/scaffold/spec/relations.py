@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from scaffold.spec import naming
 from scaffold.spec.drafts import Draft, EntityDraft
 from scaffold.spec.model import Link, Reference, Reverse
-from scaffold.spec.problems import Problems, Suggestion, quote
-from scaffold.spec.vocabulary import reserved_names
+from scaffold.spec.problems import Problems, Suggestion, listing, quote
+from scaffold.spec.vocabulary import keys, reserved_names
 
 Member = Reference | Reverse | Link
 _OTHER = {
@@ -51,10 +51,16 @@ class Side:
         return f"{self.entity.name}.{self.name}"
 
     @property
+    def owning(self) -> list[str]:
+        """The keys that it has and only the side with the column can have."""
+        written = [key for key in keys.ONLY_TO_ONE if key in self.draft.node]
+        if not self.draft.flag("required") and "required" in written:
+            written.remove("required")
+        return written
+
+    @property
     def owns(self) -> bool:
-        """Whether it has keys that only the side with the column can have."""
-        owning = ("on_delete", "index", "column", "json")
-        return self.draft.flag("required") or any(k in self.draft.node for k in owning)
+        return bool(self.owning)
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class Resolver:
         # Tables share one namespace with indexes, such as those of primary keys.
         self.tables = set(reserved_names.TABLES)
         for entity in entities.values():
-            table = entity.text("table") or entity.plural
+            table = entity.table
             self.tables |= {table, naming.constraint("pk", table)}
         self.associations: dict[int, str] = {}
 
@@ -190,8 +196,8 @@ class Resolver:
         if side.owns and mate.owns:
             return reported or self._refuse(
                 side,
-                f"{mate.label} has required or on_delete too; remove them on the side "
-                "without the column",
+                f"{mate.label} has {listing(mate.owning)} too; remove such keys on the "
+                "side without the column",
             )
         return True
 
@@ -235,7 +241,7 @@ class Resolver:
             renamed_from=side.draft.text("renamed_from"),
             in_full=_shares_singular(side),
             camel=side.entity.camel,
-            schema=(side if owner else mate or side).entity.text("schema"),
+            schema=(side if owner else mate or side).entity.schema,
         )
         self._add(side.entity.name, link, side, True)
         if mate is None and side.back:
@@ -288,7 +294,7 @@ def _shares_singular(side: Side) -> bool:
 def _owner(side: Side, mate: Side) -> Side:
     """Return the side of a one_to_one that has the column.
 
-    It is the side with `required` or `on_delete`, or else the first one in the file.
+    It is the side with keys of the column, or else the first one in the file.
     """
     first, second = sorted((side, mate), key=lambda one: one.order)
     return second if second.owns and not first.owns else first

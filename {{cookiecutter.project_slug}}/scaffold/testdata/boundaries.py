@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from scaffold.patterns import examples
 from scaffold.python_code.field_code import BOUNDS
 from scaffold.python_code.formatting import literal
-from scaffold.python_code.id_code import UUID_LENGTH
 from scaffold.spec.model import Field, Id
 from scaffold.testdata.samples import (
     decimal_range,
@@ -59,8 +58,7 @@ def refused_ids(key: Id) -> list[str]:
     if key.type == "integer":
         beyond = 2 ** (key.bits - 1)
         return ["x", "+1", "007", " 1", "1.0", "1_0", str(beyond), str(-beyond - 1)]
-    longest = key.max_length or UUID_LENGTH
-    return ["a b", "a%", "é", "x" * (longest + 1)]
+    return ["a b", "a%", "é", "x" * (key.length + 1)]
 
 
 def json_expression(value: object) -> str:

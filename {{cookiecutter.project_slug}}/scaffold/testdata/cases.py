@@ -261,8 +261,6 @@ def _own(entity: Entity) -> int:
     sets = [*single, *entity.unique]
     made = _series(entity) if sets else {}
     counts = [ENOUGH]
-    if key := key_series(entity):
-        counts.append(distinct(key))
     for names in sets:
         # Each row has its own parents or none, so that references do not collide.
         if all(name in made for name in names):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from scaffold.patterns import examples, portable
+from scaffold.patterns import examples, ids, portable
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
-from scaffold.spec.model import Entity, Field
+from scaffold.spec.model import Entity, Field, Id
 
 ENOUGH = 12
 INT64 = 2**63
@@ -54,12 +54,19 @@ def key_series(entity: Entity) -> Series | None:
         return Series("n", lambda n: n)
     if key.type == "uuid":
         return _SIMPLE["uuid"]
-    pattern = key.pattern or "^[A-Za-z0-9._~-]+$"
-    return _text(
-        Field(
-            key.name, "string", min_length=1, max_length=key.max_length, pattern=pattern
-        )
-    )
+    return _text_id(key)
+
+
+def _text_id(key: Id) -> Series | None:
+    """Return a series of readable ids if the pattern allows, or else a few ids."""
+    most, pattern = key.length, key.pattern or ids.PATTERN
+    field = Field(key.name, "string", min_length=1, max_length=most, pattern=pattern)
+    for candidate in _candidates(field):
+        made = (str(candidate.at(number)) for number in TRIED)
+        if all(ids.is_id(text) and _is_valid(field, text) for text in made):
+            return candidate
+    texts = ids.matching(pattern, most, 2 * ENOUGH)  # with some that no row has
+    return _table([literal(text) for text in texts], texts)
 
 
 def distinct(*series: Series) -> int:

@@ -123,7 +123,7 @@ def _check_id(value: Any) -> Any:
 
 ID = fastapi.Path(description="The id of the resource.")
 Id = Annotated[uuid.UUID, pydantic.BeforeValidator(_check_id), ID]
-_IntegerId = _written_as("-?(0|[1-9][0-9]*)", "Write the id as an integer, such as 5")
+_IntegerId = _written_as("0|-?[1-9][0-9]*", "Write the id as an integer, such as 5")
 SmallIntegerId = Annotated[int, INT16, _IntegerId, ID]
 Integer32Id = Annotated[int, INT32, _IntegerId, ID]
 IntegerId = Annotated[int, INT64, _IntegerId, ID]

@@ -201,8 +201,12 @@ class PathMiddleware:
         table = route_table(scope["app"])
         path = table.canonical(route_path(scope))
         scope["path"] = scope.get("root_path", "") + path
-        if path.endswith("\n"):
-            scope["path"] += "/"  # the $ of a pattern would ignore the line end
+        # No route matches with one more slash. The $ of a pattern ignores a line end, and
+        # an encoded slash is a part of an id, not the end of it.
+        has_encoded_slash = b"%2f" in (scope.get("raw_path") or b"").lower()
+        if path.endswith("\n") or (has_encoded_slash and table.divides(path)):
+            path += "/"
+            scope["path"] += "/"
         if scope["method"] == "HEAD":
             return await self._head(scope, receive, send)
         if scope["method"] == "OPTIONS":

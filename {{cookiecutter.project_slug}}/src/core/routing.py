@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.convertors import PathConvertor
 from starlette.routing import Mount, compile_path
 from starlette.types import Scope
 
@@ -28,6 +29,7 @@ class Place:
     template: str
     pattern: re.Pattern[str]
     methods: frozenset[str]
+    takes_slashes: bool  # whether a parameter can have some, as in /{name:path}
 
 
 class RouteTable:
@@ -44,9 +46,14 @@ class RouteTable:
             if isinstance(context.original_route, Mount):
                 self._mounts.append(context.path_regex)
             elif context.path and context.endpoint and context.methods:
-                pattern, template, _ = compile_path(context.path)
+                pattern, template, parameters = compile_path(context.path)
                 methods = frozenset(context.methods)
-                places.append(Place(context.endpoint, template, pattern, methods))
+                slashes = any(
+                    isinstance(one, PathConvertor) for one in parameters.values()
+                )
+                places.append(
+                    Place(context.endpoint, template, pattern, methods, slashes)
+                )
         self._slashed = [
             place.pattern for place in places if place.template.endswith("/")
         ]
@@ -66,6 +73,10 @@ class RouteTable:
         """Return the routes that match a path, with any method."""
         near = self._index.get(first_segments(path), self._elsewhere)
         return [place for place in near if place.pattern.match(path)]
+
+    def divides(self, path: str) -> bool:
+        """Return whether a route matches a path by its slashes, encoded ones too."""
+        return any(not place.takes_slashes for place in self.at(path))
 
     def knows(self, scope: Scope) -> bool:
         """Return whether the endpoint that handled the request is in the table."""

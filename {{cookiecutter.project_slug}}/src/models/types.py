@@ -299,7 +299,10 @@ class Bits:
 
 
 class TextId:
-    """An id that is a string: one segment of a URL path for every client and proxy."""
+    """An id that is a string: one segment of a URL path for every client and proxy.
+
+    Write it after the limits: otherwise OpenAPI would have one pattern of the two.
+    """
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: pydantic.GetCoreSchemaHandler
@@ -312,7 +315,11 @@ class TextId:
         self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         described = handler(schema)
-        described.setdefault("pattern", TEXT_ID_PATTERN)
+        if "pattern" in described:
+            described["allOf"] = [{"pattern": TEXT_ID_PATTERN}]
+        else:
+            described["pattern"] = TEXT_ID_PATTERN
+        described["not"] = {"enum": [".", ".."]}
         return described
 
     @staticmethod

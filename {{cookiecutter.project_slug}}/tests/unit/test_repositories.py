@@ -242,9 +242,7 @@ async def test_link_and_unlink_are_idempotent(
     case: Case, link: Link, tested: RepositoryUnderTest
 ) -> None:
     row: Any = await tested.store()
-    other: Any = BY_NAME[link.target].factory.new_id()
-    if tested.db is not None:
-        other = (await BY_NAME[link.target].factory.store(tested.db)).id
+    other = await other_id(tested, BY_NAME[link.target])
     for expected in ([other], []):
         change = tested.repository.link if expected else tested.repository.unlink
         for _ in range(2):
@@ -275,6 +273,13 @@ async def test_ids_of_linked_rows_are_set(
     assert getattr(await tested.found(row.id), attribute) == linked[:1]
 
 
+async def other_id(tested: RepositoryUnderTest, target: Case) -> Any:
+    """Return the id of a row that another one can refer to."""
+    if tested.db is None:
+        return target.factory.new_id()
+    return (await target.factory.store(tested.db)).id
+
+
 async def occupied(
     tested: RepositoryUnderTest, names: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -283,10 +288,7 @@ async def occupied(
     parents = {}
     for name in names:
         if name in references:
-            target = BY_NAME[references[name].target]
-            parent: Any = target.factory.new_id()
-            if tested.db is not None:
-                parent = (await target.factory.store(tested.db)).id
+            parent = await other_id(tested, BY_NAME[references[name].target])
             parents[tested.case.attribute(name)] = parent
     row = await tested.store(**parents)
     attributes = map(tested.case.attribute, names)

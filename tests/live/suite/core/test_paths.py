@@ -34,6 +34,18 @@ async def test_a_path_with_a_line_end_is_not_found() -> None:
             assert (path, answer.status_code) == (path, 404)
 
 
+async def test_an_encoded_slash_does_not_end_a_parameter() -> None:
+    app = application(*LAYERS)
+    app.add_api_route("/v1/things/{name}/parts", echo, methods=["GET"])
+    app.add_api_route("/files/{name:path}", echo, methods=["GET"])
+    async with client_of_app(app) as client:
+        for path in ("/v1/things/x%2F", "/v1/things/x%2Fparts", "/v1%2fthings/x"):
+            for method in ("GET", "PUT", "HEAD", "DELETE"):
+                answer = await client.request(method, path)
+                assert (path, answer.status_code) == (path, 404)
+        assert (await client.get("/files/a%2Fb")).status_code == 200
+
+
 async def test_head_is_get_without_a_body() -> None:
     async with client_of(*LAYERS) as client:
         answer = await client.head("/v1/things/x")

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scaffold.spec import naming
-from scaffold.spec.drafts import EntityDraft
-from scaffold.spec.model import Entity, Link, Reference, Timestamps
+from scaffold.spec.drafts import Draft, EntityDraft
+from scaffold.spec.model import STANDARD_TIMES, Entity, Link, Reference
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Placed, Resolved
 from scaffold.spec.vocabulary import reserved_names
@@ -15,7 +15,7 @@ class _Symbol(NamedTuple):
     """A name with what has it, such as `the table of` `Task`, and its declaration.
 
     `path` and `at` are those of the declaration; a reserved name has none, and `kind`
-    says why it is reserved.
+    says why it is reserved. `key` is that of entities.json for another name, if any.
     """
 
     name: str
@@ -23,6 +23,7 @@ class _Symbol(NamedTuple):
     label: str
     path: str
     at: int
+    key: str = ""
 
 
 class _Namespace:
@@ -40,11 +41,13 @@ class _Namespace:
         for name in names:
             self._symbols[name.lower()] = _Symbol(name, reason, "", "", -1)
 
-    def add(self, name: str, kind: str, label: str, path: str, at: int) -> None:
+    def add(
+        self, name: str, kind: str, label: str, path: str, at: int, key: str = ""
+    ) -> None:
         """Add a name; report it if another declaration has it."""
-        symbol = _Symbol(name, kind, label, path, at)
+        symbol = _Symbol(name, kind, label, path, at, key)
         other = self._symbols.setdefault(name.lower(), symbol)
-        if other is not symbol and other[3:] != symbol[3:]:
+        if other is not symbol and (other.path, other.at) != (path, at):
             self._report(*sorted((other, symbol), key=lambda one: one.at))
 
     def _report(self, first: _Symbol, second: _Symbol) -> None:
@@ -73,8 +76,7 @@ def _collision(first: _Symbol, second: _Symbol) -> str | None:
     used = f"already used by {first.kind} {first.label}"
     if first.name != second.name:
         used = f"which differs only in case from {quote(first.name)}, {used}"
-    derived = ("the table of", "the primary key of", "the routes module of")
-    fix = '; set another "plural"' if second.kind in derived else ""
+    fix = f'; set another "{second.key}"' if second.key else ""
     return f"{second.kind} {second.label} has the name {name}, {used}{fix}"
 
 
@@ -112,7 +114,7 @@ class _SharedNamespaces:
         self.routes = _Namespace(problems, reported)
         self.urls = _Namespace(problems, reported)
         self.urls.reserve(
-            reserved_names.SEGMENTS, 'it is a part of other URLs; set another "url"'
+            reserved_names.SEGMENTS, 'other URLs end with it; set another "url"'
         )
 
     def add_entity(self, draft: EntityDraft) -> None:
@@ -122,16 +124,17 @@ class _SharedNamespaces:
         module = naming.module(naming.snake(name))
         self.modules.add(module, "the module of", name, name, at)
         routes = naming.routes_module(draft.plural)
-        self.routes.add(routes, "the routes module of", name, name, at)
+        self.routes.add(routes, "the routes module of", name, name, at, "plural")
         url = draft.text("url") or draft.plural.replace("_", "-")
-        self.urls.add(url, "the URL of", name, name, _place(draft, "url", "plural"))
+        at = _place(draft, "url", "plural")
+        self.urls.add(url, "the URL of", name, name, at, "url")
 
     def _table(self, draft: EntityDraft) -> None:
         at = _place(draft, "table", "plural")
-        name, schema = draft.name, draft.text("schema")
-        table = draft.text("table") or draft.plural
-        stored = f"{schema}.{table}" if schema else table
-        self.tables.add(stored, "the table of", name, name, at)
+        name, table = draft.name, draft.table
+        stored = f"{draft.schema}.{table}" if draft.schema else table
+        key = "table" if "table" in draft.node else "plural"
+        self.tables.add(stored, "the table of", name, name, at, key)
         if table.startswith("pg_"):
             message = f"table {quote(table)}: PostgreSQL reserves the prefix pg_"
             self.problems.rule(at, name, f'{message}; set another "plural"')
@@ -139,7 +142,13 @@ class _SharedNamespaces:
 
 def _place(draft: EntityDraft, *keys: str) -> int:
     """Return the place of the first of these keys that is written, or of the name."""
-    return draft.at(next((key for key in keys if key in draft.node), "name"))
+    for key in keys:
+        if key in draft.node:
+            return draft.at(key)
+    return draft.at("name")
+
+
+_EVERY = "every entity already has this column; remove it or choose another name"
 
 
 def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -> None:
@@ -148,17 +157,14 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
     They are columns and JSON keys as well, unless entities.json says otherwise.
     """
     placed = list(placed)
-    space = _Namespace(problems, set())
-    taken = "every entity already has this column; remove it or choose another name"
-    if draft.id.name != "id":
-        taken = (
-            'it is the attribute of the id in Python; choose another name, with "json"'
-        )
-        taken += ' and "column" if the old name must stay'
-    space.reserve(["id"], taken)
-    if draft.timestamps:
-        times = "every entity already has this column; remove it or choose another name"
-        space.reserve(["created_at", "updated_at"], times)
+    reported: set[tuple[str, str]] = set()
+    space = _Namespace(problems, reported)
+    for name, own_name in _set_by_service(draft).items():
+        taken = _EVERY
+        if own_name != name:
+            taken = f"in Python, {own_name} is called {name}; choose another name, and"
+            taken += ' set "column" and "json" if they must stay'
+        space.reserve([name], taken)
     for field in draft.fields:
         if name := field.name:
             path, at = f"{draft.name}.{name}", field.at("name")
@@ -166,20 +172,17 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
             if name in reserved_names.ATTRIBUTES:
                 attribute = naming.attribute(name)
                 space.add(attribute, "the attribute of", path, path, at)
-            if name in reserved_names.SYSTEM_COLUMNS:
+            if name in reserved_names.SYSTEM_COLUMNS and "column" not in field.node:
                 message = f"{quote(name)} is a system column of PostgreSQL"
                 message += "; choose another name"
                 problems.rule(at, path, message)
     for one in placed:
         _sides(space, draft.name, one)
-        if one.member.name in reserved_names.SEGMENTS and not isinstance(
-            one.member, Reference
-        ):
-            path, at = one.origin.label, one.origin.draft.at("name")
-            message = f"{quote(one.member.name)} is a segment of other URLs"
-            problems.rule(at, path, f"{message}; choose another name")
+        if one.member.name in reserved_names.SEGMENTS:
+            _segment(one, problems)
     if _has_own_names(draft):
-        _stored_names(draft, placed, problems)
+        _Stored(draft, problems, reported).check(placed)
+    _operators(draft, placed, problems)
     # Association tables are variables, which an attribute of the same name would hide.
     tables = {one.member.table: one for one in placed if isinstance(one.member, Link)}
     for table, one in tables.items():
@@ -187,54 +190,120 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
         space.add(table, "the association table of", path, path, at)
 
 
+def _set_by_service(draft: EntityDraft) -> Mapping[str, str]:
+    """Return the attributes that the service sets, with the names of their columns."""
+    names = {"id": draft.id.name}
+    if times := draft.timestamps:
+        names |= {"created_at": times.created_at, "updated_at": times.updated_at}
+    return names
+
+
+def _segment(placed: Placed, problems: Problems) -> None:
+    """Refuse a relation whose URL would be one of the service's own."""
+    if not isinstance(placed.member, Reference):
+        name = quote(placed.member.name)
+        message = f"the name {name} is reserved: other URLs end with it"
+        problems.rule(_at(placed), placed.origin.label, f"{message}; choose another")
+
+
+def _at(placed: Placed) -> int:
+    """Return the place of the name of a side of a relation."""
+    return placed.origin.draft.at("name" if placed.declared else "back_populates")
+
+
 def _has_own_names(draft: EntityDraft) -> bool:
     """Whether a column or a JSON key can differ from the name of its member."""
     members = [*draft.fields, *draft.relations]
     return (
         draft.camel
-        or (draft.id.name, draft.timestamps) != ("id", Timestamps())
+        or draft.id.name != "id"
+        or draft.timestamps not in (None, STANDARD_TIMES)
         or any("column" in one.node or "json" in one.node for one in members)
     )
 
 
-def _stored_names(
+class _Stored:
+    """The columns and the JSON keys of an entity."""
+
+    def __init__(
+        self, draft: EntityDraft, problems: Problems, reported: set[tuple[str, str]]
+    ) -> None:
+        self.draft = draft
+        self.columns = _Namespace(problems, reported)
+        self.keys = _Namespace(problems, reported)
+
+    def check(self, placed: Iterable[Placed]) -> None:
+        self._own()
+        for field in self.draft.fields:
+            if one := field.field:
+                path = f"{self.draft.name}.{one.name}"
+                self._column(one.column, path, field)
+                self._key(one.json, path, field)
+        for side in placed:
+            member, path = side.member, side.origin.label
+            if isinstance(member, Reference) and side.declared:
+                self._column(member.column, path, side.origin.draft)
+                self._key(member.json, path, side.origin.draft)
+            elif isinstance(member, Reference):
+                at = _at(side)
+                self.columns.add(member.column, "the column of", path, path, at)
+                self.keys.add(member.json, "the JSON key of", path, path, at)
+            elif isinstance(member, Link) and member.owner:
+                self.keys.add(member.ids, "the key of ids of", path, path, _at(side))
+
+    def _own(self) -> None:
+        """Add the id and the times, which have one name for both."""
+        draft, key, times = self.draft, self.draft.id, self.draft.timestamps
+        own = [("id", key.column, key.json, draft.at_inner("id", "name"))]
+        if times:
+            columns = (times.created_at, times.updated_at)
+            names = ("created_at", "updated_at")
+            own += [
+                (name, column, json, draft.at_inner("timestamps", name))
+                for name, column, json in zip(names, columns, times.json, strict=True)
+            ]
+        for name, column, json, at in own:
+            path = f"{draft.name}.{name}"
+            self.columns.add(column, "the column of", path, path, at)
+            self.keys.add(json, "the JSON key of", path, path, at)
+
+    def _column(self, name: str, path: str, draft: Draft) -> None:
+        at = draft.at("column" if "column" in draft.node else "name")
+        self.columns.add(name, "the column of", path, path, at, "column")
+
+    def _key(self, name: str, path: str, draft: Draft) -> None:
+        at = draft.at("json" if "json" in draft.node else "name")
+        self.keys.add(name, "the JSON key of", path, path, at, "json")
+
+
+def _operators(
     draft: EntityDraft, placed: Iterable[Placed], problems: Problems
 ) -> None:
-    """Check the columns and the JSON keys of an entity."""
-    columns, keys = _Namespace(problems, set()), _Namespace(problems, set())
-    name, at = draft.name, draft.at("id")
-    columns.add(draft.id.column, "the column of the id of", name, name, at)
-    keys.add(draft.id.json, "the key of the id of", name, name, at)
-    if times := draft.timestamps:
-        at = draft.at("timestamps")
-        stored = (times.created_at, times.updated_at)
-        for what, column, key in zip(
-            ("created", "updated"), stored, times.json, strict=True
-        ):
-            columns.add(column, f"the column of the time {what} of", name, name, at)
-            keys.add(key, f"the key of the time {what} of", name, name, at)
-    for item in draft.fields:
-        if field := item.field:
-            path = f"{name}.{field.name}"
-            place = item.at("column" if "column" in item.node else "name")
-            columns.add(field.column, "the column of", path, path, place)
-            place = item.at("json" if "json" in item.node else "name")
-            keys.add(field.json, "the key of", path, path, place)
+    """Refuse keys such as `price__gte`, which is a filter of `price` in a query."""
+    members = [*draft.fields, *draft.relations]
+    if not any("__" in one.name or "json" in one.node for one in members):
+        return
+    keys = {
+        field.field.json: (f"{draft.name}.{field.name}", field.at("name"))
+        for field in draft.fields
+        if field.field
+    }
     for one in placed:
-        member, path = one.member, one.origin.label
-        at = one.origin.draft.at("name" if one.declared else "back_populates")
-        if isinstance(member, Reference):
-            columns.add(member.column, "the column of", path, path, at)
-            keys.add(member.json, "the key of", path, path, at)
-        if isinstance(member, Link) and member.owner:
-            keys.add(member.ids, "the key of ids of", path, path, at)
+        if isinstance(one.member, Reference):
+            keys[one.member.json] = (one.origin.label, _at(one))
+    names = {*keys, draft.id.json, *(draft.timestamps.json if draft.timestamps else ())}
+    for key, (path, at) in keys.items():
+        of, _, operator = key.rpartition("__")
+        if of in names and operator in reserved_names.OPERATORS:
+            message = f"the JSON key {quote(key)} is reserved: it is a filter of"
+            problems.rule(at, path, f'{message} {quote(of)}; set another "json"')
 
 
 def _sides(space: _Namespace, entity: str, placed: Placed) -> None:
     """Add all names that one side of a relation has on its entity."""
     member, path = placed.member, placed.origin.label
     label = f"{entity}.{member.name}"
-    at = placed.origin.draft.at("name" if placed.declared else "back_populates")
+    at = _at(placed)
     kind = "relation"
     if not placed.declared:
         kind, label = "reverse side", f"{label} of {path}"
@@ -243,9 +312,11 @@ def _sides(space: _Namespace, entity: str, placed: Placed) -> None:
         space.add(member.attribute, f"the attribute of {kind}", label, path, at)
     if isinstance(member, Reference):
         column = f"the column of {kind}"
-        space.add(member.column, column, label, path, at)
+        if member.own_column:
+            column = f"the attribute of the column of {kind}"
+        space.add(member.column_attribute, column, label, path, at)
     if isinstance(member, Link) and member.owner:
-        space.add(member.ids, f"the key of ids of {kind}", label, path, at)
+        space.add(member.ids_attribute, f"the key of ids of {kind}", label, path, at)
 
 
 def check_primary_keys(
@@ -257,9 +328,10 @@ def check_primary_keys(
     """
     space = _Namespace(problems, set())
     for draft, entity in pairs:
-        at, name = draft.at("plural" if "plural" in draft.node else "name"), entity.name
+        at, name = _place(draft, "table", "plural"), entity.name
         schema = f"{entity.schema}." if entity.schema else ""
-        space.add(schema + entity.table, "the table of", name, name, at)
+        key = "table" if "table" in draft.node else "plural"
+        space.add(schema + entity.table, "the table of", name, name, at, key)
         tables = [entity.table, *(link.table for link in entity.links if link.owner)]
         for table in tables:
             index = schema + naming.constraint("pk", table)

@@ -11,6 +11,7 @@ from scaffold.spec.problems import Problems, Suggestion, listing, quote
 from scaffold.spec.vocabulary.field_types import INDEX_BYTES, TYPES
 from scaffold.spec.vocabulary.keys import MAX_COLUMNS, MAX_TOGETHER
 
+TIME_BYTES = 8
 Member = Field | Reference | Reverse | Link
 
 
@@ -18,9 +19,13 @@ def resolve(
     draft: EntityDraft,
     key: str,
     sides: Mapping[str, Member],
+    entities: Mapping[str, EntityDraft],
     problems: Problems,
 ) -> tuple[tuple[str, ...], ...]:
-    """Return the columns of each list under `unique` or `indexes`."""
+    """Return the columns of each list under `unique` or `indexes`.
+
+    `entities` has those that references have as their targets.
+    """
     listed = draft.values.get(key)
     if not isinstance(listed, Array):
         return ()
@@ -31,7 +36,7 @@ def resolve(
     found: dict[tuple[str, ...], int] = {}
     for index, item in enumerate(listed):
         path = f"{draft.label}.{key}[{index}]"
-        one = _Names(draft, key, sides, path, problems)
+        one = _Names(draft, key, sides, entities, path, problems)
         columns = one.columns(item, listed.items_at[index])
         if columns in found:
             message = f"duplicate of {key}[{found[columns]}]; remove it"
@@ -49,10 +54,12 @@ class _Names:
         draft: EntityDraft,
         key: str,
         sides: Mapping[str, Member],
+        entities: Mapping[str, EntityDraft],
         path: str,
         problems: Problems,
     ) -> None:
         self.draft = draft
+        self.entities = entities
         self.key = key
         self.path = path
         self.problems = problems
@@ -135,13 +142,18 @@ class _Names:
             return TYPES[member.type].indexable
         return isinstance(member, Reference)
 
+    def _size(self, member: Member | None) -> int:
+        """Return how many bytes a value has in an index at most."""
+        if isinstance(member, Field):
+            return TYPES[member.type].index_bytes(member)
+        if isinstance(member, Reference) and member.target in self.entities:
+            return self.entities[member.target].id.index_bytes
+        return TIME_BYTES
+
     def _check_size(self, names: list[str], at: int) -> None:
         fields = [self.members.get(name) for name in names]
         sizes = {
-            name: TYPES[field.type].index_bytes(field)
-            if isinstance(field, Field)
-            else 16
-            for name, field in zip(names, fields, strict=True)
+            name: self._size(field) for name, field in zip(names, fields, strict=True)
         }
         total = sum(sizes.values())
         if total <= INDEX_BYTES:

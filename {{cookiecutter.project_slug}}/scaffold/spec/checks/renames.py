@@ -29,10 +29,10 @@ def check(
 
 def _columns(entity: EntityDraft, resolved: Resolved) -> dict[str, str]:
     """Return the columns that have no field of that name, with why they exist."""
-    columns = {"id": "every entity has that column"}
-    if entity.timestamps:
-        taken = dict.fromkeys(("created_at", "updated_at"), columns["id"])
-        columns |= taken
+    own = [entity.id.column]
+    if times := entity.timestamps:
+        own += [times.created_at, times.updated_at]
+    columns = dict.fromkeys(own, "every entity has that column")
     for placed in resolved.placed:
         if isinstance(placed.member, Reference):
             label = f"{entity.name}.{placed.member.name}"

@@ -34,8 +34,10 @@ SET_BY_SERVICE = ("created_at", "updated_at")
 STORED = "^[A-Za-z_][A-Za-z0-9_$ -]*$"
 URL_SEGMENT = "^[A-Za-z][A-Za-z0-9_-]*$"
 JSON_KEY = "^[A-Za-z_][A-Za-z0-9_-]*$"
+DEFAULT_SCHEMA = "public"
 BITS = (16, 32, 64)
 MAX_ID = 255  # characters of a string id
+MIN_IDS = 12  # that match a pattern: the generated tests store several rows
 ID_TYPES = {
     "uuid": "A UUID, made by the service.",
     "integer": "An integer from a sequence of the database: an identity column.",
@@ -59,13 +61,13 @@ _DESCRIPTION = Key(
 _FORMER = "The former name: the migration renames instead of dropping and creating."
 
 
-def _together(what: str, but: list[str]) -> Key:
+def _together(what: str) -> Key:
     names: Json = {
         "type": "array",
         "minItems": 2,
         "maxItems": MAX_COLUMNS,
         "uniqueItems": True,
-        "items": {**_NAME, "not": {"enum": but}},
+        "items": {**_NAME, "not": {"const": "id"}},
     }
     return Key(
         "together",
@@ -86,7 +88,7 @@ _JSON_KEY = Key(
     {"type": "string", "pattern": JSON_KEY, "maxLength": MAX_NAME},
 )
 _COLUMN = Key(
-    "stored",
+    "column",
     "The name of the column; by default the name, for a relation <name>_id.",
     _STORED,
 )
@@ -140,9 +142,9 @@ ENTITY = {
         "Derived from the name by English rules if omitted.",
         _NAME,
     ),
-    "table": Key("stored", "The name of the table; by default the plural.", _STORED),
+    "table": Key("own_table", "The name of the table; by default the plural.", _STORED),
     "schema": Key(
-        "stored", "The PostgreSQL schema of the table; public by default.", _STORED
+        "schema", "The PostgreSQL schema of the table; public by default.", _STORED
     ),
     "url": Key(
         "url",
@@ -162,8 +164,8 @@ ENTITY = {
     "description": _DESCRIPTION,
     "fields": Key("list", "The fields: columns that are not references."),
     "relations": Key("list", "The relations to other entities."),
-    "unique": _together("Composite unique constraints", ["id", *SET_BY_SERVICE]),
-    "indexes": _together("Composite indexes", ["id"]),
+    "unique": _together("Composite unique constraints"),
+    "indexes": _together("Composite indexes"),
     "renamed_from": Key("class", _FORMER, _CLASS),
 }
 
@@ -234,6 +236,16 @@ RELATION = {
     ),
     "description": _DESCRIPTION,
     "renamed_from": Key("member", _FORMER, _NAME),
+}
+# Where the keys of names and ids can be used, for messages about other places.
+PLACES = {
+    **dict.fromkeys(("id", "table", "schema", "url", "timestamps"), "an entity"),
+    **dict.fromkeys(
+        ("column", "json"),
+        'fields and to-one relations (an id has a "name" instead)',
+    ),
+    **dict.fromkeys(("generated", "bits"), 'the "id" of an entity'),
+    "json_case": "the top level",
 }
 # These keys need a column, which only to-one relations have.
 ONLY_TO_ONE = ("required", "on_delete", "index", "column", "json")

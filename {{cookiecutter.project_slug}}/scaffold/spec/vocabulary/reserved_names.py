@@ -15,8 +15,16 @@ COLUMNS = frozenset({"id", "created_at", "updated_at"})
 # Segments of URLs that follow an entity or one of its rows.
 SEGMENTS = frozenset({"batch", "history", "restore"})
 
+# The ends of query parameters that filter by a field: price__gte.
+OPERATORS = frozenset(
+    {"eq", "ne", "gt", "gte", "lt", "lte", "in", "null", "has", "startswith"}
+)
+
 # PostgreSQL has these in every table, and quoting does not help.
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+# PostgreSQL's own schemas, besides those that begin with pg_.
+SCHEMAS = frozenset({"information_schema"})
 
 # Alembic's table, and the index of its primary key.
 TABLES = frozenset({"alembic_version", "alembic_version_pkc"})

@@ -113,8 +113,8 @@ TYPES = {
 
 _BINARY = "there is no binary type; store the file elsewhere and its address in a url"
 _GENERATED = (
-    "numbers are not generated, and every entity has an id, a UUID; use integer for a "
-    "number that clients send"
+    'only ids are generated: set "id": "integer" on the entity and remove this field; '
+    "use integer for a number that clients send"
 )
 _DURATION = "there is no type for durations; use integer, with the unit in the name"
 _RANGE = "there is no type for ranges; use two fields, such as starts_at and ends_at"
@@ -136,6 +136,23 @@ TYPE_ADVICE = {
     "password": "the API returns every field, so do not use one for a password; remove it",
     "vector": "there is no type for vectors; use json",
     "tsvector": "there is no type for full-text search; remove it",
+}
+
+# Types of ids.
+ID_TYPES = {
+    **TYPES,
+    **dict.fromkeys(
+        ("serial", "bigserial", "smallserial", "autoincrement", "identity", "sequence"),
+        "integer",
+    ),
+    **dict.fromkeys(("number", "numeric", "float"), "integer"),
+    **dict.fromkeys(("text", "slug", "nanoid", "natural"), "string"),
+    **dict.fromkeys(("uuidv4", "uuidv7"), "uuid"),
+}
+
+JSON_CASES = {
+    **dict.fromkeys(("camelcase", "lowercamelcase"), "camel"),
+    **dict.fromkeys(("snakecase", "underscore"), "snake"),
 }
 
 # In the order of preference: what applies to a field depends on its type.
@@ -174,8 +191,27 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "relatedname": ("back_populates",),
     "inverse": ("back_populates",),
     "uniquetogether": ("unique",),
-    "table": ("plural",),
-    "tablename": ("plural",),
+    **dict.fromkeys(("tablename", "dbtable"), ("table",)),
+    **dict.fromkeys(("schemaname", "dbschema", "namespace"), ("schema",)),
+    **dict.fromkeys(("path", "route", "endpoint", "segment"), ("url",)),
+    **dict.fromkeys(("primarykey", "primary", "pk"), ("id",)),
+    **dict.fromkeys(("createdat", "updatedat", "times"), ("timestamps",)),
+    **dict.fromkeys(
+        ("dbcolumn", "columnname", "fieldname", "foreignkey", "fk", "joincolumn"),
+        ("column", "name"),
+    ),
+    **dict.fromkeys(
+        ("jsonname", "jsonkey", "jsonproperty", "alias", "serializedname"),
+        ("json", "name"),
+    ),
+    "dbindex": ("index",),
+    **dict.fromkeys(
+        ("autoincrement", "auto", "serial", "identity", "sequence", "strategy"),
+        ("generated",),
+    ),
+    **dict.fromkeys(
+        ("case", "casing", "camelcase", "namingconvention", "naming"), ("json_case",)
+    ),
     "properties": ("fields",),
     "attributes": ("fields",),
     "columns": ("fields",),
@@ -209,20 +245,24 @@ OPPOSITES = {
     **dict.fromkeys(("unindexed", "notindexed", "noindex"), "index"),
 }
 
-_PRIMARY_KEY = 'every entity has the primary key "id", a UUID; remove it'
+_PRIMARY_KEY = (
+    'every entity has a primary key: set the "id" of the entity, such as "id": '
+    '{"name": "code", "type": "string", "generated": false}, and remove this'
+)
 _SHAPES = "every field is in requests and responses; remove it"
 _CHECK = "use the keys of the type (ge, pattern, ...), or a rule in the service"
-_TIMESTAMPS = "every entity has created_at and updated_at; remove it"
+_TIMESTAMPS = 'set the "timestamps" of the entity instead'
+_NOT_GENERATED = 'only ids are generated: set the "id" of the entity; remove it'
 
-# Keys that have no counterpart.
+# Keys that have no counterpart in their place.
 KEY_ADVICE = {
-    **dict.fromkeys(("primarykey", "primary", "pk", "id"), _PRIMARY_KEY),
+    **dict.fromkeys(("primarykey", "primary", "pk"), _PRIMARY_KEY),
     **dict.fromkeys(("readonly", "writeonly", "hidden", "immutable"), _SHAPES),
     **dict.fromkeys(("check", "checks", "constraints"), _CHECK),
-    **dict.fromkeys(("timestamps", "createdat", "updatedat"), _TIMESTAMPS),
+    **dict.fromkeys(("createdat", "updatedat"), _TIMESTAMPS),
     "onupdate": "only updated_at changes with every update; remove it",
     "array": 'there are no arrays of a type; use "type": "json"',
-    "autoincrement": "numbers are not generated; remove it",
+    **dict.fromkeys(("autoincrement", "serial", "identity"), _NOT_GENERATED),
     "softdelete": "there is no soft delete; remove it",
     "format": "use the type email, url, uuid, date, time or datetime; remove it",
 }
