@@ -43,8 +43,8 @@ def find_nullable(spec: Spec, renames: Iterable[Rename] = ()) -> set[tuple[str, 
     for entity in spec.entities:
         fields = (one for one in entity.fields if one.nullable)
         references = (one for one in entity.references if one.nullable)
-        found += [(entity.table, one.column) for one in fields]
-        found += [(entity.table, one.column) for one in references]
+        found += [(entity.table_key, one.column) for one in fields]
+        found += [(entity.table_key, one.column) for one in references]
     return _renamed(found, renames)
 
 
@@ -72,12 +72,11 @@ def _renamed(
 
 def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
     for entity in spec.entities:
-        table = entity.table
         for column in entity.json_keys:
-            yield table, column
+            yield entity.table_key, column
         for link in _owned(entity):
-            yield link.table, link.left_column
-            yield link.table, link.right_column
+            yield link.table_key, link.left_column
+            yield link.table_key, link.right_column
 
 
 def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from alembic.operations import ops
 from sqlalchemy import quoted_name
 from sqlalchemy.engine import make_url
 
+from scaffold.spec import naming
 from scaffold.spec.vocabulary.reserved_names import UNQUOTED_BY_SQLALCHEMY
 
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
@@ -35,7 +36,7 @@ class Refusal(Statement):
         self.message = message
         stop = block(
             # Names are quoted, and the condition is the migration's own.
-            f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+            f"IF EXISTS (SELECT FROM {quote_table(table)} WHERE {condition}) THEN "  # nosec B608
             f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
         )
         super().__init__(*stop.lines)
@@ -65,7 +66,7 @@ class Validation(Statement):
             f"{table}: older rows violate {name}; it applies when they are changed"
         )
         tested = block(
-            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
+            f"ALTER TABLE {quote_table(table)} VALIDATE CONSTRAINT {quote(name)}; "
             f"EXCEPTION WHEN check_violation THEN "
             f"RAISE WARNING {literal(self.message.replace('%', '%%'))};"
         )
@@ -83,7 +84,8 @@ class Convert(ops.AlterColumnOp):
     """A change of a column's type, with the SQL expression of the new values."""
 
     def __init__(self, table: str, column: str, type_: Any, using: str) -> None:
-        super().__init__(table, column, modify_type=type_)
+        name, schema = naming.split_key(table)
+        super().__init__(name, column, schema=schema, modify_type=type_)
         self.using = using
 
 
@@ -112,6 +114,25 @@ def quote(name: str) -> str:
     """Return a name as SQL, quoted if PostgreSQL requires it."""
     forced = True if name in UNQUOTED_BY_SQLALCHEMY else None
     return DIALECT.identifier_preparer.quote(quoted_name(name, quote=forced))
+
+
+def quote_table(table: str) -> str:
+    """Return a table as SQL, with its schema if that is not the default one."""
+    return ".".join(map(quote, table.split(".")))
+
+
+def table_of(operation: Any) -> str:
+    """Return the table that an operation of Alembic is about, with its schema."""
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        schema = operation.kw.get("source_schema")
+        return naming.table_key(operation.source_table, schema)
+    return naming.table_key(operation.table_name, operation.schema)
+
+
+def schema_argument(table: str) -> list[str]:
+    """Return the argument of Alembic's functions for a table of another schema."""
+    schema = naming.split_key(table)[1]
+    return [f"schema={schema!r}"] if schema else []
 
 
 def literal(text: str) -> str:
@@ -157,7 +178,7 @@ def block(body: str) -> Statement:
 def unless(table: str, condition: str, sql: str) -> Statement:
     """Return a statement that executes SQL if no row meets the condition."""
     return block(
-        f"IF NOT EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+        f"IF NOT EXISTS (SELECT FROM {quote_table(table)} WHERE {condition}) THEN "  # nosec B608
         f"{sql}; END IF;"
     )
 
@@ -184,17 +205,23 @@ def add_unchecked(table: str, name: str, condition: str, about: str = "") -> Sta
 
 def validate(table: str, name: str) -> Statement:
     """Return the step that tests all rows for a CHECK or a foreign key."""
-    return execute(f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}")
+    rows = f"ALTER TABLE {quote_table(table)}"
+    return execute(f"{rows} VALIDATE CONSTRAINT {quote(name)}")
 
 
 def _create_check(table: str, name: str, condition: str, *options: str) -> str:
-    arguments = [f"op.f({name!r})", repr(table), _pieces(condition), *options]
+    own_name = repr(naming.split_key(table)[0])
+    arguments = [f"op.f({name!r})", own_name, _pieces(condition), *options]
+    arguments += schema_argument(table)
     return f"op.create_check_constraint({', '.join(arguments)})"
 
 
 def drop_check(table: str, name: str, *options: str) -> Statement:
     """Return the step that drops a CHECK."""
-    arguments = ", ".join([f"op.f({name!r})", repr(table), "type_='check'", *options])
+    own_name = repr(naming.split_key(table)[0])
+    arguments = [f"op.f({name!r})", own_name, "type_='check'", *options]
+    arguments += schema_argument(table)
     return Statement(
-        f"op.drop_constraint({arguments})", about=f"change rules of {table}"
+        f"op.drop_constraint({', '.join(arguments)})",
+        about=f"change rules of {table}",
     )

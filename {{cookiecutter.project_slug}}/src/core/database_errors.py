@@ -136,11 +136,16 @@ def _lost(error: DBAPIError) -> bool:
 
 
 def _details(error: BaseException) -> tuple[str | None, str | None, str | None]:
-    """Return the SQLSTATE, constraint and table of the server's message."""
+    """Return the SQLSTATE, constraint and table of the server's message.
+
+    A table of another schema than the default one is named with it: `crm.accounts`.
+    """
     origin = _origin(error)
     state = getattr(origin, "sqlstate", None)
     constraint = getattr(origin, "constraint_name", None)
-    return state, constraint, getattr(origin, "table_name", None)
+    table = getattr(origin, "table_name", None)
+    full = f"{getattr(origin, 'schema_name', None)}.{table}"
+    return state, constraint, full if full in Base.metadata.tables else table
 
 
 def _origin(error: BaseException) -> object:
@@ -177,7 +182,7 @@ def _resource(table: str | None) -> str:
     """Return the resource name of a table, such as order_line for order_lines."""
     for mapper in Base.registry.mappers:
         if mapper.local_table is not None and table == getattr(
-            mapper.local_table, "name", None
+            mapper.local_table, "key", None
         ):
             return str(getattr(mapper.class_, "__resource__", table))
     return table or "resource"
