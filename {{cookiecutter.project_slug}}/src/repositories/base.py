@@ -178,7 +178,9 @@ class Repository(Generic[EntityT]):
         statement = sa.select(target).where(target.id.in_(ids)).options(only_id)
         rows = (await self.db.scalars(statement)).all()
         if len(rows) < len(ids):
-            raise ReferenceNotFoundError([str(self.links[name].key)])
+            link = self.links[name]
+            key = link.table.info.get(link.other, link.key)  # in JSON
+            raise ReferenceNotFoundError([str(key)])
         return rows
 
     @classmethod
