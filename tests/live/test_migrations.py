@@ -71,6 +71,19 @@ def set_keys(path: str, **changes: Any) -> Callable[[Spec], None]:
     return change
 
 
+def set_entity(name: str, **changes: Any) -> Callable[[Spec], None]:
+    """Change keys of an entity; None removes one."""
+
+    def change(spec: Spec) -> None:
+        found = entity(spec, name)
+        for key, value in changes.items():
+            found.pop(key, None)
+            if value is not None:
+                found[key] = value
+
+    return change
+
+
 def rename(path: str, new: str) -> Callable[[Spec], None]:
     def change(spec: Spec) -> None:
         found, old = member(spec, path), path.split(".")[1]
@@ -586,6 +599,187 @@ KINDS = [
         ),
     ),
     Kind(
+        "another table",
+        set_entity("Book", table="The Books"),
+        tables={"books": "The Books"},
+    ),
+    Kind(
+        "another plural, and the table as before",
+        set_entity("Book", plural="tomes", table="books"),
+        tables={
+            "books_genres": "tomes_genres",
+            "books_translators": "tomes_translators",
+        },
+    ),
+    Kind(
+        "rename an entity, whose table keeps its name, and its fields, likewise",
+        all_of(
+            rename_entity("Genre", "Kind"),
+            set_entity("Kind", table="genres"),
+            rename("Kind.label", "name"),
+            lambda spec: set_keys("Kind.name", column="label")(spec),
+            rename("Book.editor", "reviser"),
+            lambda spec: set_keys("Book.reviser", column="editor_id")(spec),
+        ),
+        columns={("books_genres", "genre_id"): "kind_id"},
+    ),
+    Kind(
+        "another schema",
+        set_entity("Book", schema="store"),
+        tables={
+            name: f"store.{name}"
+            for name in ("books", "books_genres", "books_translators")
+        },
+        then=NEW_BOOK.replace("books", "store.books"),
+    ),
+    Kind(
+        "the default schema and another table",
+        set_entity("Language", schema=None, table="tongues"),
+        tables={
+            "words.languages": "tongues",
+            "words.languages_relatives": "languages_relatives",
+        },
+    ),
+    Kind(
+        "exchange the schemas of two tables of one name",
+        all_of(set_entity("Language", schema=None), set_entity("Copy", schema="words")),
+        tables={
+            "words.languages": "languages",
+            "words.languages_relatives": "languages_relatives",
+            "languages": "words.languages",
+        },
+    ),
+    Kind(
+        "exchange the tables of two schemas",
+        all_of(
+            set_entity("Language", schema=None, table="genres"),
+            set_entity("Genre", schema="words", table="languages"),
+        ),
+        tables={
+            "words.languages": "genres",
+            "words.languages_relatives": "languages_relatives",
+            "genres": "words.languages",
+        },
+    ),
+    Kind(
+        "a schema, a table and columns with names that SQL reserves",
+        all_of(
+            set_entity("Genre", schema="order", table="lateral"),
+            set_keys("Genre.label", column="select"),
+            set_keys("Book.author", column="The Author"),
+        ),
+        tables={"genres": "order.lateral"},
+        columns={("genres", "label"): "select", ("books", "author_id"): "The Author"},
+    ),
+    Kind(
+        "remove an entity of another schema",
+        remove_entity("Language"),
+        says="the table words.languages and its rows",
+    ),
+    Kind(
+        "drop an entity of another schema",
+        remove_entity("Language"),
+        dropped=frozenset(
+            {
+                "words.languages",
+                "words.languages_relatives",
+                ("languages", "language_id"),
+            }
+        ),
+        arguments=drop(
+            *("words.languages", "words.languages_relatives"),
+            "languages.language_id",
+        ),
+        says="DESTRUCTIVE: the migration drops the table words.languages and its rows",
+    ),
+    Kind(
+        "change a table of another schema",
+        all_of(
+            rename("Language.title", "caption"),
+            lambda spec: set_keys(
+                "Language.caption",
+                column=None,
+                max_length=20,
+                min_length=2,
+                unique=None,
+                index=True,
+            )(spec),
+            set_keys("Language.parent", on_delete="cascade"),
+            add_field("Language", "script", "enum", values=["a", "b"], default="a"),
+            add_field("Language", "speakers", "integer", unique=True, ge=0),
+            add_relation("Language", "spoken_by", "many_to_many", "Author"),
+            set_entity("Language", unique=[["parent", "script"]]),
+            remove("Copy.place"),
+        ),
+        columns={("words.languages", "Label"): "caption"},
+    ),
+    Kind(
+        "other columns",
+        all_of(
+            set_keys("Book.title", column="TheTitle"),
+            set_keys("Book.author", column="writer"),
+            set_keys("Language.title", column=None),
+        ),
+        columns={
+            ("books", "title"): "TheTitle",
+            ("books", "author_id"): "writer",
+            ("words.languages", "Label"): "title",
+        },
+    ),
+    Kind(
+        "other names of ids, and longer ones",
+        all_of(
+            set_entity("Book", id={"name": "book_no"}),
+            set_entity("Copy", id={"type": "integer"}),
+            set_entity(
+                "Language",
+                id={
+                    "name": "iso",
+                    "type": "string",
+                    "generated": False,
+                    "max_length": 20,
+                },
+            ),
+        ),
+        columns={
+            ("books", "id"): "book_no",
+            ("languages", "copy_no"): "id",
+            ("words.languages", "code"): "iso",
+        },
+        then="INSERT INTO words.languages (iso, parent_id) VALUES ('de-CH-1996', 'de');",
+    ),
+    Kind(
+        "shorter ids",
+        lambda spec: entity(spec, "Language")["id"].update(max_length=5),
+    ),
+    Kind(
+        "other names of times",
+        all_of(
+            set_entity("Author", timestamps={"created_at": "inserted"}),
+            set_entity("Language", timestamps=None),
+        ),
+        columns={
+            ("authors", "created_at"): "inserted",
+            ("words.languages", "made"): "created_at",
+            ("words.languages", "changed"): "updated_at",
+        },
+    ),
+    Kind(
+        "no times, and times",
+        all_of(
+            set_entity("Genre", timestamps=False),
+            set_entity("Copy", timestamps=None),
+        ),
+        says="the column genres.created_at and its values",
+        then="INSERT INTO genres (label) VALUES ('New');",
+    ),
+    Kind(
+        "a reference without an index, and one with it",
+        all_of(
+            set_keys("Book.editor", index=False), set_keys("Copy.language", index=None)
+        ),
+    ),
+    Kind(
         "all at once",
         all_of(
             rename_entity("Book", "Volume"),
@@ -654,6 +848,15 @@ REFUSED = {
             lambda s: member(s, "Book.name").update(renamed_from="caption"),
         ),
         "Book.name: no migration knows a column of books called caption or name; let",
+    ),
+    "another type of id": (
+        set_entity("Language", id={"name": "code", "type": "uuid"}),
+        "Language.id: string, sent by clients cannot become uuid: URLs, clients and the "
+        "rows of other tables have the ids. Keep it, or add another entity and move",
+    ),
+    "smaller ids": (
+        set_entity("Copy", id={"name": "copy_no", "type": "integer", "bits": 32}),
+        "Copy.id: 64-bit integer cannot become 32-bit integer: URLs, clients",
     ),
     "another target": (
         set_keys("Book.editor", target="Genre"),
@@ -787,6 +990,21 @@ def test_what_cannot_be_done_says_what_to_do(
     assert sorted((library.path / "alembic" / "versions").iterdir()) == before
 
 
+def test_names_outside_of_the_database_need_no_migration(
+    library: Project, server: dict[str, str]
+) -> None:
+    names = all_of(
+        set_entity("Book", url="tomes"),
+        set_keys("Book.title", json="Title"),
+        set_keys("Book.author", json="writer"),
+        lambda spec: spec.update(json_case="camel"),
+    )
+    change(library, names)
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    said = library.run(*migration, environment=server)
+    assert said == "the migrations are up to date; none was written\n"
+
+
 UNFIT = "{}: rows have values that do not fit in {}; change them first"
 STOPS = {
     "a text that has become too long": (
@@ -809,6 +1027,10 @@ STOPS = {
         set_keys("Book.status", values=["draft", "sold"]),
         "books.status: rows have a value that entities.json no longer lists; give them "
         "another one first: UPDATE books SET status = ... WHERE NOT (status IN ('draft', ",
+    ),
+    "an id that has become too long": (
+        lambda spec: entity(spec, "Language")["id"].update(max_length=2),
+        UNFIT.format("words.languages.code", "VARCHAR(2)"),
     ),
     "values that are there twice": (
         set_keys("Book.status", unique=True),

@@ -255,6 +255,7 @@ def _table_renames(
                 if items[name].kind in _INDEXES and (schema, name) in indexes:
                     kind = "index" if items[name].kind == "i" else "constraint"
                     other = unused_name(name, {name for _, name in indexes})
+                    indexes.add((schema, other))
                     yield Rename(kind, old, name, other)
         for step in pairwise(_way(old, new, taken)):
             yield Rename("table", step[0], *step)
