@@ -46,9 +46,10 @@ SCHEMAS = {table.schema for table in Base.metadata.tables.values() if table.sche
 # `if_not_exists`, the next attempt would take it for the index.
 DROP_INVALID_INDEXES = """
 DO $$ DECLARE name text; BEGIN
-FOR name IN SELECT indexrelid::regclass FROM pg_index JOIN pg_class ON oid = indexrelid
+FOR name IN SELECT indexrelid::regclass FROM pg_index
+    JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace
     WHERE NOT indisvalid AND relkind = 'i' AND relname ~ '^(ix|uq)_'
-    AND relnamespace::regnamespace IN ({schemas})
+    AND nspname IN ({schemas})
 LOOP EXECUTE 'DROP INDEX ' || name; END LOOP;
 END $$
 """
@@ -207,7 +208,7 @@ def _is_apart(table: sa.Table, apart: Set[tuple[str | None, str]]) -> bool:
 def drop_invalid_indexes() -> str:
     """Return the statement for the schemas of the models."""
     names = ["'" + name.replace("'", "''") + "'" for name in sorted(SCHEMAS)]
-    schemas = ", ".join(f"to_regnamespace(quote_ident({name}))" for name in ["current_schema()", *names])
+    schemas = ", ".join(["current_schema()", *names])
     return DROP_INVALID_INDEXES.format(schemas=schemas).strip()
 
 

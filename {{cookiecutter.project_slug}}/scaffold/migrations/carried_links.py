@@ -29,10 +29,8 @@ def add_to(
     for entity in new.entities:
         for link in entity.links:
             source = (
-                    _source(old, new, entity, link)
-                    if link.table_key in created
-                    else None
-                )
+                _source(old, new, entity, link) if link.table_key in created else None
+            )
             if link.owner and source:
                 former, reference, is_left = source
                 column = current(Part(former.table_key, reference.column), renames)

@@ -113,7 +113,9 @@ def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
     if column.server_default is not None:
         name = quote(column.name)
         change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
-        fill = statements.execute(f"UPDATE {quote_table(table)} {change}", statements.Fill)
+        fill = statements.execute(
+            f"UPDATE {quote_table(table)} {change}", statements.Fill
+        )
         return [fill, required]
     if column.foreign_keys or kept:
         rows = "newer rows" if kept else "rows"
@@ -138,9 +140,8 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
         typed = f"{altered} TYPE {casts.sql_type(new)}"
         return [statements.unless(table, cast.unfit, typed)]
     if cast.unfit:
-        told = (
-            f"{table}.{name}: rows have values that do not fit in {casts.sql_type(new)}"
-        )
+        size = casts.sql_type(new).partition(" COLLATE ")[0]
+        told = f"{table}.{name}: rows have values that do not fit in {size}"
         found.append(
             statements.Refusal(table, cast.unfit, f"{told}; change them first")
         )

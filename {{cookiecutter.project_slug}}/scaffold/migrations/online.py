@@ -112,7 +112,9 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
                     name = str(one.constraint_name)
                     one.kw["postgresql_not_valid"] = True
                     first.append(one)
-                    second.append(Step(SCAN, [statements.validate(table_of(one), name)], []))
+                    second.append(
+                        Step(SCAN, [statements.validate(table_of(one), name)], [])
+                    )
                 case ops.CreateIndexOp() if table_of(one) not in created:
                     second.append(Step(SCAN, [_concurrently(one)], []))
                 case ops.CreateUniqueConstraintOp() if table_of(one) not in created:

@@ -7,7 +7,13 @@ from alembic.operations import ops
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.operations import Part, Step, current
 from scaffold.migrations.renames import Rename
-from scaffold.migrations.statements import Refusal, Validation, quote, quote_table, table_of
+from scaffold.migrations.statements import (
+    Refusal,
+    Validation,
+    quote,
+    quote_table,
+    table_of,
+)
 from scaffold.spec import naming
 
 FAILS = "The migration fails if there are such rows"
@@ -45,9 +51,8 @@ def _risks(
                 condition = f"NOT ({one.condition})"
                 yield one.message, LATER, ROWS.format(rows, condition)
             case ops.CreateUniqueConstraintOp(columns=columns) if (
-                (table := table_of(one)) in before
-                and {*columns} <= before[table].columns.keys()
-            ):
+                table := table_of(one)
+            ) in before and {*columns} <= before[table].columns.keys():
                 rows = _source(table, before, back)
                 names = ", ".join(map(quote, columns))
                 known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
