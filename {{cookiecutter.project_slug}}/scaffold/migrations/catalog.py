@@ -25,20 +25,20 @@ WITH tables AS (
     WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 )
 """
-COLUMNS = f"""{TABLES}
+COLUMNS = """
 SELECT t.name, a.attname, coalesce(col_description(t.oid, a.attnum), ''),
     coalesce(obj_description(t.oid, 'pg_class'), '')
 FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped
 """
-CONSTRAINTS = f"""{TABLES}
+CONSTRAINTS = """
 SELECT t.name, k.conname, k.contype::text, pg_get_constraintdef(k.oid),
     ARRAY(SELECT attname::text FROM pg_attribute
           WHERE attrelid = t.oid AND attnum = ANY (k.conkey))
 FROM pg_constraint k JOIN tables t ON t.oid = k.conrelid
 WHERE k.contype IN ('c', 'f', 'p', 'u')
 """
-INDEXES = f"""{TABLES}
+INDEXES = """
 SELECT t.name, i.relname, 'i', pg_get_indexdef(i.oid),
     ARRAY(SELECT attname::text FROM pg_attribute
           WHERE attrelid = t.oid AND attnum = ANY (x.indkey))
@@ -96,12 +96,14 @@ def read(connection: sa.Connection) -> Catalog:
     """Return every table of the database, but for Alembic's own."""
     columns: dict[str, dict[str, str]] = {}
     comments: dict[str, str] = {}
-    for table, column, comment, own in connection.execute(sa.text(COLUMNS)):
+    for table, column, comment, own in connection.execute(sa.text(TABLES + COLUMNS)):
         columns.setdefault(table, {})[column] = comment
         comments[table] = own
     items: dict[str, dict[str, Item]] = {}
     for query in (CONSTRAINTS, INDEXES):
-        for table, name, kind, text, names in connection.execute(sa.text(query)):
+        for table, name, kind, text, names in connection.execute(
+            sa.text(TABLES + query)
+        ):
             item = Item(name, kind, _definition(text), frozenset(names))
             items.setdefault(table, {})[name] = item
     columns.pop("alembic_version", None)

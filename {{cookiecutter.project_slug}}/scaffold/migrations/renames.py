@@ -8,7 +8,6 @@ from scaffold.migrations.catalog import Catalog, Item
 from scaffold.migrations.former_names import Candidate
 from scaffold.migrations.statements import (
     Statement,
-    block,
     execute,
     literal,
     quote,
