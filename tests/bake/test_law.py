@@ -17,6 +17,7 @@ from tests.harness.project import ROOT, clean_environment, cookiecutter
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"
 SHOP = EXAMPLES / "ecommerce_api.json"
+LIBRARY = ROOT / "tests" / "live" / "library.json"  # tables, ids and columns of its own
 SPECS = [
     *sorted(EXAMPLES.glob("*.json")),
     *sorted((ROOT / "tests" / "specs" / "good").glob("*.json")),
@@ -130,7 +131,7 @@ def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
             together = [one for one in entity.get(key, ()) if not gone & set(one)]
             kept[key] = together
         entities.append(kept)
-    return {"entities": entities}
+    return {**document, "entities": entities}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,20 @@ def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def test_an_entity_may_come_later_or_go(
     bake: Callable[..., Path], names: tuple[str, ...]
 ) -> None:
-    document = json.loads(SHOP.read_text())
+    _may_come_later(bake, json.loads(SHOP.read_text()), names)
+
+
+@pytest.mark.parametrize("names", [("Language",), ("Copy", "Book")], ids="-".join)
+def test_an_entity_with_names_of_its_own_may_come_later_or_go(
+    bake: Callable[..., Path], names: tuple[str, ...]
+) -> None:
+    document = json.loads(LIBRARY.read_text())
+    _may_come_later(bake, {"json_case": "camel", **document}, names)
+
+
+def _may_come_later(
+    bake: Callable[..., Path], document: Mapping[str, Any], names: tuple[str, ...]
+) -> None:
     whole, part = bake("whole", document), bake("part", without(document, *names))
     before = files(part)
     (part / "entities.json").write_bytes((whole / "entities.json").read_bytes())
