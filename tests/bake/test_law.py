@@ -167,6 +167,33 @@ def _may_come_later(
     assert files(part) == before
 
 
+def test_an_entity_keeps_the_names_that_are_pinned_when_it_is_renamed(
+    bake: Callable[..., Path],
+) -> None:
+    """Code is renamed, also that of a person; the table, the URL and keys stay."""
+    document = {"json_case": "camel", **json.loads(LIBRARY.read_text())}
+    project = bake("before", document)
+    service = project / "src" / "services" / "genre.py"
+    edit = 'TABLE, NAMES = "genres", [{}Entity]\n'
+    service.write_text(service.read_text() + edit.format("Genre"))
+    by_name = {one["name"]: one for one in document["entities"]}
+    genre, books = by_name["Genre"], by_name["Book"]["relations"]
+    genre |= {"name": "Kind", "renamed_from": "Genre", "table": "genres"}
+    genre["url"] = "genres"
+    label = {"name": "title", "renamed_from": "label", "column": "label"}
+    genre["fields"][0] |= {**label, "json": "label"}
+    for relation in books:
+        relation["target"] = relation["target"].replace("Genre", "Kind")
+    editor = {"name": "reviser", "renamed_from": "editor", "column": "editor_id"}
+    books[1] |= {**editor, "json": "editorId"}
+    wanted = files(bake("after", document))
+    (project / "entities.json").write_bytes(wanted["entities.json"])
+    done = generator(project, "apply")
+    assert done.returncode == 0, done.stderr
+    wanted["src/services/kind.py"] += edit.format("Kind").encode()
+    assert files(project) == wanted
+
+
 # Law 3: a second run changes nothing, and nobody's edit is lost
 
 

@@ -154,7 +154,7 @@ class Writer:
         old = record or under_former_names(self.wish.new)
         former = FormerNames(old, self.wish.new, has_record=record is not None)
         before = catalog.run(url, catalog.read)
-        self.config.attributes["schemas"] = _schemas(before, old)
+        self.config.attributes["schemas"] = _schemas(before, record)
         created = _schemas_of(Base.metadata.tables) - _schemas_of(before)
         renames, problems = find_renames(
             list(former.tables()),
@@ -314,9 +314,11 @@ def _schemas_of(tables: Iterable[str]) -> set[str]:
     return {schema for _, schema in map(naming.split_key, tables) if schema}
 
 
-def _schemas(before: Catalog, old: Spec) -> set[str]:
+def _schemas(before: Catalog, record: Spec | None) -> set[str]:
     """Return the schemas that may have tables which entities.json has or had."""
-    former = {entity.schema for entity in old.entities if entity.schema}
+    if record is None:
+        return _schemas_of([*before, *Base.metadata.tables])
+    former = {entity.schema for entity in record.entities if entity.schema}
     unused = (name for name, table in before.items() if table.unused)
     return former | _schemas_of(Base.metadata.tables) | _schemas_of(unused)
 
