@@ -111,12 +111,7 @@ def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
     """Return the steps that set NOT NULL; a default fills rows without a value."""
     required = alter(table, column.name, modify_nullable=False)
     if column.server_default is not None:
-        name = quote(column.name)
-        change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
-        fill = statements.execute(
-            f"UPDATE {quote_table(table)} {change}", statements.Fill
-        )
-        return [fill, required]
+        return [statements.Fill(table, column.name), required]
     if column.foreign_keys or kept:
         rows = "newer rows" if kept else "rows"
         told = f"{table}.{column.name}: {rows} have no value; set one in them first"

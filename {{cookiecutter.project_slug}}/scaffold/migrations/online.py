@@ -22,6 +22,7 @@ from scaffold.migrations.statements import (
     Operation,
     OutsideTransaction,
     Refusal,
+    Unchecked,
     Validation,
     quote,
     quote_table,
@@ -89,6 +90,7 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
     converted = {
         table_of(one) for step in steps for one in step.up if isinstance(one, Convert)
     }
+    filled = {one.table for step in steps for one in step.up if isinstance(one, Fill)}
     for step in steps:
         first: list[Operation] = []
         second: list[Step] = []
@@ -99,11 +101,13 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
                 case Fill():
                     second.append(Step(FILL, [one], []))
                 case Check():
-                    first.append(
-                        statements.add_unchecked(one.table, one.name, one.condition)
-                    )
+                    first.append(Unchecked(one.table, one.name, one.condition))
                     valid = statements.validate(one.table, one.name)
                     second.append(Step(SCAN, [valid], []))
+                case Unchecked() if one.table in filled:
+                    # Filling changes rows, which may violate it.
+                    again = statements.drop_check(one.table, one.name, "if_exists=True")
+                    second.append(Step(DECLARE, [again, one], []))
                 case Validation():
                     second.append(Step(SCAN, [one], []))
                 case ops.AlterColumnOp(modify_nullable=False):
@@ -135,7 +139,7 @@ def _not_null(operation: ops.AlterColumnOp) -> list[Step]:
     name = naming.constraint("ck", operation.table_name, column, "not_null")
     condition = f"{quote(column)} IS NOT NULL"
     again = statements.drop_check(table, name, "if_exists=True")
-    added = statements.add_unchecked(table, name, condition)
+    added = Unchecked(table, name, condition)
     return [
         Step(DECLARE, [again, added], []),
         Step(SCAN, [statements.validate(table, name)], []),

@@ -43,7 +43,14 @@ class Refusal(Statement):
 
 
 class Fill(Statement):
-    """Sets a value in rows that have none."""
+    """Sets the default in rows that have no value."""
+
+    def __init__(self, table: str, column: str) -> None:
+        self.table = table
+        name = quote(column)
+        change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
+        sql = f"UPDATE {quote_table(table)} {change}"
+        super().__init__(f"op.execute({_pieces(sql)})")
 
 
 class Check(Statement):
@@ -54,6 +61,16 @@ class Check(Statement):
         self.name = name
         self.condition = condition
         super().__init__(_create_check(table, name, condition), about=about)
+
+
+class Unchecked(Statement):
+    """Adds a CHECK for new rows, whatever the older ones have."""
+
+    def __init__(self, table: str, name: str, condition: str, about: str = "") -> None:
+        self.table = table
+        self.name = name
+        created = _create_check(table, name, condition, "postgresql_not_valid=True")
+        super().__init__(created, about=about)
 
 
 class Validation(Statement):
@@ -145,9 +162,9 @@ def comment(text: str) -> Statement:
     return Statement(*(f"# {line}" for line in textwrap.wrap(text, WIDTH + 8)))
 
 
-def execute(sql: str, kind: type[Statement] = Statement) -> Statement:
+def execute(sql: str) -> Statement:
     """Return a statement that executes SQL; colons in it are not parameters."""
-    return kind(f"op.execute({_pieces(sql)})")
+    return Statement(f"op.execute({_pieces(sql)})")
 
 
 def _pieces(sql: str) -> str:
@@ -192,15 +209,9 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
     if not rows:
         return [Check(table, name, condition, about)]
     return [
-        add_unchecked(table, name, condition, about),
+        Unchecked(table, name, condition, about),
         Validation(table, name, condition),
     ]
-
-
-def add_unchecked(table: str, name: str, condition: str, about: str = "") -> Statement:
-    """Return the step that adds a CHECK for new rows, whatever the older ones have."""
-    created = _create_check(table, name, condition, "postgresql_not_valid=True")
-    return Statement(created, about=about)
 
 
 def validate(table: str, name: str) -> Statement:
