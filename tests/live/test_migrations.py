@@ -1144,12 +1144,20 @@ def test_what_was_left_out_may_be_dropped_later(
     assert "none was written" in again
 
 
-# How a relation becomes a many_to_many, and whose ids its association table has.
+# How a relation becomes a many_to_many, the table that has it, its association table, and
+# whose ids that has.
 CARRIED = {
     "many_to_one": (
         set_keys("Book.editor", type="many_to_many"),
+        "books",
         "books_editor",
         {"book_id": "id", "author_id": "editor_id"},
+    ),
+    "another schema": (
+        set_keys("Language.parent", type="many_to_many", back_populates=None),
+        "words.languages",
+        "words.languages_parent",
+        {"language_id": "code", "parent_id": "parent_id"},
     ),
     "one_to_many": (
         all_of(
@@ -1158,6 +1166,7 @@ CARRIED = {
                 *("Author", "books", "many_to_many", "Book"), back_populates="authors"
             ),
         ),
+        "books",
         "authors_books",
         {"author_id": "author_id", "book_id": "id"},
     ),
@@ -1169,21 +1178,21 @@ CARRIED = {
 def test_links_of_a_to_one_relation_stay_when_it_becomes_many_to_many(
     library: Project, server: dict[str, str], name: str
 ) -> None:
-    changes, table, columns = CARRIED[name]
+    changes, source, table, columns = CARRIED[name]
     change(library, changes)
     migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     library.run(*migration, environment=server)
     states = json.loads(
         cycle(library, server, str(HERE / "library.sql")).split("\n")[-2]
     )
-    key = next(one for one in columns.values() if one != "id")
-    books = [row for row in states["before"]["books"] if row[key]]
-    wanted = [{name: row[column] for name, column in columns.items()} for row in books]
+    key = next(one for one in columns.values() if one not in ("id", "code"))
+    rows = [row for row in states["before"][source] if row[key]]
+    wanted = [{name: row[column] for name, column in columns.items()} for row in rows]
     for state in ("after", "again"):
         found = states[state][table]
         assert len(found) == len(wanted)
         assert all(row in found for row in wanted)
-    assert states["back"]["books"] == states["before"]["books"]
+    assert states["back"][source] == states["before"][source]
 
 
 def test_a_drop_says_how_many_rows_it_takes(
