@@ -74,12 +74,6 @@ class EntityDraft(Draft):
     def plural(self) -> str:
         return self.text("plural") or naming.table(self.name)
 
-    @property
-    def schema(self) -> str | None:
-        """The PostgreSQL schema of the table, None for the default one."""
-        schema = self.text("schema")
-        return None if schema == "public" else schema
-
 
 def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
     """Return the entities of the whole document."""

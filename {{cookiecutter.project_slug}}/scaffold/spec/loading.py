@@ -143,5 +143,5 @@ def _entity(draft: EntityDraft, resolved: Resolved, problems: Problems) -> Entit
         timestamps=draft.timestamps,
         own_table=draft.text("table"),
         own_url=draft.text("url"),
-        schema=draft.schema,
+        schema=draft.text("schema"),
     )

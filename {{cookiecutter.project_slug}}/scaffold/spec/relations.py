@@ -234,7 +234,7 @@ class Resolver:
             description=side.description,
             renamed_from=side.draft.text("renamed_from"),
             camel=side.entity.camel,
-            schema=(side if owner else mate or side).entity.schema,
+            schema=(side if owner else mate or side).entity.text("schema"),
         )
         self._add(side.entity.name, link, side, True)
         if mate is None and side.back:
@@ -246,7 +246,7 @@ class Resolver:
                 table=table,
                 left_column=right,
                 right_column=left,
-                schema=side.entity.schema,
+                schema=link.schema,
             )
             self._add(side.target, back, side, False)
 

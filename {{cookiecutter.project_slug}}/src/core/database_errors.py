@@ -4,6 +4,7 @@ Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 import socket
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 import asyncpg
@@ -136,16 +137,18 @@ def _lost(error: DBAPIError) -> bool:
 
 
 def _details(error: BaseException) -> tuple[str | None, str | None, str | None]:
-    """Return the SQLSTATE, constraint and table of the server's message.
-
-    A table of another schema than the default one is named with it: `crm.accounts`.
-    """
+    """Return the SQLSTATE, constraint and table of the server's message."""
     origin = _origin(error)
     state = getattr(origin, "sqlstate", None)
     constraint = getattr(origin, "constraint_name", None)
-    table = getattr(origin, "table_name", None)
-    full = f"{getattr(origin, 'schema_name', None)}.{table}"
-    return state, constraint, full if full in Base.metadata.tables else table
+    return state, constraint, _table(origin)
+
+
+def _table(origin: object) -> str | None:
+    """Return the table as the metadata has it: with its schema, if it is not public."""
+    table: str | None = getattr(origin, "table_name", None)
+    qualified = f"{getattr(origin, 'schema_name', None)}.{table}"
+    return qualified if qualified in Base.metadata.tables else table
 
 
 def _origin(error: BaseException) -> object:
@@ -163,7 +166,7 @@ def _invalid(
     table: str | None, constraint: str | None, error: BaseException
 ) -> InvalidError:
     column = getattr(_origin(error), "column_name", None)
-    fields = [column] if column else _columns(table, constraint)
+    fields = _json_names(table, [column]) if column else _columns(table, constraint)
     return InvalidError(
         "The request is invalid: the database rejected a value",
         errors=[
@@ -182,19 +185,23 @@ def _resource(table: str | None) -> str:
     """Return the resource name of a table, such as order_line for order_lines."""
     for mapper in Base.registry.mappers:
         if mapper.local_table is not None and table == getattr(
-            mapper.local_table, "key", None
+            mapper.local_table, "fullname", None
         ):
             return str(getattr(mapper.class_, "__resource__", table))
     return table or "resource"
 
 
 def _columns(table: str | None, constraint: str | None) -> list[str]:
-    """Return the JSON names of a constraint's fields.
-
-    These are the names of the columns, except for association tables, whose `info` has
-    the list of ids that a column belongs to.
-    """
+    """Return the JSON names of a constraint's fields."""
     columns = _constraints(Base.metadata, table or "").get(constraint or "", ())
+    return _json_names(table, columns)
+
+
+def _json_names(table: str | None, columns: Iterable[str]) -> list[str]:
+    """Return the JSON names of columns, which a table's `info` has if they differ.
+
+    A column of an association table belongs to a list of ids.
+    """
     found = Base.metadata.tables.get(table or "")
     fields = found.info if found is not None else {}
     return [str(fields.get(column, column)) for column in columns]

@@ -179,8 +179,9 @@ class Repository(Generic[EntityT]):
         rows = (await self.db.scalars(statement)).all()
         if len(rows) < len(ids):
             link = self.links[name]
-            key = link.table.info.get(link.other, link.key)  # in JSON
-            raise ReferenceNotFoundError([str(key)])
+            raise ReferenceNotFoundError(
+                [str(link.table.info.get(link.other, link.key))]
+            )
         return rows
 
     @classmethod

@@ -125,7 +125,7 @@ class _SharedNamespaces:
 
     def _table(self, draft: EntityDraft) -> None:
         at = _place(draft, "table", "plural")
-        name, schema = draft.name, draft.schema
+        name, schema = draft.name, draft.text("schema")
         table = draft.text("table") or draft.plural
         stored = f"{schema}.{table}" if schema else table
         self.tables.add(stored, "the table of", name, name, at)
