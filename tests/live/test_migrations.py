@@ -1347,6 +1347,7 @@ OWN_STEPS = """op.execute("ALTER TABLE books ADD search text NOT NULL DEFAULT ''
     op.execute("CREATE UNIQUE INDEX uq_books_one ON books (shelf) WHERE available")
     op.execute("CREATE TABLE books_log (id bigint PRIMARY KEY, book text UNIQUE)")
     op.execute("CREATE TABLE words.log (id bigint PRIMARY KEY)")
+    op.execute('CREATE INDEX uq_languages_place ON words.languages ("Label", made)')
     op.execute("CREATE SCHEMA audit CREATE TABLE languages (id bigint PRIMARY KEY)")
 """
 OWN_NOT_NULL = """op.execute("UPDATE books SET rating = 0 WHERE rating IS NULL")
@@ -1355,6 +1356,7 @@ OWN_NOT_NULL = """op.execute("UPDATE books SET rating = 0 WHERE rating IS NULL")
 OWN_PARTS = (
     "the table books_log",
     "the table words.log",
+    "the index uq_languages_place of words.languages",
     "the column books.search",
     "the constraint uq_books_own of books",
     "the index ix_books_shelf_order of books",
@@ -1408,7 +1410,11 @@ from src.models import entities
 ours = find_ours(load(Path("entities.json")))
 tables = Base.metadata.tables.values()
 columns = {(table.key, column.name) for table in tables for column in table.c}
-items = {item.name for table in tables for item in (*table.constraints, *table.indexes)}
+items = {
+    (table.key, item.name)
+    for table in tables
+    for item in (*table.constraints, *table.indexes)
+}
 print(*(columns ^ ours.columns), *(items ^ ours.items), end="")
 """
 

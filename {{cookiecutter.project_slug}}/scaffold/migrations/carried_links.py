@@ -28,10 +28,9 @@ def add_to(
     """
     for entity in new.entities:
         for link in entity.links:
-            source = (
-                _source(old, new, entity, link) if link.table_key in created else None
-            )
-            if link.owner and source:
+            if not link.owner or link.table_key not in created:
+                continue
+            if source := _source(old, new, entity, link):
                 former, reference, is_left = source
                 column = current(Part(former.table_key, reference.column), renames)
                 key = current(Part(former.table_key, former.id.column), renames)

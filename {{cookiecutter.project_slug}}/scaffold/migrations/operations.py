@@ -185,7 +185,7 @@ class Arranger:
             self._check_target(table, operation.reverse())
 
     def _is_our_item(self, operation: Any, columns: list[Any]) -> bool:
-        if _item_name(operation) in self.ours.items:
+        if (table_of(operation), _item_name(operation)) in self.ours.items:
             return True
         return any(_is_unused(column) for column in columns)
 

@@ -52,9 +52,8 @@ class Rename:
             return self._sql_of_table
         table, old, new = quote_table(self.table), quote(self.old), quote(self.new)
         if self.kind == "index":
-            schema = naming.split_key(self.table)[1]
-            index = f"{quote(schema)}.{old}" if schema else old
-            return f"ALTER INDEX {index} RENAME TO {new}"
+            index = naming.table_key(self.old, naming.split_key(self.table)[1])
+            return f"ALTER INDEX {quote_table(index)} RENAME TO {new}"
         return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
 
     @property

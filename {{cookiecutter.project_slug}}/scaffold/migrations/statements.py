@@ -135,7 +135,8 @@ def quote(name: str) -> str:
 
 def quote_table(table: str) -> str:
     """Return a table as SQL, with its schema if that is not the default one."""
-    return ".".join(map(quote, table.split(".")))
+    name, schema = naming.split_key(table)
+    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
 
 
 def table_of(operation: Any) -> str:
