@@ -33,7 +33,7 @@ UNSURE = (
 class Rename:
     """A new name; `table` is the one that a column, constraint or index belongs to.
 
-    A table has either another name or another schema.
+    A table gets another name or another schema, not both at once.
     """
 
     kind: str  # table, column, constraint or index

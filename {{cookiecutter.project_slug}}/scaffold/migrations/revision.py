@@ -379,8 +379,7 @@ def _told(operation: Any) -> str:
         case Statement():
             return operation.about
         case _:
-            named = hasattr(operation, "table_name")
-            return f"change {table_of(operation) if named else 'a table'}"
+            return f"change {table_of(operation)}"
 
 
 def _message(outcome: Outcome) -> str:
