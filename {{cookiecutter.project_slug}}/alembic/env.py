@@ -85,7 +85,8 @@ def is_wanted(
     entities.json, but never indexes and constraints whose names are not generated ones.
     It compares unused tables and columns only if they are to be dropped.
     """
-    if kind == "column" and getattr(item, "identity", None) is not None:
+    columns = (item, compare_to) if kind == "column" else ()
+    if any(getattr(column, "identity", None) is not None for column in columns):
         # Alembic cannot compare one where `compare_server_default` is a function.
         return compare_to is None
     if not reflected or compare_to is not None:

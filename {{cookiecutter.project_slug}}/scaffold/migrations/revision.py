@@ -163,7 +163,9 @@ class Writer:
             _columns(Base.metadata),
             self._is_made,
         )
-        problems += id_changes.find(old, self.wish.new, before)
+        if types := list(id_changes.find(old, self.wish.new, before)):
+            # Nothing that refers to these ids could be compared.
+            return Outcome(Draft(), renames, problems + types)
         after: Catalog = {}
         if before:
             catalog.run(url, _create_schemas)
