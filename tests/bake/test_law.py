@@ -17,6 +17,7 @@ from tests.harness.project import ROOT, clean_environment, cookiecutter
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"
 SHOP = EXAMPLES / "ecommerce_api.json"
+LIBRARY = ROOT / "tests" / "live" / "library.json"  # tables, ids and columns of its own
 SPECS = [
     *sorted(EXAMPLES.glob("*.json")),
     *sorted((ROOT / "tests" / "specs" / "good").glob("*.json")),
@@ -130,7 +131,7 @@ def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
             together = [one for one in entity.get(key, ()) if not gone & set(one)]
             kept[key] = together
         entities.append(kept)
-    return {"entities": entities}
+    return {**document, "entities": entities}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,20 @@ def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def test_an_entity_may_come_later_or_go(
     bake: Callable[..., Path], names: tuple[str, ...]
 ) -> None:
-    document = json.loads(SHOP.read_text())
+    _may_come_later(bake, json.loads(SHOP.read_text()), names)
+
+
+@pytest.mark.parametrize("names", [("Language",), ("Copy", "Book")], ids="-".join)
+def test_an_entity_with_names_of_its_own_may_come_later_or_go(
+    bake: Callable[..., Path], names: tuple[str, ...]
+) -> None:
+    document = json.loads(LIBRARY.read_text())
+    _may_come_later(bake, {"json_case": "camel", **document}, names)
+
+
+def _may_come_later(
+    bake: Callable[..., Path], document: Mapping[str, Any], names: tuple[str, ...]
+) -> None:
     whole, part = bake("whole", document), bake("part", without(document, *names))
     before = files(part)
     (part / "entities.json").write_bytes((whole / "entities.json").read_bytes())
@@ -151,6 +165,33 @@ def test_an_entity_may_come_later_or_go(
     (part / "entities.json").write_bytes(before["entities.json"])
     assert generator(part, "apply").returncode == 0
     assert files(part) == before
+
+
+def test_an_entity_keeps_the_names_that_are_pinned_when_it_is_renamed(
+    bake: Callable[..., Path],
+) -> None:
+    """Code is renamed, also that of a person; the table, the URL and keys stay."""
+    document = {"json_case": "camel", **json.loads(LIBRARY.read_text())}
+    project = bake("before", document)
+    service = project / "src" / "services" / "genre.py"
+    edit = 'TABLE, NAMES = "genres", [{}Entity]\n'
+    service.write_text(service.read_text() + edit.format("Genre"))
+    by_name = {one["name"]: one for one in document["entities"]}
+    genre, books = by_name["Genre"], by_name["Book"]["relations"]
+    genre |= {"name": "Kind", "renamed_from": "Genre", "table": "genres"}
+    genre["url"] = "genres"
+    label = {"name": "title", "renamed_from": "label", "column": "label"}
+    genre["fields"][0] |= {**label, "json": "label"}
+    for relation in books:
+        relation["target"] = relation["target"].replace("Genre", "Kind")
+    editor = {"name": "reviser", "renamed_from": "editor", "column": "editor_id"}
+    books[1] |= {**editor, "json": "editorId"}
+    wanted = files(bake("after", document))
+    (project / "entities.json").write_bytes(wanted["entities.json"])
+    done = generator(project, "apply")
+    assert done.returncode == 0, done.stderr
+    wanted["src/services/kind.py"] += edit.format("Kind").encode()
+    assert files(project) == wanted
 
 
 # Law 3: a second run changes nothing, and nobody's edit is lost

@@ -30,3 +30,10 @@ SELECT md5('book' || n)::uuid, md5('author1')::uuid FROM generate_series(1, 2) n
 INSERT INTO reviews (id, stars, body, book_id)
 SELECT md5('review' || n)::uuid, n, CASE WHEN n < 4 THEN repeat('x', n * 100) END, md5('book' || n)::uuid
 FROM generate_series(1, 5) n;
+
+INSERT INTO words.languages (code, "Label", parent_id)
+VALUES ('de', 'German', NULL), ('de-AT', 'Austrian', 'de'), ('nl', 'Dutch', NULL);
+
+INSERT INTO words.languages_relatives (language_id, relative_id) VALUES ('de', 'nl'), ('de-AT', 'de');
+
+INSERT INTO languages (place, language_id) VALUES ('Shelf 1', 'de'), ('Shelf 2', 'nl'), ('Shelf 3', NULL);

@@ -6,8 +6,11 @@ from typing import Any
 import asyncpg
 
 TABLES = """
-SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version'
-AND relnamespace = current_schema()::regnamespace
+SELECT CASE WHEN nspname <> current_schema() THEN nspname || '.' ELSE '' END || relname,
+    format('%I.%I', nspname, relname)
+FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'r' AND relname <> 'alembic_version'
+AND nspname !~ '^pg_' AND nspname <> 'information_schema'
 """
 
 
@@ -15,9 +18,9 @@ async def read(url: str) -> dict[str, list[Any]]:
     """Return the rows of each table, as JSON has them, in a fixed order."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     rows = {}
-    for (table,) in await connection.fetch(TABLES):
+    for table, quoted in await connection.fetch(TABLES):
         # A table's name from the catalog, not what somebody typed.
-        query = f'SELECT to_jsonb(t)::text FROM "{table}" t ORDER BY 1'  # noqa: S608 - our own names
+        query = f"SELECT to_jsonb(t)::text FROM {quoted} t ORDER BY 1"  # noqa: S608 - our own names
         found = await connection.fetch(query)
         rows[table] = [json.loads(text) for (text,) in found]
     await connection.close()

@@ -75,6 +75,19 @@ def set_keys(path: str, **changes: Any) -> Callable[[Spec], None]:
     return change
 
 
+def set_entity(name: str, **changes: Any) -> Callable[[Spec], None]:
+    """Change keys of an entity; None removes one."""
+
+    def change(spec: Spec) -> None:
+        found = entity(spec, name)
+        for key, value in changes.items():
+            found.pop(key, None)
+            if value is not None:
+                found[key] = value
+
+    return change
+
+
 def rename(path: str, new: str) -> Callable[[Spec], None]:
     def change(spec: Spec) -> None:
         found, old = member(spec, path), path.split(".")[1]
@@ -590,6 +603,187 @@ KINDS = [
         ),
     ),
     Kind(
+        "another table",
+        set_entity("Book", table="The Books"),
+        tables={"books": "The Books"},
+    ),
+    Kind(
+        "another plural, and the table as before",
+        set_entity("Book", plural="tomes", table="books"),
+        tables={
+            "books_genres": "tomes_genres",
+            "books_translators": "tomes_translators",
+        },
+    ),
+    Kind(
+        "rename an entity, whose table keeps its name, and its fields, likewise",
+        all_of(
+            rename_entity("Genre", "Kind"),
+            set_entity("Kind", table="genres"),
+            rename("Kind.label", "name"),
+            lambda spec: set_keys("Kind.name", column="label")(spec),
+            rename("Book.editor", "reviser"),
+            lambda spec: set_keys("Book.reviser", column="editor_id")(spec),
+        ),
+        columns={("books_genres", "genre_id"): "kind_id"},
+    ),
+    Kind(
+        "another schema",
+        set_entity("Book", schema="store"),
+        tables={
+            name: f"store.{name}"
+            for name in ("books", "books_genres", "books_translators")
+        },
+        then=NEW_BOOK.replace("books", "store.books"),
+    ),
+    Kind(
+        "the default schema and another table",
+        set_entity("Language", schema=None, table="tongues"),
+        tables={
+            "words.languages": "tongues",
+            "words.languages_relatives": "languages_relatives",
+        },
+    ),
+    Kind(
+        "exchange the schemas of two tables of one name",
+        all_of(set_entity("Language", schema=None), set_entity("Copy", schema="words")),
+        tables={
+            "words.languages": "languages",
+            "words.languages_relatives": "languages_relatives",
+            "languages": "words.languages",
+        },
+    ),
+    Kind(
+        "exchange the tables of two schemas",
+        all_of(
+            set_entity("Language", schema=None, table="genres"),
+            set_entity("Genre", schema="words", table="languages"),
+        ),
+        tables={
+            "words.languages": "genres",
+            "words.languages_relatives": "languages_relatives",
+            "genres": "words.languages",
+        },
+    ),
+    Kind(
+        "a schema, a table and columns with names that SQL reserves",
+        all_of(
+            set_entity("Genre", schema="order", table="lateral"),
+            set_keys("Genre.label", column="select"),
+            set_keys("Book.author", column="The Author"),
+        ),
+        tables={"genres": "order.lateral"},
+        columns={("genres", "label"): "select", ("books", "author_id"): "The Author"},
+    ),
+    Kind(
+        "remove an entity of another schema",
+        remove_entity("Language"),
+        says="the table words.languages and its rows",
+    ),
+    Kind(
+        "drop an entity of another schema",
+        remove_entity("Language"),
+        dropped=frozenset(
+            {
+                "words.languages",
+                "words.languages_relatives",
+                ("languages", "language_id"),
+            }
+        ),
+        arguments=drop(
+            *("words.languages", "words.languages_relatives"),
+            "languages.language_id",
+        ),
+        says="DESTRUCTIVE: the migration drops the table words.languages and its rows",
+    ),
+    Kind(
+        "change a table of another schema",
+        all_of(
+            rename("Language.title", "caption"),
+            lambda spec: set_keys(
+                "Language.caption",
+                column=None,
+                max_length=20,
+                min_length=2,
+                unique=None,
+                index=True,
+            )(spec),
+            set_keys("Language.parent", on_delete="cascade"),
+            add_field("Language", "script", "enum", values=["a", "b"], default="a"),
+            add_field("Language", "speakers", "integer", unique=True, ge=0),
+            add_relation("Language", "spoken_by", "many_to_many", "Author"),
+            set_entity("Language", unique=[["parent", "script"]]),
+            remove("Copy.place"),
+        ),
+        columns={("words.languages", "Label"): "caption"},
+    ),
+    Kind(
+        "other columns",
+        all_of(
+            set_keys("Book.title", column="TheTitle"),
+            set_keys("Book.author", column="writer"),
+            set_keys("Language.title", column=None),
+        ),
+        columns={
+            ("books", "title"): "TheTitle",
+            ("books", "author_id"): "writer",
+            ("words.languages", "Label"): "title",
+        },
+    ),
+    Kind(
+        "other names of ids, and longer ones",
+        all_of(
+            set_entity("Book", id={"name": "book_no"}),
+            set_entity("Copy", id={"type": "integer"}),
+            set_entity(
+                "Language",
+                id={
+                    "name": "iso",
+                    "type": "string",
+                    "generated": False,
+                    "max_length": 20,
+                },
+            ),
+        ),
+        columns={
+            ("books", "id"): "book_no",
+            ("languages", "copy_no"): "id",
+            ("words.languages", "code"): "iso",
+        },
+        then="INSERT INTO words.languages (iso, parent_id) VALUES ('de-CH-1996', 'de');",
+    ),
+    Kind(
+        "shorter ids",
+        lambda spec: entity(spec, "Language")["id"].update(max_length=5),
+    ),
+    Kind(
+        "other names of times",
+        all_of(
+            set_entity("Author", timestamps={"created_at": "inserted"}),
+            set_entity("Language", timestamps=None),
+        ),
+        columns={
+            ("authors", "created_at"): "inserted",
+            ("words.languages", "made"): "created_at",
+            ("words.languages", "changed"): "updated_at",
+        },
+    ),
+    Kind(
+        "no times, and times",
+        all_of(
+            set_entity("Genre", timestamps=False),
+            set_entity("Copy", timestamps=None),
+        ),
+        says="the column genres.created_at and its values",
+        then="INSERT INTO genres (label) VALUES ('New');",
+    ),
+    Kind(
+        "a reference without an index, and one with it",
+        all_of(
+            set_keys("Book.editor", index=False), set_keys("Copy.language", index=None)
+        ),
+    ),
+    Kind(
         "all at once",
         all_of(
             rename_entity("Book", "Volume"),
@@ -830,6 +1024,48 @@ def test_what_cannot_be_done_says_what_to_do(
     assert sorted((library.path / "alembic" / "versions").iterdir()) == before
 
 
+TYPES_OF_IDS = {
+    "Author": ({"type": "integer"}, "uuid cannot become 64-bit integer"),
+    "Language": ({"type": "string"}, "string, sent by clients cannot become string"),
+    "Copy": (
+        {"name": "copy_no", "type": "integer", "generated": False},
+        "64-bit integer cannot become 64-bit integer, sent by clients",
+    ),
+    "Genre": (
+        {"type": "uuid", "generated": False},
+        "uuid cannot become uuid, sent by clients",
+    ),
+}
+
+
+def test_another_type_of_id_is_refused(
+    library: Project, server: dict[str, str]
+) -> None:
+    """Nothing is said of the references to it, which change their type as well."""
+    types = {name: key for name, (key, _) in TYPES_OF_IDS.items()}
+    change(library, all_of(*(set_entity(name, id=types[name]) for name in types)))
+    said = refused(library, server)
+    for name, (_, told) in TYPES_OF_IDS.items():
+        assert f"{name}.id: {told}: URLs, clients and the rows of other tables " in said
+    assert said.count("Keep it, or add another entity and move the rows in a") == 4
+    assert len(said.splitlines()) == 5
+
+
+def test_names_outside_of_the_database_need_no_migration(
+    library: Project, server: dict[str, str]
+) -> None:
+    names = all_of(
+        set_entity("Book", url="tomes"),
+        set_keys("Book.title", json="Title"),
+        set_keys("Book.author", json="writer"),
+        lambda spec: spec.update(json_case="camel"),
+    )
+    change(library, names)
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    said = library.run(*migration, environment=server)
+    assert said == "the migrations are up to date; none was written\n"
+
+
 UNFIT = "{}: rows have values that do not fit in {}; change them first"
 STOPS = {
     "a text that has become too long": (
@@ -852,6 +1088,10 @@ STOPS = {
         set_keys("Book.status", values=["draft", "sold"]),
         "books.status: rows have a value that entities.json no longer lists; give them "
         "another one first: UPDATE books SET status = ... WHERE NOT (status IN ('draft', ",
+    ),
+    "an id that has become too long": (
+        lambda spec: entity(spec, "Language")["id"].update(max_length=2),
+        UNFIT.format("words.languages.code", "VARCHAR(2)"),
     ),
     "values that are there twice": (
         set_keys("Book.status", unique=True),
@@ -917,7 +1157,7 @@ def test_what_was_left_out_comes_back_with_its_values(
     library: Project, server: dict[str, str], tmp_path: Path
 ) -> None:
     migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
-    change(library, REQUIRED)
+    change(library, all_of(REQUIRED, set_entity("Genre", timestamps=False)))
     assert "Left out" in library.run(*migration, environment=server)
     change_again(library, LIBRARY)
     assert "wrote" in library.run(*migration, environment=server)
@@ -965,12 +1205,20 @@ def test_what_was_left_out_may_be_dropped_later(
     assert "none was written" in again
 
 
-# How a relation becomes a many_to_many, and whose ids its association table has.
+# How a relation becomes a many_to_many, the table that has it, its association table, and
+# whose ids that has.
 CARRIED = {
     "many_to_one": (
         set_keys("Book.editor", type="many_to_many"),
+        "books",
         "books_editor",
         {"book_id": "id", "author_id": "editor_id"},
+    ),
+    "another schema": (
+        set_keys("Language.parent", type="many_to_many", back_populates=None),
+        "words.languages",
+        "words.languages_parent",
+        {"language_id": "code", "parent_id": "parent_id"},
     ),
     "one_to_many": (
         all_of(
@@ -979,6 +1227,7 @@ CARRIED = {
                 *("Author", "books", "many_to_many", "Book"), back_populates="authors"
             ),
         ),
+        "books",
         "authors_books",
         {"author_id": "author_id", "book_id": "id"},
     ),
@@ -990,21 +1239,21 @@ CARRIED = {
 def test_links_of_a_to_one_relation_stay_when_it_becomes_many_to_many(
     library: Project, server: dict[str, str], name: str
 ) -> None:
-    changes, table, columns = CARRIED[name]
+    changes, source, table, columns = CARRIED[name]
     change(library, changes)
     migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
     library.run(*migration, environment=server)
     states = json.loads(
         cycle(library, server, str(HERE / "library.sql")).split("\n")[-2]
     )
-    key = next(one for one in columns.values() if one != "id")
-    books = [row for row in states["before"]["books"] if row[key]]
-    wanted = [{name: row[column] for name, column in columns.items()} for row in books]
+    key = next(one for one in columns.values() if one not in ("id", "code"))
+    rows = [row for row in states["before"][source] if row[key]]
+    wanted = [{name: row[column] for name, column in columns.items()} for row in rows]
     for state in ("after", "again"):
         found = states[state][table]
         assert len(found) == len(wanted)
         assert all(row in found for row in wanted)
-    assert states["back"]["books"] == states["before"]["books"]
+    assert states["back"][source] == states["before"][source]
 
 
 def test_a_drop_says_how_many_rows_it_takes(
@@ -1158,12 +1407,17 @@ OWN_STEPS = """op.execute("ALTER TABLE books ADD search text NOT NULL DEFAULT ''
     op.execute("CREATE INDEX ix_books_lower ON books (lower(title))")
     op.execute("CREATE UNIQUE INDEX uq_books_one ON books (shelf) WHERE available")
     op.execute("CREATE TABLE books_log (id bigint PRIMARY KEY, book text UNIQUE)")
+    op.execute("CREATE TABLE words.log (id bigint PRIMARY KEY)")
+    op.execute('CREATE INDEX uq_languages_place ON words.languages ("Label", made)')
+    op.execute("CREATE SCHEMA audit CREATE TABLE languages (id bigint PRIMARY KEY)")
 """
 OWN_NOT_NULL = """op.execute("UPDATE books SET rating = 0 WHERE rating IS NULL")
     op.execute("ALTER TABLE books ALTER rating SET NOT NULL")
 """
 OWN_PARTS = (
     "the table books_log",
+    "the table words.log",
+    "the index uq_languages_place of words.languages",
     "the column books.search",
     "the constraint uq_books_own of books",
     "the index ix_books_shelf_order of books",
@@ -1194,6 +1448,7 @@ def test_what_a_team_has_made_itself_is_left_alone(
             assert renamed in told[1]
         assert "DESTRUCTIVE" not in said
         assert "Left out" not in said
+        assert "audit" not in said
         wrote = re.search("wrote (.*);", said)
         assert wrote, said
         text = (library.path / wrote[1]).read_text()
@@ -1215,8 +1470,12 @@ from src.core.database import Base
 from src.models import entities
 ours = find_ours(load(Path("entities.json")))
 tables = Base.metadata.tables.values()
-columns = {(table.name, column.name) for table in tables for column in table.c}
-items = {item.name for table in tables for item in (*table.constraints, *table.indexes)}
+columns = {(table.key, column.name) for table in tables for column in table.c}
+items = {
+    (table.key, item.name)
+    for table in tables
+    for item in (*table.constraints, *table.indexes)
+}
 print(*(columns ^ ours.columns), *(items ^ ours.items), end="")
 """
 

@@ -7,7 +7,7 @@ the requests for the same table wait behind it; then it lets them pass and is tr
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Set
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -39,13 +39,17 @@ FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout',
 """
 NO_LIMIT = "SET LOCAL idle_in_transaction_session_timeout = 0"
 
+# The schemas of the models, but for the default one.
+SCHEMAS = {table.schema for table in Base.metadata.tables.values() if table.schema}
+
 # A CREATE INDEX CONCURRENTLY that failed leaves an index that no query uses. With
 # `if_not_exists`, the next attempt would take it for the index.
 DROP_INVALID_INDEXES = """
 DO $$ DECLARE name text; BEGIN
-FOR name IN SELECT indexrelid::regclass FROM pg_index JOIN pg_class ON oid = indexrelid
+FOR name IN SELECT indexrelid::regclass FROM pg_index
+    JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace
     WHERE NOT indisvalid AND relkind = 'i' AND relname ~ '^(ix|uq)_'
-    AND relnamespace = current_schema()::regnamespace
+    AND nspname IN ({schemas})
 LOOP EXECUTE 'DROP INDEX ' || name; END LOOP;
 END $$
 """
@@ -54,12 +58,21 @@ logger = logging.getLogger("migrations")
 
 # Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote. A foreign key in a table
 # names its target as "lateral.id", where no quoted_name is possible.
-UNQUOTED = {"collation", "concurrently", "lateral", "tablesample"}
+UNQUOTED = {"collation", "concurrently", "lateral", "system_user", "tablesample"}
 
 # The comment of columns and tables that are kept after they were removed from entities.json
 # begins with this.
 UNUSED = "unused: "
 OUR_NAMES = ("ix_", "uq_", "fk_", "ck_")  # as NAMING_CONVENTION makes them
+
+
+def is_compared(name: str | None, kind: str, _: Any) -> bool:
+    """Return whether autogenerate looks at a schema: those of the models, and the default.
+
+    `make entities` also looks at those that the models had at the last migration.
+    """
+    more = context.config.attributes.get("schemas", ())
+    return kind != "schema" or name is None or name in {*SCHEMAS, *more}
 
 
 def is_wanted(
@@ -72,7 +85,8 @@ def is_wanted(
     entities.json, but never indexes and constraints whose names are not generated ones.
     It compares unused tables and columns only if they are to be dropped.
     """
-    if kind == "column" and getattr(item, "identity", None) is not None:
+    columns = (item, compare_to) if kind == "column" else ()
+    if any(getattr(column, "identity", None) is not None for column in columns):
         # Alembic cannot compare one where `compare_server_default` is a function.
         return compare_to is None
     if not reflected or compare_to is not None:
@@ -156,8 +170,10 @@ def untangle(
 
 
 def _drop(key: sa.ForeignKeyConstraint) -> ops.DropConstraintOp:
-    name = sa.schema.conv(str(key.name))
-    return ops.DropConstraintOp(name, key.table.name, type_="foreignkey")
+    name, table = sa.schema.conv(str(key.name)), key.table
+    return ops.DropConstraintOp(
+        name, table.name, type_="foreignkey", schema=table.schema
+    )
 
 
 def _in_order(items: Iterable[Any]) -> list[Any]:
@@ -171,30 +187,44 @@ def _in_order(items: Iterable[Any]) -> list[Any]:
 def _take_keys(steps: list[Any], *, later: bool) -> Iterable[sa.ForeignKeyConstraint]:
     """Remove such keys from the tables; with `later`, also those to later tables."""
     tables = [step for step in steps if isinstance(step, ops.CreateTableOp)]
-    apart = {step.table_name for step in tables} if later else set()
+    apart = {(step.schema, step.table_name) for step in tables} if later else set()
     for step in tables:
-        apart.discard(step.table_name)
+        apart.discard((step.schema, step.table_name))
         keys = [
             item
             for item in step.columns
             if isinstance(item, sa.ForeignKeyConstraint)
-            and item.referred_table.name in apart | UNQUOTED
+            and _is_apart(item.referred_table, apart)
         ]
         # Compared by identity: `==` of columns is SQL.
         step.columns = [i for i in step.columns if not any(i is k for k in keys)]
         yield from keys
 
 
+def _is_apart(table: sa.Table, apart: Set[tuple[str | None, str]]) -> bool:
+    names = {table.schema, table.name}
+    return (table.schema, table.name) in apart or not UNQUOTED.isdisjoint(names)
+
+
+def drop_invalid_indexes() -> str:
+    """Return the statement for the schemas of the models."""
+    names = ["'" + name.replace("'", "''") + "'" for name in sorted(SCHEMAS)]
+    schemas = ", ".join(["current_schema()", *names])
+    return DROP_INVALID_INDEXES.format(schemas=schemas).strip()
+
+
 def run_migrations(connection: sa.Connection) -> None:
     """Migrate over this connection."""
     with connection.begin():
-        connection.execute(sa.text(DROP_INVALID_INDEXES))
+        connection.execute(sa.text(drop_invalid_indexes()))
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
         transaction_per_migration=True,
         on_version_apply=context.config.attributes.get("on_version_apply"),
         compare_server_default=default_differs,
+        include_schemas=True,
+        include_name=is_compared,
         include_object=is_wanted,
         render_item=render_item,
         process_revision_directives=untangle,
@@ -295,7 +325,7 @@ def print_sql() -> None:
             ("statement_timeout", settings.migration_statement_timeout),
         ):
             context.execute(f"SET {name} = '{int(seconds * 1000)}ms'")
-        context.execute(DROP_INVALID_INDEXES.strip())
+        context.execute(drop_invalid_indexes())
         context.run_migrations()
 
 

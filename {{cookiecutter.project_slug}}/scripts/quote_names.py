@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Reserved words of PostgreSQL that SQLAlchemy 2.1 does not quote.
-UNQUOTED = {"collation", "concurrently", "lateral", "tablesample"}
+UNQUOTED = {"collation", "concurrently", "lateral", "system_user", "tablesample"}
 SQLALCHEMY = "import sqlalchemy as sa\n"  # in a migration that uses it
 ALEMBIC = "from alembic import op\n"
 

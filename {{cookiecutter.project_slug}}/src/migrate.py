@@ -55,7 +55,8 @@ ADVICE = {
     "42501": (
         "The role of DATABASE_URL may not do this. Run the migrations with the role that "
         "owns the tables and may create some in the schema: GRANT USAGE, CREATE ON SCHEMA "
-        "public TO <role>, ALTER TABLE <table> OWNER TO <role>."
+        "public TO <role>, ALTER TABLE <table> OWNER TO <role>. To create a schema: GRANT "
+        "CREATE ON DATABASE <database> TO <role>."
     ),
     "57014": (
         "The statement was cancelled, or took longer than MIGRATION_STATEMENT_TIMEOUT "

@@ -157,7 +157,8 @@ def under_former_names(spec: Spec) -> Spec:
 
 def _under_new_names(old: Spec, renamed: Mapping[str, Entity]) -> Spec:
     """The old spec, with the new names of entities and nothing else new."""
-    return Spec(tuple(_renamed(entity, old, renamed) for entity in old.entities))
+    entities = tuple(_renamed(entity, old, renamed) for entity in old.entities)
+    return replace(old, entities=entities)
 
 
 def _renamed(entity: Entity, old: Spec, renamed: Mapping[str, Entity]) -> Entity:

@@ -5,7 +5,13 @@ from collections.abc import Collection, Iterator
 from scaffold.merging.entity_renames import find_former
 from scaffold.migrations.operations import CREATE, Draft, Part, current
 from scaffold.migrations.renames import Rename
-from scaffold.migrations.statements import Operation, comment, execute, quote
+from scaffold.migrations.statements import (
+    Operation,
+    comment,
+    execute,
+    quote,
+    quote_table,
+)
 from scaffold.spec.model import Entity, Link, Reference, Spec
 
 
@@ -22,11 +28,12 @@ def add_to(
     """
     for entity in new.entities:
         for link in entity.links:
-            source = _source(old, new, entity, link) if link.table in created else None
-            if link.owner and source:
+            if not link.owner or link.table_key not in created:
+                continue
+            if source := _source(old, new, entity, link):
                 former, reference, is_left = source
-                column = current(Part(former.table, reference.column), renames)
-                key = current(Part(former.table, former.id.column), renames)
+                column = current(Part(former.table_key, reference.column), renames)
+                key = current(Part(former.table_key, former.id.column), renames)
                 draft.add(CREATE, *_steps(link, column, key, is_left=is_left))
 
 
@@ -65,7 +72,8 @@ def _steps(
 
     On the way back, a row with several links keeps one of them.
     """
-    association, table, key = map(quote, (link.table, column.table, column.column))
+    association, table = map(quote_table, (link.table_key, column.table))
+    key = quote(column.column)
     left, right = quote(link.left_column), quote(link.right_column)
     own_id = quote(id_column.column)
     theirs, own = (left, right) if is_left else (right, left)

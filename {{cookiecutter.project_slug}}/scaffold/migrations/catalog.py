@@ -16,28 +16,35 @@ UNUSED = "unused: "
 _LITERAL = re.compile("('(?:[^']|'')*')")
 _NOISE = re.compile(r"::[a-z ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])?|[() ]")
 
+# A table of another schema than the current one is named with it, as SQLAlchemy does it.
+TABLES = """
+WITH tables AS (
+    SELECT c.oid, CASE WHEN n.nspname = current_schema() THEN c.relname::text
+        ELSE n.nspname || '.' || c.relname END AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+)
+"""
 COLUMNS = """
-SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), ''),
-    coalesce(obj_description(c.oid, 'pg_class'), '')
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
-AND a.attnum > 0 AND NOT a.attisdropped
+SELECT t.name, a.attname, coalesce(col_description(t.oid, a.attnum), ''),
+    coalesce(obj_description(t.oid, 'pg_class'), '')
+FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid
+WHERE a.attnum > 0 AND NOT a.attisdropped
 """
 CONSTRAINTS = """
-SELECT c.relname, k.conname, k.contype::text, pg_get_constraintdef(k.oid),
+SELECT t.name, k.conname, k.contype::text, pg_get_constraintdef(k.oid),
     ARRAY(SELECT attname::text FROM pg_attribute
-          WHERE attrelid = c.oid AND attnum = ANY (k.conkey))
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = current_schema()::regnamespace
-AND k.contype IN ('c', 'f', 'p', 'u')
+          WHERE attrelid = t.oid AND attnum = ANY (k.conkey))
+FROM pg_constraint k JOIN tables t ON t.oid = k.conrelid
+WHERE k.contype IN ('c', 'f', 'p', 'u')
 """
 INDEXES = """
-SELECT t.relname, i.relname, 'i', pg_get_indexdef(i.oid),
+SELECT t.name, i.relname, 'i', pg_get_indexdef(i.oid),
     ARRAY(SELECT attname::text FROM pg_attribute
           WHERE attrelid = t.oid AND attnum = ANY (x.indkey))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-JOIN pg_class t ON t.oid = x.indrelid
-WHERE t.relnamespace = current_schema()::regnamespace AND x.indisvalid
+JOIN tables t ON t.oid = x.indrelid
+WHERE x.indisvalid
 AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid AND contype <> 'f')
 """
 
@@ -86,15 +93,17 @@ Catalog = Mapping[str, Table]
 
 
 def read(connection: sa.Connection) -> Catalog:
-    """Return every table of the current schema, but for Alembic's own."""
+    """Return every table of the database, but for Alembic's own."""
     columns: dict[str, dict[str, str]] = {}
     comments: dict[str, str] = {}
-    for table, column, comment, own in connection.execute(sa.text(COLUMNS)):
+    for table, column, comment, own in connection.execute(sa.text(TABLES + COLUMNS)):
         columns.setdefault(table, {})[column] = comment
         comments[table] = own
     items: dict[str, dict[str, Item]] = {}
     for query in (CONSTRAINTS, INDEXES):
-        for table, name, kind, text, names in connection.execute(sa.text(query)):
+        for table, name, kind, text, names in connection.execute(
+            sa.text(TABLES + query)
+        ):
             item = Item(name, kind, _definition(text), frozenset(names))
             items.setdefault(table, {})[name] = item
     columns.pop("alembic_version", None)

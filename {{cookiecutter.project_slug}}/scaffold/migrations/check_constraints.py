@@ -7,7 +7,13 @@ import sqlalchemy as sa
 from scaffold.migrations.catalog import Catalog, Item, Table
 from scaffold.migrations.operations import FASTEN, LOOSEN, Draft
 from scaffold.migrations.owned_names import Ours
-from scaffold.migrations.statements import Refusal, add_check, drop_check, quote
+from scaffold.migrations.statements import (
+    Refusal,
+    add_check,
+    drop_check,
+    quote,
+    quote_table,
+)
 
 REMOVED = (
     "{}: rows have a value that entities.json no longer lists; give them another one "
@@ -56,7 +62,7 @@ class Checks:
 
     def _refuse_removed(self, table: str, rule: Item, text: str) -> Refusal:
         (column,) = rule.columns
-        words = (f"{table}.{column}", *map(quote, (table, column)), text)
+        words = (f"{table}.{column}", quote_table(table), quote(column), text)
         return Refusal(table, f"NOT ({text})", REMOVED.format(*words))
 
     def _pairs(self, table: str) -> Iterator[tuple[Item | None, Item | None]]:
@@ -72,7 +78,7 @@ class Checks:
         if item is None or any(f"{table}.{column}" in drop for column in item.columns):
             return True
         known = self.after[table].columns.keys()
-        return item.name in self.ours.items and item.columns <= known
+        return (table, item.name) in self.ours.items and item.columns <= known
 
     def _written(self, table: str, item: Item) -> str:
         """The condition as the models word it, which reads better than the server's."""

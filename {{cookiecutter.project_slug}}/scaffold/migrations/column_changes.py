@@ -7,7 +7,14 @@ from alembic.operations import ops
 
 from scaffold.migrations import casts, statements
 from scaffold.migrations.catalog import UNUSED
-from scaffold.migrations.statements import Operation, Statement, quote
+from scaffold.migrations.statements import (
+    Operation,
+    Statement,
+    quote,
+    quote_table,
+    table_of,
+)
+from scaffold.spec import naming
 
 NO_DEFAULT = (
     "the field is required, and existing rows have no value; "
@@ -52,13 +59,19 @@ def why_not_added(column: sa.Column[Any], table: sa.Table) -> str:
     return ONE_DEFAULT if any(unique) else ""
 
 
+def alter(table: str, column: str, **changes: Any) -> ops.AlterColumnOp:
+    """Return Alembic's change of a column."""
+    name, schema = naming.split_key(table)
+    return ops.AlterColumnOp(name, column, schema=schema, **changes)
+
+
 def fill_if_possible(table: str, column: Any) -> Statement:
     """Return the step of a downgrade that sets NOT NULL again if no row is null."""
     name = quote(column.name)
     return statements.unless(
         table,
         f"{name} IS NULL",
-        f"ALTER TABLE {quote(table)} ALTER COLUMN {name} SET NOT NULL",
+        f"ALTER TABLE {quote_table(table)} ALTER COLUMN {name} SET NOT NULL",
     )
 
 
@@ -70,7 +83,7 @@ def change(
     `column` is the model's. A downgrade (`back`) does not fail because of rows that were
     stored since: it restores a narrower type or NOT NULL only if the rows allow it.
     """
-    table, name = operation.table_name, operation.column_name
+    table, name = table_of(operation), operation.column_name
     found: list[Operation] = []
     default = operation.modify_server_default
     if operation.modify_type is not None:
@@ -86,7 +99,7 @@ def change(
     if operation.modify_comment is not False:
         simple["modify_comment"] = operation.modify_comment
     if simple:
-        found.append(ops.AlterColumnOp(table, name, **simple))
+        found.append(alter(table, name, **simple))
     if operation.modify_nullable is False:
         kept = (operation.existing_comment or "").startswith(UNUSED)
         fill = [fill_if_possible(table, column)] if back else _fill(table, column, kept)
@@ -96,12 +109,9 @@ def change(
 
 def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
     """Return the steps that set NOT NULL; a default fills rows without a value."""
-    required = ops.AlterColumnOp(table, column.name, modify_nullable=False)
+    required = alter(table, column.name, modify_nullable=False)
     if column.server_default is not None:
-        name = quote(column.name)
-        change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
-        fill = statements.execute(f"UPDATE {quote(table)} {change}", statements.Fill)
-        return [fill, required]
+        return [statements.Fill(table, column.name), required]
     if column.foreign_keys or kept:
         rows = "newer rows" if kept else "rows"
         told = f"{table}.{column.name}: {rows} have no value; set one in them first"
@@ -112,7 +122,7 @@ def _fill(table: str, column: sa.Column[Any], kept: bool) -> list[Operation]:
 
 def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
     """Return the steps that change the type; a default of the old type is dropped."""
-    table, name = operation.table_name, operation.column_name
+    table, name = table_of(operation), operation.column_name
     old, new = operation.existing_type, operation.modify_type
     try:
         cast = casts.find_cast(quote(name), old, new, back=back)
@@ -121,18 +131,17 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
         raise Refused(NO_CAST.format(**words)) from None
     found: list[Operation] = []
     if cast.unfit and not cast.using and back:
-        alter = f"ALTER TABLE {quote(table)} ALTER COLUMN {quote(name)}"
-        typed = f"{alter} TYPE {casts.sql_type(new)}"
+        altered = f"ALTER TABLE {quote_table(table)} ALTER COLUMN {quote(name)}"
+        typed = f"{altered} TYPE {casts.sql_type(new)}"
         return [statements.unless(table, cast.unfit, typed)]
     if cast.unfit:
-        told = (
-            f"{table}.{name}: rows have values that do not fit in {casts.sql_type(new)}"
-        )
+        size = casts.sql_type(new).partition(" COLLATE ")[0]
+        told = f"{table}.{name}: rows have values that do not fit in {size}"
         found.append(
             statements.Refusal(table, cast.unfit, f"{told}; change them first")
         )
     if not cast.using:
-        return [*found, ops.AlterColumnOp(table, name, modify_type=new)]
+        return [*found, alter(table, name, modify_type=new)]
     if operation.existing_server_default:
-        found.append(ops.AlterColumnOp(table, name, modify_server_default=None))
+        found.append(alter(table, name, modify_server_default=None))
     return [*found, statements.Convert(table, name, new, cast.using)]

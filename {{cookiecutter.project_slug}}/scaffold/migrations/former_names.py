@@ -39,11 +39,12 @@ class FormerNames:
         """Yield each table, and those of its columns that may have a new name."""
         for entity in self.new.entities:
             former = find_former(self.old, entity)
-            was = former.table if former else entity.table
-            if former is None and entity.renamed_from is not None:
-                was = naming.table(entity.renamed_from)
+            was = former.table_key if former else entity.table_key
+            if former is None and entity.renamed_from and not entity.own_table:
+                name = naming.table(entity.renamed_from)
+                was = naming.table_key(name, entity.schema)
             recorded = self.has_record and former is not None
-            table = Candidate(entity.name, was, entity.table, recorded)
+            table = Candidate(entity.name, was, entity.table_key, recorded)
             yield table, list(self._columns(entity, former))
             for link in entity.links:
                 if link.owner:
@@ -146,13 +147,15 @@ class FormerNames:
             name = link.table
             if link.renamed_from:
                 name = naming.association(plural, link.renamed_from)
-            return Candidate(label, name, link.table), []
+            name = naming.table_key(name, link.schema)
+            return Candidate(label, name, link.table_key), []
         pairs = (
             (was.left_column, link.left_column),
             (was.right_column, link.right_column),
         )
         columns = [Candidate(label, *pair, self.has_record) for pair in pairs]
-        return Candidate(label, was.table, link.table, self.has_record), columns
+        table = Candidate(label, was.table_key, link.table_key, self.has_record)
+        return table, columns
 
     def _former_link(self, entity: Entity, former: Entity, link: Link) -> Link | None:
         """Return the link as it was, seen from the side that owns it now."""

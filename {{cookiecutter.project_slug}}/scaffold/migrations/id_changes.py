@@ -15,7 +15,7 @@ def find(old: Spec, new: Spec, tables: Collection[str]) -> Iterator[str]:
     """Yield a problem for each entity whose table exists and whose id changes its type."""
     for entity in new.entities:
         former = find_former(old, entity)
-        if former is None or former.table not in tables:
+        if former is None or former.table_key not in tables:
             continue
         if _kind(former.id) != _kind(entity.id):
             names = {"old": _kind(former.id), "new": _kind(entity.id)}

@@ -66,14 +66,19 @@ DIFFERENT = "databases of the two branches do not end in the same tables"
 # What tells two schemas apart, as statements that find a row where it is so. A shape is
 # compared only if nothing simpler differs.
 FACTS = """
-SELECT 0, format('SELECT FROM pg_tables WHERE schemaname = current_schema() '
-    'AND tablename = %L', tablename)
-FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'alembic_version'
+WITH schemas AS (
+    SELECT oid, nspname AS name, CASE WHEN nspname = current_schema()
+        THEN 'current_schema()' ELSE quote_literal(nspname) END AS word
+    FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+)
+SELECT 0, format('SELECT FROM pg_tables WHERE schemaname = %s AND tablename = %L',
+    word, tablename)
+FROM pg_tables JOIN schemas ON name = schemaname WHERE tablename <> 'alembic_version'
 UNION ALL
 SELECT f.rank, format('SELECT FROM information_schema.columns '
-    'WHERE table_schema = current_schema() AND table_name = %L AND column_name = %L',
-    table_name, column_name) || f.detail
-FROM information_schema.columns, LATERAL (VALUES
+    'WHERE table_schema = %s AND table_name = %L AND column_name = %L',
+    word, table_name, column_name) || f.detail
+FROM information_schema.columns JOIN schemas ON name = table_schema, LATERAL (VALUES
     (1, ''),
     (4, format(' AND concat_ws('' '', udt_name, character_maximum_length, '
         'numeric_precision, numeric_scale) = %L', concat_ws(' ', udt_name,
@@ -81,30 +86,32 @@ FROM information_schema.columns, LATERAL (VALUES
     (5, format(' AND column_default IS NOT DISTINCT FROM %L', column_default)),
     (6, format(' AND is_nullable = %L', is_nullable))
 ) AS f (rank, detail)
-WHERE table_schema = current_schema() AND table_name <> 'alembic_version'
+WHERE table_name <> 'alembic_version'
 UNION ALL
-SELECT f.rank, format('SELECT FROM pg_constraint '
-    'WHERE connamespace = current_schema()::regnamespace AND conname = %L',
-    conname) || f.detail
-FROM pg_constraint, LATERAL (VALUES
+SELECT f.rank, format('SELECT FROM pg_constraint JOIN pg_namespace n '
+    'ON n.oid = connamespace WHERE nspname = %s AND conname = %L',
+    word, conname) || f.detail
+FROM pg_constraint k JOIN schemas s ON s.oid = connamespace, LATERAL (VALUES
     (2, ''),
-    (3, format(' AND replace(pg_get_constraintdef(oid), '' NOT VALID'', '''') = %L',
-        replace(pg_get_constraintdef(oid), ' NOT VALID', '')))
+    (3, format(' AND replace(pg_get_constraintdef(pg_constraint.oid), '
+        ''' NOT VALID'', '''') = %L',
+        replace(pg_get_constraintdef(k.oid), ' NOT VALID', '')))
 ) AS f (rank, detail)
-WHERE connamespace = current_schema()::regnamespace AND contype IN ('c', 'f', 'p', 'u')
-AND conname NOT LIKE 'alembic_version%'
+WHERE contype IN ('c', 'f', 'p', 'u') AND conname NOT LIKE 'alembic_version%'
 UNION ALL
-SELECT f.rank, format('SELECT FROM pg_indexes WHERE schemaname = current_schema() '
-    'AND indexname = %L', indexname) || f.detail
-FROM pg_indexes, LATERAL (VALUES (2, ''), (3, format(' AND indexdef = %L', indexdef))
+SELECT f.rank, format('SELECT FROM pg_indexes WHERE schemaname = %s '
+    'AND indexname = %L', word, indexname) || f.detail
+FROM pg_indexes JOIN schemas ON name = schemaname,
+LATERAL (VALUES (2, ''), (3, format(' AND indexdef = %L', indexdef))
 ) AS f (rank, detail)
-WHERE schemaname = current_schema() AND tablename <> 'alembic_version'
+WHERE tablename <> 'alembic_version'
 UNION ALL
 SELECT 7, format('SELECT FROM pg_attribute WHERE attrelid = to_regclass(%L) '
     'AND attname = %L AND col_description(attrelid, attnum) IS NOT DISTINCT FROM %L',
-    quote_ident(relname), attname, col_description(attrelid, attnum))
-FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
-WHERE relnamespace = current_schema()::regnamespace AND attnum > 0 AND NOT attisdropped
+    concat(CASE WHEN word <> 'current_schema()' THEN quote_ident(name) || '.' END,
+    quote_ident(relname)), attname, col_description(attrelid, attnum))
+FROM pg_attribute JOIN pg_class c ON c.oid = attrelid AND relkind = 'r'
+JOIN schemas s ON s.oid = relnamespace WHERE attnum > 0 AND NOT attisdropped
 """
 COMMENT = 7  # the rank of a column's comment, which says that it is unused
 _WORDING = re.compile(r"::[a-z ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])?|[() ]")

@@ -25,6 +25,8 @@ from scaffold.migrations.statements import (
     Unchecked,
     Validation,
     quote,
+    quote_table,
+    table_of,
 )
 from scaffold.spec import naming
 
@@ -86,9 +88,9 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
     steps = list(steps)
     parts = Parts()
     converted = {
-        one.table_name for step in steps for one in step.up if isinstance(one, Convert)
+        table_of(one) for step in steps for one in step.up if isinstance(one, Convert)
     }
-    fills = any(isinstance(one, Fill) for step in steps for one in step.up)
+    filled = {one.table for step in steps for one in step.up if isinstance(one, Fill)}
     for step in steps:
         first: list[Operation] = []
         second: list[Step] = []
@@ -98,30 +100,28 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
                     parts.refusals.append(one)
                 case Fill():
                     second.append(Step(FILL, [one], []))
-                case Unchecked() if fills:
+                case Check():
+                    first.append(Unchecked(one.table, one.name, one.condition))
+                    valid = statements.validate(one.table, one.name)
+                    second.append(Step(SCAN, [valid], []))
+                case Unchecked() if one.table in filled:
                     # Filling a column of a row that violates the rule would fail.
                     again = statements.drop_check(one.table, one.name, "if_exists=True")
                     second.append(Step(DECLARE, [again, one], []))
-                case Check():
-                    first.append(
-                        statements.add_unchecked(one.table, one.name, one.condition)
-                    )
-                    valid = statements.validate(one.table, one.name)
-                    second.append(Step(SCAN, [valid], []))
                 case Validation():
                     second.append(Step(SCAN, [one], []))
                 case ops.AlterColumnOp(modify_nullable=False):
                     second += _not_null(one)
-                case ops.CreateForeignKeyOp(source_table=table) if table not in created:
+                case ops.CreateForeignKeyOp() if table_of(one) not in created:
                     name = str(one.constraint_name)
                     one.kw["postgresql_not_valid"] = True
                     first.append(one)
-                    second.append(Step(SCAN, [statements.validate(table, name)], []))
-                case ops.CreateIndexOp(table_name=table) if table not in created:
+                    second.append(
+                        Step(SCAN, [statements.validate(table_of(one), name)], [])
+                    )
+                case ops.CreateIndexOp() if table_of(one) not in created:
                     second.append(Step(SCAN, [_concurrently(one)], []))
-                case ops.CreateUniqueConstraintOp(table_name=table) if (
-                    table not in created
-                ):
+                case ops.CreateUniqueConstraintOp() if table_of(one) not in created:
                     second += _unique(one)
                 case _:
                     first.append(one)
@@ -135,11 +135,11 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
 
 def _not_null(operation: ops.AlterColumnOp) -> list[Step]:
     """SET NOT NULL does not read the rows if a CHECK says that none is null."""
-    table, column = operation.table_name, str(operation.column_name)
-    name = naming.constraint("ck", table, column, "not_null")
+    table, column = table_of(operation), str(operation.column_name)
+    name = naming.constraint("ck", operation.table_name, column, "not_null")
     condition = f"{quote(column)} IS NOT NULL"
     again = statements.drop_check(table, name, "if_exists=True")
-    added = statements.add_unchecked(table, name, condition)
+    added = Unchecked(table, name, condition)
     return [
         Step(DECLARE, [again, added], []),
         Step(SCAN, [statements.validate(table, name)], []),
@@ -155,11 +155,15 @@ def _concurrently(operation: ops.CreateIndexOp) -> ops.CreateIndexOp:
 
 def _unique(operation: Any) -> list[Step]:
     """The constraint takes over an index that was built before."""
-    table, name = operation.table_name, operation.constraint_name
-    index = ops.CreateIndexOp(name, table, list(operation.columns), unique=True)
-    added = (
-        f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX"
+    table, name = quote_table(table_of(operation)), operation.constraint_name
+    index = ops.CreateIndexOp(
+        name,
+        operation.table_name,
+        list(operation.columns),
+        schema=operation.schema,
+        unique=True,
     )
+    added = f"ALTER TABLE {table} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX"
     return [
         Step(SCAN, [_concurrently(index)], []),
         Step(FINISH, [statements.execute(f"{added} {quote(name)}")], []),

@@ -11,7 +11,8 @@ from scaffold.migrations import column_changes
 from scaffold.migrations.catalog import UNUSED
 from scaffold.migrations.owned_names import Ours
 from scaffold.migrations.renames import Rename
-from scaffold.migrations.statements import Operation, comment
+from scaffold.migrations.statements import Operation, comment, table_of
+from scaffold.spec import naming
 
 # In this order a table's parts are taken apart and put together again.
 LOOSEN, CREATE, ADD, ALTER, FASTEN, DROP = range(6)
@@ -137,12 +138,15 @@ class Arranger:
                     self._add_foreign_key(operation, operations)
                 case ops.DropIndexOp() | ops.DropConstraintOp():
                     self._loosen(operation, gone, going)
-                case ops.CreateTableOp(table_name=table):
-                    drop: Operation = ops.DropTableOp(table)
+                case ops.CreateTableOp(table_name=table, schema=schema):
+                    drop: Operation = ops.DropTableOp(table, schema=schema)
                     self.draft.add(CREATE, [operation], [drop])
-                case ops.CreateIndexOp(table_name=table) if table in new:
+                case ops.CreateIndexOp(table_name=table, schema=schema) if (
+                    table_of(operation) in new
+                ):
                     name: Any = operation.index_name
-                    self.draft.add(CREATE, [operation], [ops.DropIndexOp(name, table)])
+                    drop = ops.DropIndexOp(name, table, schema=schema)
+                    self.draft.add(CREATE, [operation], [drop])
                 case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
                     self._plain(ALTER, operation)
                 case _:
@@ -162,7 +166,7 @@ class Arranger:
 
         Somebody's own goes only with a column of ours.
         """
-        table = operation.table_name
+        table = table_of(operation)
         if table in gone:
             if table in self.drop:
                 self.draft.add(LOOSEN, [], [operation.reverse()])
@@ -181,7 +185,7 @@ class Arranger:
             self._check_target(table, operation.reverse())
 
     def _is_our_item(self, operation: Any, columns: list[Any]) -> bool:
-        if _item_name(operation) in self.ours.items:
+        if (table_of(operation), _item_name(operation)) in self.ours.items:
             return True
         return any(_is_unused(column) for column in columns)
 
@@ -192,7 +196,8 @@ class Arranger:
         return _is_unused(made.column)
 
     def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
-        part = Part(operation.table_name)
+        part = Part(table_of(operation))
+        name, schema = operation.table_name, operation.schema
         made: Any = operation.reverse()
         if part.table not in self.ours.tables and not _is_unused(made):
             self.draft.foreign.append(f"the table {part.table}")
@@ -202,19 +207,19 @@ class Arranger:
             for item in made.columns:
                 self._check_target(part.table, item)
             if not _is_unused(made):
-                mark = ops.CreateTableCommentOp(part.table, MARK)
-                unmark = ops.DropTableCommentOp(part.table)
+                mark = ops.CreateTableCommentOp(name, MARK, schema=schema)
+                unmark = ops.DropTableCommentOp(name, schema=schema)
                 self.draft.add(ALTER, [mark], [unmark])
             return
         self.draft.destroyed.append(part)
         others = (gone & {*self.drop}) - {part.table}
         keys = [item for item in made.columns if _points_to(item, others)]
         for key in keys:
-            drop: Any = ops.DropConstraintOp.from_constraint(key)
-            self._plain(LOOSEN, drop)
+            self._plain(LOOSEN, ops.DropConstraintOp.from_constraint(key))
         made.columns = [one for one in made.columns if not any(one is k for k in keys)]
         warning = comment(f"DESTRUCTIVE: drops {part.name} with all its rows.")
-        self.draft.add(DROP, [warning, ops.DropTableOp(part.table)], [made])
+        drop = ops.DropTableOp(name, schema=schema)
+        self.draft.add(DROP, [warning, drop], [made])
 
     def _check_target(self, table: str, item: Any) -> None:
         """Refuse to drop a table that a column refers to which is left."""
@@ -222,7 +227,7 @@ class Arranger:
             item = item.to_constraint()
         if _points_to(item, self.drop):
             (column,) = item.column_keys
-            target = item.referred_table.name
+            target = item.referred_table.key
             self.draft.refusals.append(
                 f"{target} cannot be dropped alone: {table}.{column} refers to it; name "
                 f"that one, or the table {table}, too"
@@ -230,7 +235,8 @@ class Arranger:
 
     def _drop_column(self, operation: ops.DropColumnOp) -> None:
         made: Any = operation.reverse()
-        table, column = operation.table_name, made.column
+        table, column = table_of(operation), made.column
+        name, schema = naming.split_key(table)
         part = Part(table, column.name)
         if not self._is_our_column(operation):
             self.draft.foreign.append(f"the column {part.name}")
@@ -246,22 +252,22 @@ class Arranger:
             restored = sa.Column(
                 column.name, column.type, server_default=column.server_default
             )
-            add = ops.AddColumnOp(table, restored)
-            drop = ops.DropColumnOp(table, column.name)
+            add = ops.AddColumnOp(name, restored, schema=schema)
+            drop = ops.DropColumnOp(name, column.name, schema=schema)
             self.draft.add(DROP, [warning, drop], [add, *back])
             return
         self.draft.left.append(part)
         if _is_unused(column):
             return
         relaxed = None if column.nullable else True
-        mark = ops.AlterColumnOp(
+        mark = column_changes.alter(
             table, column.name, modify_comment=MARK, modify_nullable=relaxed
         )
-        unmark = ops.AlterColumnOp(table, column.name, modify_comment=None)
+        unmark = column_changes.alter(table, column.name, modify_comment=None)
         self.draft.add(ALTER, [mark], [unmark, *back])
 
     def _add_column(self, operation: ops.AddColumnOp) -> None:
-        table, column = operation.table_name, operation.column
+        table, column = table_of(operation), operation.column
         reason = column_changes.why_not_added(column, self.models.tables[table])
         if reason:
             label = self._label(table, column.name)
@@ -269,7 +275,7 @@ class Arranger:
         self._plain(ADD, operation)
 
     def _alter_column(self, operation: ops.AlterColumnOp) -> None:
-        table, name = operation.table_name, operation.column_name
+        table, name = table_of(operation), operation.column_name
         column = self.models.tables[table].c[name]
         if operation.modify_nullable and self._is_required_by_a_person(operation):
             self.draft.foreign.append(f"the NOT NULL of {table}.{name}")
@@ -288,7 +294,7 @@ class Arranger:
 
     def _is_required_by_a_person(self, operation: ops.AlterColumnOp) -> bool:
         """Whether a column is NOT NULL that has never been so by entities.json."""
-        column = (operation.table_name, str(operation.column_name))
+        column = (table_of(operation), str(operation.column_name))
         unused = (operation.existing_comment or "").startswith(UNUSED)
         return column in self.nullable and not unused
 
@@ -296,18 +302,19 @@ class Arranger:
         self, operation: ops.CreateForeignKeyOp, operations: list[Operation]
     ) -> None:
         """A key may change what deleting does, but not whose ids it holds."""
-        table, columns = operation.source_table, operation.local_cols
+        table, columns = table_of(operation), operation.local_cols
+        new_target = naming.table_key(
+            operation.referent_table, operation.kw.get("referent_schema")
+        )
         for other in operations:
-            if not isinstance(other, ops.DropConstraintOp) or other.table_name != table:
+            if not isinstance(other, ops.DropConstraintOp) or table_of(other) != table:
                 continue
             key: Any = other.to_constraint()
             if getattr(key, "column_keys", None) != columns:
                 continue
-            if (target := key.referred_table.name) != operation.referent_table:
+            if (target := key.referred_table.key) != new_target:
                 label = self._label(table, columns[0])
-                reason = column_changes.OTHER_TARGET.format(
-                    target, operation.referent_table
-                )
+                reason = column_changes.OTHER_TARGET.format(target, new_target)
                 self.draft.refusals.append(f"{label}: {reason}")
         self._plain(FASTEN, operation)
 
@@ -321,11 +328,11 @@ def _flat(found: Iterable[Operation]) -> Iterator[Operation]:
 
 
 def _tables(operations: Iterable[Operation], kind: type[Any]) -> set[str]:
-    return {one.table_name for one in operations if isinstance(one, kind)}
+    return {table_of(one) for one in operations if isinstance(one, kind)}
 
 
 def _column(operation: ops.DropColumnOp) -> tuple[str, str]:
-    return operation.table_name, operation.column_name
+    return table_of(operation), operation.column_name
 
 
 def _is_unused(part: Any) -> bool:
@@ -347,5 +354,5 @@ def _columns(operation: Any) -> list[Any]:
 
 def _points_to(item: Any, tables: Collection[str]) -> bool:
     return (
-        isinstance(item, sa.ForeignKeyConstraint) and item.referred_table.name in tables
+        isinstance(item, sa.ForeignKeyConstraint) and item.referred_table.key in tables
     )

@@ -12,11 +12,11 @@ from scaffold.spec.model import Entity, Link, Spec
 
 @dataclass(frozen=True)
 class Ours:
-    """The names of what a spec has; `items` are constraints and indexes."""
+    """What a spec has; `items` are constraints and indexes, each with its table."""
 
     tables: frozenset[str]
     columns: frozenset[tuple[str, str]]
-    items: frozenset[str]
+    items: frozenset[tuple[str, str]]
 
     def __or__(self, other: "Ours") -> "Ours":
         return Ours(
@@ -29,10 +29,8 @@ class Ours:
 def find_ours(spec: Spec, renames: Iterable[Rename] = ()) -> Ours:
     """Return what a spec has, under the names that it has after the renames."""
     renames = list(renames)
-    columns = _renamed(_columns(spec), renames)
-    items = {naming.constraint(*parts) for parts in _constraints(spec)}
-    items |= {*index_names(spec.entities).values()}
-    items |= {one.new for one in renames if one.kind in ("constraint", "index")}
+    columns = _renamed(_columns(spec), renames, "column")
+    items = _renamed(_items(spec), renames, "constraint", "index")
     tables = {table for table, _ in columns}
     return Ours(frozenset(tables), frozenset(columns), frozenset(items))
 
@@ -43,9 +41,9 @@ def find_nullable(spec: Spec, renames: Iterable[Rename] = ()) -> set[tuple[str, 
     for entity in spec.entities:
         fields = (one for one in entity.fields if one.nullable)
         references = (one for one in entity.references if one.nullable)
-        found += [(entity.table, one.column) for one in fields]
-        found += [(entity.table, one.column) for one in references]
-    return _renamed(found, renames)
+        found += [(entity.table_key, one.column) for one in fields]
+        found += [(entity.table_key, one.column) for one in references]
+    return _renamed(found, renames, "column")
 
 
 def enum_rules(spec: Spec) -> set[str]:
@@ -59,31 +57,38 @@ def enum_rules(spec: Spec) -> set[str]:
 
 
 def _renamed(
-    columns: Iterable[tuple[str, str]], renames: Iterable[Rename]
+    parts: Iterable[tuple[str, str]], renames: Iterable[Rename], *kinds: str
 ) -> set[tuple[str, str]]:
-    found = set(columns)
+    """Return parts of tables, each with its table, under the names after the renames."""
+    found = set(parts)
     for one in renames:
         if one.kind == "table":
             found = {(one.new if t == one.old else t, c) for t, c in found}
-        elif one.kind == "column" and (one.table, one.old) in found:
+        elif one.kind in kinds and (one.table, one.old) in found:
             found = found - {(one.table, one.old)} | {(one.table, one.new)}
     return found
 
 
 def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
     for entity in spec.entities:
-        table = entity.table
         for column in entity.json_keys:
-            yield table, column
+            yield entity.table_key, column
         for link in _owned(entity):
-            yield link.table, link.left_column
-            yield link.table, link.right_column
+            yield link.table_key, link.left_column
+            yield link.table_key, link.right_column
+
+
+def _items(spec: Spec) -> Iterator[tuple[str, str]]:
+    for kind, table, *columns in _constraints(spec):
+        yield table, naming.constraint(kind, naming.split_key(table)[0], *columns)
+    for (_, table, *_rest), name in index_names(spec.entities).items():
+        yield table, name
 
 
 def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:
-    """The parts of the name of each constraint but unique ones: kind, table, columns."""
+    """The kind, the table and the columns of each constraint but unique ones."""
     for entity in spec.entities:
-        table = entity.table
+        table = entity.table_key
         yield "pk", table
         if entity.id.type == "string":
             yield "ck", table, entity.id.column, "characters"
@@ -93,9 +98,9 @@ def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:
         for reference in entity.references:
             yield "fk", table, reference.column
         for link in _owned(entity):
-            yield "pk", link.table
-            yield "fk", link.table, link.left_column
-            yield "fk", link.table, link.right_column
+            yield "pk", link.table_key
+            yield "fk", link.table_key, link.left_column
+            yield "fk", link.table_key, link.right_column
 
 
 def _owned(entity: Entity) -> Iterator[Link]:

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from scaffold.migrations.catalog import Catalog, Item
 from scaffold.migrations.former_names import Candidate
-from scaffold.migrations.statements import Statement, execute, quote
+from scaffold.migrations.statements import (
+    Statement,
+    execute,
+    literal,
+    quote,
+    quote_table,
+    schema_argument,
+)
 from scaffold.spec import naming
 
+_INDEXES = "ipu"  # the kinds of items that are an index, or have one
 UNKNOWN = (
     "{label}: no migration knows a {kind} called {was} or {name}; let "
     '"renamed_from" say what they call it, or leave it out'
@@ -22,7 +31,10 @@ UNSURE = (
 
 @dataclass(frozen=True)
 class Rename:
-    """A new name; `table` is the one that a column, constraint or index belongs to."""
+    """A new name; `table` is the one that a column, constraint or index belongs to.
+
+    A table gets another name or another schema, not both at once.
+    """
 
     kind: str  # table, column, constraint or index
     table: str
@@ -36,22 +48,42 @@ class Rename:
 
     @property
     def sql(self) -> str:
-        table, old, new = map(quote, (self.table, self.old, self.new))
-        return {
-            "table": f"ALTER TABLE {old} RENAME TO {new}",
-            "column": f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}",
-            "constraint": f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
-            "index": f"ALTER INDEX {old} RENAME TO {new}",
-        }[self.kind]
+        if self.kind == "table":
+            return self._sql_of_table
+        table, old, new = quote_table(self.table), quote(self.old), quote(self.new)
+        if self.kind == "index":
+            index = naming.table_key(self.old, naming.split_key(self.table)[1])
+            return f"ALTER INDEX {quote_table(index)} RENAME TO {new}"
+        return f"ALTER TABLE {table} RENAME {self.kind.upper()} {old} TO {new}"
+
+    @property
+    def _sql_of_table(self) -> str:
+        alter = f"ALTER TABLE {quote_table(self.old)}"
+        name, schema = naming.split_key(self.new)
+        if not self._is_move:
+            return f"{alter} RENAME TO {quote(name)}"
+        if schema:
+            return f"{alter} SET SCHEMA {quote(schema)}"
+        # The default schema has another name in some databases.
+        move = f"format({literal(f'{alter} SET SCHEMA %I')}, current_schema())"
+        return f"DO $$ BEGIN EXECUTE {move}; END $$"
+
+    @property
+    def _is_move(self) -> bool:
+        return naming.split_key(self.old)[1] != naming.split_key(self.new)[1]
 
     @property
     def step(self) -> Statement:
         """The same as a line of a migration."""
-        if self.kind == "table":
-            return Statement(f"op.rename_table({self.old!r}, {self.new!r})")
+        if self.kind == "table" and not self._is_move:
+            names = [naming.split_key(one)[0] for one in (self.old, self.new)]
+            arguments = [*map(repr, names), *schema_argument(self.old)]
+            return Statement(f"op.rename_table({', '.join(arguments)})")
         if self.kind == "column":
-            names = f"{self.table!r}, {self.old!r}, new_column_name={self.new!r}"
-            return Statement(f"op.alter_column({names})")
+            names = [naming.split_key(self.table)[0], self.old]
+            arguments = [*map(repr, names), f"new_column_name={self.new!r}"]
+            arguments += schema_argument(self.table)
+            return Statement(f"op.alter_column({', '.join(arguments)})")
         return execute(self.sql)
 
     def __str__(self) -> str:
@@ -71,19 +103,24 @@ def in_order(moves: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield old, left.pop(old)
             continue
         old = next(iter(left))
-        between = naming.shorten(f"{old}_between")
+        between = _longer(old, "_between")
         left[between] = left.pop(old)
         yield old, between
 
 
 def unused_name(name: str, taken: Collection[str]) -> str:
     """Return a free name for what gives its own to something else."""
-    found = naming.shorten(f"{name}_unused")
+    found = _longer(name, "_unused")
     number = 1
     while found in taken:
         number += 1
-        found = naming.shorten(f"{name}_unused_{number}")
+        found = _longer(name, f"_unused_{number}")
     return found
+
+
+def _longer(name: str, end: str) -> str:
+    own_name, schema = naming.split_key(name)
+    return naming.table_key(naming.shorten(own_name + end), schema)
 
 
 @dataclass
@@ -175,7 +212,7 @@ def find_renames(
         is_made,
     )
     moves = names.moves([table for table, _ in tables])
-    found = [Rename("table", old, old, new) for old, new in in_order(moves)]
+    found = list(_table_renames(moves, catalog, models))
     problems = names.problems
     today = {new: old for old, new in moves.items()}
     for table, columns in tables:
@@ -193,6 +230,46 @@ def find_renames(
         found += [Rename("column", table.name, *names_) for names_ in steps]
         problems += names.problems
     return found, problems
+
+
+def _table_renames(
+    moves: Mapping[str, str], catalog: Catalog, wanted: Collection[str]
+) -> Iterator[Rename]:
+    """Yield the renames of tables; indexes move with them, and must have free names."""
+    taken = {*catalog, *wanted}
+    indexes = {
+        (naming.split_key(table)[1], name)
+        for table, found in catalog.items()
+        for name, item in found.items.items()
+        if item.kind in _INDEXES
+    }
+    first = {name: name for name in catalog}  # what a table was called before all of it
+    for old, new in in_order(moves):
+        schema = naming.split_key(new)[1]
+        first[new] = first.pop(old)
+        if naming.split_key(old)[1] != schema:
+            items = catalog[first[new]].items
+            for name in sorted(items):
+                if items[name].kind in _INDEXES and (schema, name) in indexes:
+                    kind = "index" if items[name].kind == "i" else "constraint"
+                    other = unused_name(name, {name for _, name in indexes})
+                    indexes.add((schema, other))
+                    yield Rename(kind, old, name, other)
+        for step in pairwise(_way(old, new, taken)):
+            yield Rename("table", step[0], *step)
+
+
+def _way(old: str, new: str, taken: Collection[str]) -> list[str]:
+    """Return the names that a table has on the way, a new name or schema at a time."""
+    (name, schema), (new_name, new_schema) = map(naming.split_key, (old, new))
+    if name == new_name or schema == new_schema:
+        return [old, new]
+    between = naming.table_key(new_name, schema)
+    if between not in taken:
+        return [old, between, new]
+    third = naming.split_key(_longer(old, "_between"))[0]
+    names = [naming.table_key(third, one) for one in (schema, new_schema)]
+    return [old, *names, new]
 
 
 def follow(before: Catalog, after: Catalog, renames: Sequence[Rename]) -> list[Rename]:
@@ -232,7 +309,9 @@ def follow(before: Catalog, after: Catalog, renames: Sequence[Rename]) -> list[R
 def _scope(key: tuple[str, str], item: Item) -> tuple[str, str]:
     """What a name must be unique in: a key has an index, and that is the schema's."""
     table, name = key
-    return ("" if item.kind in "ipu" else table), name
+    if item.kind not in _INDEXES:
+        return table, name
+    return naming.table_key("", naming.split_key(table)[1]), name
 
 
 def _is_same(one: Item, other: Item | None) -> bool:

@@ -4,7 +4,7 @@ import argparse
 import copy
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,10 +36,17 @@ from scaffold.migrations.operations import MARK, Arranger, Draft, down_of, up_of
 from scaffold.migrations.owned_names import enum_rules, find_nullable, find_ours
 from scaffold.migrations.renames import Rename, find_renames, follow, in_order
 from scaffold.migrations.scratch_databases import Scratch
-from scaffold.migrations.statements import Operation, Statement
+from scaffold.migrations.statements import (
+    Operation,
+    Statement,
+    execute,
+    quote,
+    table_of,
+)
 from scaffold.processes import Unfinished
 from scaffold.project.migrated import VERSIONS
 from scaffold.project.state import MIGRATED
+from scaffold.spec import naming
 from scaffold.spec.loading import Spec
 from src.core.config import get_settings
 from src.core.database import Base
@@ -69,6 +76,7 @@ class Outcome:
     draft: Draft
     renames: list[Rename]
     problems: list[str] = field(default_factory=list)
+    schemas: list[str] = field(default_factory=list)  # to create
     rows: list[str] = field(default_factory=list)  # of what is dropped, one by one
     warnings: list[str] = field(default_factory=list)  # what can fail because of rows
     paths: list[Path] = field(default_factory=list)
@@ -147,6 +155,8 @@ class Writer:
         old = record or under_former_names(self.wish.new)
         former = FormerNames(old, self.wish.new, has_record=record is not None)
         before = catalog.run(url, catalog.read)
+        self.config.attributes["schemas"] = _schemas(before, record)
+        created = _schemas_of(Base.metadata.tables) - _schemas_of(before)
         renames, problems = find_renames(
             list(former.tables()),
             before,
@@ -154,9 +164,12 @@ class Writer:
             _columns(Base.metadata),
             self._is_made,
         )
-        problems += id_changes.find(old, self.wish.new, before)
+        if types := list(id_changes.find(old, self.wish.new, before)):
+            # Nothing that refers to these ids could be compared.
+            return Outcome(Draft(), renames, problems + types)
         after: Catalog = {}
         if before:
+            catalog.run(url, _create_schemas)
             catalog.run(url, _doing(renames))
             before = catalog.run(url, catalog.read)
             after = self._models
@@ -164,19 +177,20 @@ class Writer:
             catalog.run(url, _doing(names))
             before = catalog.run(url, catalog.read)
             renames += names
-        outcome = Outcome(Draft(), renames, problems)
+        outcome = Outcome(Draft(), renames, problems, sorted(created))
         self._autogenerate(outcome, old, before, after, write=write)
         return outcome
 
     def _is_made(self, old: str, new: str) -> bool:
         """Whether one of the migrations has this rename of a column or a table."""
         between = next(in_order({old: new, new: old}))[1]
-        wanted = [f'"{name}", new_column_name="{new}"' for name in (old, between)] + [
-            f'op.rename_table("{name}", "{new}")' for name in (old, between)
-        ]
+        wanted = [f'"{name}", new_column_name="{new}"' for name in (old, between)]
+        for name in (old, between):
+            (step,) = Rename("table", name, name, new).step.lines
+            wanted.append(_one_line(step).removesuffix(")"))
         for path in (self.root / VERSIONS).glob("*.py"):
             text = path.read_text(encoding="utf-8").partition("def downgrade")[0]
-            text = " ".join(text.split()).replace("'", '"').replace("( ", "(")
+            text = _one_line(text)
             if any(step in text for step in wanted):
                 return True
         return False
@@ -185,6 +199,7 @@ class Writer:
     def _models(self) -> Catalog:
         """What the models make of an empty database."""
         url = self.databases.create()
+        catalog.run(url, _create_schemas)
         catalog.run(url, Base.metadata.create_all)
         return catalog.run(url, catalog.read)
 
@@ -237,7 +252,8 @@ class Writer:
         outcome.problems += self._check_drops(draft)
         outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
         outcome.warnings = row_risks.find(draft.steps, before, renames)
-        steps: list[Operation] = [one.step for one in renames]
+        steps: list[Operation] = [_create_schema(name) for name in outcome.schemas]
+        steps += [one.step for one in renames]
         undo = [one.back.step for one in reversed(renames)]
         script.message = self.wish.message or _message(outcome)
         self.config.attributes["destroyed"] = {script.rev_id: draft.destroyed}
@@ -290,6 +306,35 @@ class Writer:
             raise
 
 
+def _one_line(code: str) -> str:
+    """Return code on one line, however a formatter has laid it out."""
+    line = " ".join(code.split()).replace("'", '"').replace("( ", "(")
+    return line.replace('" "', "")
+
+
+def _schemas_of(tables: Iterable[str]) -> set[str]:
+    """Return the schemas of tables, without the default one."""
+    return {schema for _, schema in map(naming.split_key, tables) if schema}
+
+
+def _schemas(before: Catalog, record: Spec | None) -> set[str]:
+    """Return the schemas that may have tables which entities.json has or had."""
+    if record is None:
+        return _schemas_of([*before, *Base.metadata.tables])
+    former = {entity.schema for entity in record.entities if entity.schema}
+    unused = (name for name, table in before.items() if table.unused)
+    return former | _schemas_of(Base.metadata.tables) | _schemas_of(unused)
+
+
+def _create_schema(name: str) -> Statement:
+    return execute(f"CREATE SCHEMA IF NOT EXISTS {quote(name)}")
+
+
+def _create_schemas(connection: sa.Connection) -> None:
+    for name in sorted(_schemas_of(Base.metadata.tables)):
+        connection.execute(sa.schema.CreateSchema(name, if_not_exists=True))
+
+
 def _doing(renames: list[Rename]) -> Callable[[sa.Connection], None]:
     def work(connection: sa.Connection) -> None:
         for rename in renames:
@@ -308,10 +353,10 @@ def _labels(spec: Spec) -> dict[tuple[str, str], str]:
         (table, column): f"{entity.name}.{name}"
         for entity in spec.entities
         for table, column, name in [
-            *((entity.table, field.column, field.name) for field in entity.fields),
-            *((entity.table, one.column, one.name) for one in entity.references),
+            *((entity.table_key, field.column, field.name) for field in entity.fields),
+            *((entity.table_key, one.column, one.name) for one in entity.references),
             *(
-                (link.table, column, link.name)
+                (link.table_key, column, link.name)
                 for link in entity.links
                 if link.owner
                 for column in (link.left_column, link.right_column)
@@ -324,20 +369,20 @@ def _told(operation: Any) -> str:
     match operation:
         case ops.CreateTableOp() | ops.DropTableOp():
             verb = "create" if isinstance(operation, ops.CreateTableOp) else "drop"
-            return f"{verb} {operation.table_name}"
+            return f"{verb} {table_of(operation)}"
         case ops.AddColumnOp():
-            return f"add {operation.table_name}.{operation.column.name}"
+            return f"add {table_of(operation)}.{operation.column.name}"
         case ops.DropColumnOp() | ops.AlterColumnOp():
             verb = "drop" if isinstance(operation, ops.DropColumnOp) else "change"
             if getattr(operation, "modify_comment", False) == MARK:
                 verb = "keep unused"
-            return f"{verb} {operation.table_name}.{operation.column_name}"
+            return f"{verb} {table_of(operation)}.{operation.column_name}"
         case ops.CreateTableCommentOp(comment=comment) if comment == MARK:
-            return f"keep unused {operation.table_name}"
+            return f"keep unused {table_of(operation)}"
         case Statement():
             return operation.about
         case _:
-            return f"change {getattr(operation, 'table_name', 'a table')}"
+            return f"change {table_of(operation)}"
 
 
 def _message(outcome: Outcome) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from scaffold.migrations.operations import Part, current
 from scaffold.migrations.renames import Rename
+from scaffold.spec import naming
 
 SECONDS = 10.0
 
@@ -63,14 +64,20 @@ async def _count(url: str, parts: Sequence[Part]) -> list[str]:
 def _query(part: Part) -> sa.Select[int]:
     """Count the rows of a table, or those that have a value in a column."""
     column: sa.ColumnClause[Any] = sa.column(sa.quoted_name(part.column, quote=True))
-    table = sa.table(sa.quoted_name(part.table, quote=True), column)
+    name, schema = naming.split_key(part.table)
+    table = sa.table(
+        sa.quoted_name(name, quote=True),
+        column,
+        schema=schema and sa.quoted_name(schema, quote=True),
+    )
     counted = table.c[part.column] if part.column else sa.text("*")
     return sa.select(sa.func.count(counted)).select_from(table)
 
 
 def _exists(connection: sa.Connection, part: Part) -> bool:
     inspector = sa.inspect(connection)
-    if not inspector.has_table(part.table):
+    name, schema = naming.split_key(part.table)
+    if not inspector.has_table(name, schema):
         return False
-    columns = {column["name"] for column in inspector.get_columns(part.table)}
+    columns = {column["name"] for column in inspector.get_columns(name, schema)}
     return not part.column or part.column in columns

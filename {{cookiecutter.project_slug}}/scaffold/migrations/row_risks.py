@@ -7,7 +7,14 @@ from alembic.operations import ops
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.operations import Part, Step, current
 from scaffold.migrations.renames import Rename
-from scaffold.migrations.statements import Refusal, Validation, quote
+from scaffold.migrations.statements import (
+    Refusal,
+    Validation,
+    quote,
+    quote_table,
+    table_of,
+)
+from scaffold.spec import naming
 
 FAILS = "The migration fails if there are such rows"
 SAME = "{}: rows have the same {}"
@@ -43,9 +50,9 @@ def _risks(
                 rows = _source(one.table, before, back)
                 condition = f"NOT ({one.condition})"
                 yield one.message, LATER, ROWS.format(rows, condition)
-            case ops.CreateUniqueConstraintOp(table_name=table, columns=columns) if (
-                table in before and {*columns} <= before[table].columns.keys()
-            ):
+            case ops.CreateUniqueConstraintOp(columns=columns) if (
+                table := table_of(one)
+            ) in before and {*columns} <= before[table].columns.keys():
                 rows = _source(table, before, back)
                 names = ", ".join(map(quote, columns))
                 known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
@@ -58,9 +65,10 @@ def _source(table: str, before: Catalog, back: Sequence[Rename]) -> str:
     parts = {name: current(Part(table, name), back) for name in before[table].columns}
     former = current(Part(table), back).table
     if former == table and all(part.column == name for name, part in parts.items()):
-        return quote(table)
+        return quote_table(table)
     columns = (
         quote(name) if part.column == name else f"{quote(part.column)} AS {quote(name)}"
         for name, part in parts.items()
     )
-    return RENAMED.format(", ".join(columns), quote(former), quote(table))
+    alias = quote(naming.split_key(table)[0])
+    return RENAMED.format(", ".join(columns), quote_table(former), alias)

@@ -11,6 +11,7 @@ from alembic.operations import ops
 from sqlalchemy import quoted_name
 from sqlalchemy.engine import make_url
 
+from scaffold.spec import naming
 from scaffold.spec.vocabulary.reserved_names import UNQUOTED_BY_SQLALCHEMY
 
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
@@ -35,14 +36,21 @@ class Refusal(Statement):
         self.message = message
         stop = block(
             # Names are quoted, and the condition is the migration's own.
-            f"IF EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+            f"IF EXISTS (SELECT FROM {quote_table(table)} WHERE {condition}) THEN "  # nosec B608
             f"RAISE EXCEPTION {literal(message.replace('%', '%%'))}; END IF;"
         )
         super().__init__(*stop.lines)
 
 
 class Fill(Statement):
-    """Sets a value in rows that have none."""
+    """Sets the default in rows that have no value."""
+
+    def __init__(self, table: str, column: str) -> None:
+        self.table = table
+        name = quote(column)
+        change = f"SET {name} = DEFAULT WHERE {name} IS NULL"
+        sql = f"UPDATE {quote_table(table)} {change}"
+        super().__init__(f"op.execute({_pieces(sql)})")
 
 
 class Check(Statement):
@@ -58,7 +66,7 @@ class Check(Statement):
 class Unchecked(Statement):
     """Adds a CHECK for new and changed rows; older rows may violate it."""
 
-    def __init__(self, table: str, name: str, condition: str, about: str) -> None:
+    def __init__(self, table: str, name: str, condition: str, about: str = "") -> None:
         self.table = table
         self.name = name
         created = _create_check(table, name, condition, "postgresql_not_valid=True")
@@ -75,7 +83,7 @@ class Validation(Statement):
             f"{table}: older rows violate {name}; it applies when they are changed"
         )
         tested = block(
-            f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}; "
+            f"ALTER TABLE {quote_table(table)} VALIDATE CONSTRAINT {quote(name)}; "
             f"EXCEPTION WHEN check_violation THEN "
             f"RAISE WARNING {literal(self.message.replace('%', '%%'))};"
         )
@@ -93,7 +101,8 @@ class Convert(ops.AlterColumnOp):
     """A change of a column's type, with the SQL expression of the new values."""
 
     def __init__(self, table: str, column: str, type_: Any, using: str) -> None:
-        super().__init__(table, column, modify_type=type_)
+        name, schema = naming.split_key(table)
+        super().__init__(name, column, schema=schema, modify_type=type_)
         self.using = using
 
 
@@ -124,6 +133,26 @@ def quote(name: str) -> str:
     return DIALECT.identifier_preparer.quote(quoted_name(name, quote=forced))
 
 
+def quote_table(table: str) -> str:
+    """Return a table as SQL, with its schema if that is not the default one."""
+    name, schema = naming.split_key(table)
+    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+
+
+def table_of(operation: Any) -> str:
+    """Return the table that an operation of Alembic is about, with its schema."""
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        schema = operation.kw.get("source_schema")
+        return naming.table_key(operation.source_table, schema)
+    return naming.table_key(operation.table_name, operation.schema)
+
+
+def schema_argument(table: str) -> list[str]:
+    """Return the argument of Alembic's functions for a table of another schema."""
+    schema = naming.split_key(table)[1]
+    return [f"schema={schema!r}"] if schema else []
+
+
 def literal(text: str) -> str:
     """Return a string as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -134,9 +163,9 @@ def comment(text: str) -> Statement:
     return Statement(*(f"# {line}" for line in textwrap.wrap(text, WIDTH + 8)))
 
 
-def execute(sql: str, kind: type[Statement] = Statement) -> Statement:
+def execute(sql: str) -> Statement:
     """Return a statement that executes SQL; colons in it are not parameters."""
-    return kind(f"op.execute({_pieces(sql)})")
+    return Statement(f"op.execute({_pieces(sql)})")
 
 
 def _pieces(sql: str) -> str:
@@ -167,7 +196,7 @@ def block(body: str) -> Statement:
 def unless(table: str, condition: str, sql: str) -> Statement:
     """Return a statement that executes SQL if no row meets the condition."""
     return block(
-        f"IF NOT EXISTS (SELECT FROM {quote(table)} WHERE {condition}) THEN "  # nosec B608
+        f"IF NOT EXISTS (SELECT FROM {quote_table(table)} WHERE {condition}) THEN "  # nosec B608
         f"{sql}; END IF;"
     )
 
@@ -181,29 +210,30 @@ def add_check(table: str, name: str, condition: str, *, rows: bool) -> list[Oper
     if not rows:
         return [Check(table, name, condition, about)]
     return [
-        add_unchecked(table, name, condition, about),
+        Unchecked(table, name, condition, about),
         Validation(table, name, condition),
     ]
 
 
-def add_unchecked(table: str, name: str, condition: str, about: str = "") -> Unchecked:
-    """Return the step that adds a CHECK for new rows, whatever the older ones have."""
-    return Unchecked(table, name, condition, about)
-
-
 def validate(table: str, name: str) -> Statement:
     """Return the step that tests all rows for a CHECK or a foreign key."""
-    return execute(f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}")
+    rows = f"ALTER TABLE {quote_table(table)}"
+    return execute(f"{rows} VALIDATE CONSTRAINT {quote(name)}")
 
 
 def _create_check(table: str, name: str, condition: str, *options: str) -> str:
-    arguments = [f"op.f({name!r})", repr(table), _pieces(condition), *options]
+    own_name = repr(naming.split_key(table)[0])
+    arguments = [f"op.f({name!r})", own_name, _pieces(condition), *options]
+    arguments += schema_argument(table)
     return f"op.create_check_constraint({', '.join(arguments)})"
 
 
 def drop_check(table: str, name: str, *options: str) -> Statement:
     """Return the step that drops a CHECK."""
-    arguments = ", ".join([f"op.f({name!r})", repr(table), "type_='check'", *options])
+    own_name = repr(naming.split_key(table)[0])
+    arguments = [f"op.f({name!r})", own_name, "type_='check'", *options]
+    arguments += schema_argument(table)
     return Statement(
-        f"op.drop_constraint({arguments})", about=f"change rules of {table}"
+        f"op.drop_constraint({', '.join(arguments)})",
+        about=f"change rules of {table}",
     )

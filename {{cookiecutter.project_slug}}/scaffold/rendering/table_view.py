@@ -36,12 +36,12 @@ class TableView:
         indexes = [*self.entity.indexes]
         if self.entity.timestamps:
             indexes.append(self.entity.order)
-        arguments += [self._index(self.entity.table, names) for names in indexes]
+        arguments += [self._index(self.entity.table_key, names) for names in indexes]
         for kind, column in self._declared_apart:
             if kind == "uq":
                 arguments.append(self._unique_constraint((column,)))
             else:
-                arguments.append(self._index(self.entity.table, (column,)))
+                arguments.append(self._index(self.entity.table_key, (column,)))
         if self._options:
             arguments.append(f"{{{', '.join(self._options)}}}")
         comma = "," if len(arguments) == 1 else ""
@@ -74,7 +74,7 @@ class TableView:
         return id_code.python_type(self.entity.id)
 
     def _unique_constraint(self, columns: tuple[str, ...]) -> str:
-        name = self._unusual_name("uq", self.entity.table, columns)
+        name = self._unusual_name("uq", self.entity.table_key, columns)
         own_name = "" if name is None else f", name={literal(name)}"
         return f"sa.UniqueConstraint({_columns(columns)}{own_name})"
 
@@ -84,17 +84,19 @@ class TableView:
         return f"sa.Index({own_name}, {_columns(columns)})"
 
     def _unusual_name(
-        self, kind: str, table: str, columns: tuple[str, ...]
+        self, kind: str, key: str, columns: tuple[str, ...]
     ) -> str | None:
         """Return an index's name if it is not the one that the naming convention gives."""
-        name = self.names.indexes[kind, table, *columns]
+        name = self.names.indexes[kind, key, *columns]
+        table = naming.split_key(key)[0]
         return None if name == naming.constraint(kind, table, *columns) else name
 
     def _is_usual(self, kind: str, column: str) -> bool:
         """Whether an index of one column is declared with the column."""
-        index = (kind, self.entity.table, column)
+        table = self.entity.table_key
+        index = (kind, table, column)
         return index not in self.names.indexes or not self._unusual_name(
-            kind, self.entity.table, (column,)
+            kind, table, (column,)
         )
 
     @property
@@ -151,7 +153,7 @@ class TableView:
     def _association(self, link: Link) -> str:
         target = self.spec.entity(link.target)
         left = _linked_column(link.left_column, self.entity, "")
-        index = self._index(link.table, (link.right_column,))
+        index = self._index(link.table_key, (link.right_column,))
         usual = index.startswith("sa.Index(None")
         right = _linked_column(
             link.right_column, target, ", index=True" if usual else ""
@@ -248,8 +250,7 @@ def _check(column: str, rule: str, sql: str) -> str:
 
 def _id_column(entity: Entity) -> str:
     """Return the name of an entity's id, as a foreign key has it."""
-    schema = f"{entity.schema}." if entity.schema else ""
-    return literal(f"{schema}{entity.table}.{entity.id.column}")
+    return literal(f"{entity.table_key}.{entity.id.column}")
 
 
 def _linked_column(name: str, entity: Entity, index: str) -> str:

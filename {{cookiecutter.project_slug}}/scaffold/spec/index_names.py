@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from scaffold.spec import naming
 from scaffold.spec.model import Entity
 
-# The kind (ix or uq), the table and the columns.
+# The kind (ix or uq), the table with its schema, and the columns.
 Index = tuple[str, ...]
 
 
@@ -15,22 +15,23 @@ def index_names(entities: Sequence[Entity]) -> Mapping[Index, str]:
     `a_b(c)` and `a(b_c)` would both be `ix_a_b_c`: the second one in the file is called
     `ix__a__b_c`.
     """
-    taken = {entity.table for entity in entities}
-    taken |= {link.table for entity in entities for link in entity.links}
+    taken = {(entity.schema, entity.table) for entity in entities}
+    taken |= {(link.schema, link.table) for one in entities for link in one.links}
     names = {}
-    for index in _indexes(entities):
-        name, end = naming.constraint(*index), ""
-        while name in taken:
-            name = naming.shorten("__".join(index) + end)
+    for kind, key, *columns in _indexes(entities):
+        table, schema = naming.split_key(key)
+        name, end = naming.constraint(kind, table, *columns), ""
+        while (schema, name) in taken:
+            name = naming.shorten("__".join((kind, table, *columns)) + end)
             end += "_"
-        taken.add(name)
-        names[index] = name
+        taken.add((schema, name))
+        names[kind, key, *columns] = name
     return names
 
 
 def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
     for entity in entities:
-        table = entity.table
+        table = entity.table_key
         if entity.timestamps:
             yield "ix", table, *entity.order
         for field in entity.fields:
@@ -47,4 +48,4 @@ def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
             yield "ix", table, *columns
         for link in entity.links:
             if link.owner:
-                yield "ix", link.table, link.right_column
+                yield "ix", link.table_key, link.right_column

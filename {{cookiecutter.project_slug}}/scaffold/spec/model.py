@@ -217,6 +217,11 @@ class Link:
     schema: str | None = None
 
     @property
+    def table_key(self) -> str:
+        """What SQLAlchemy's metadata calls the table: `crm.accounts`."""
+        return naming.table_key(self.table, self.schema)
+
+    @property
     def attribute(self) -> str:
         return naming.attribute(self.name)
 
@@ -285,6 +290,11 @@ class Entity:
     def table(self) -> str:
         """The name of the table, without its schema."""
         return self.own_table or self.plural
+
+    @property
+    def table_key(self) -> str:
+        """What SQLAlchemy's metadata calls the table: `crm.accounts`."""
+        return naming.table_key(self.table, self.schema)
 
     @property
     def url(self) -> str:

@@ -255,6 +255,17 @@ def table(entity: str) -> str:
     return shorten(plural(snake(entity)))
 
 
+def table_key(table: str, schema: str | None) -> str:
+    """Return what SQLAlchemy's metadata calls a table: `crm.accounts`, or `accounts`."""
+    return f"{schema}.{table}" if schema else table
+
+
+def split_key(key: str) -> tuple[str, str | None]:
+    """Return the name and the schema of a table, None for the default one."""
+    schema, _, table = key.rpartition(".")
+    return table, schema or None
+
+
 def key(name: str) -> str:
     """Return the column that refers to a row, by what it is called: `project_id`."""
     return shorten(f"{name}_id")

@@ -253,6 +253,7 @@ class Resolver:
                 table=table,
                 left_column=right,
                 right_column=left,
+                schema=link.schema,
             )
             self._add(side.target, back, side, False)
 

@@ -28,18 +28,26 @@ def config(database: str) -> Iterator[Config]:
 
 
 def tables(url: str) -> set[str]:
-    """Return the tables of a database."""
+    """Return the tables of a database, with the schema of those in another than usual."""
     return asyncio.run(_tables(url))
 
 
 async def _tables(url: str) -> set[str]:
     engine = create_async_engine(url)
     async with engine.connect() as connection:
-        names = await connection.run_sync(
-            lambda sync: sa.inspect(sync).get_table_names()
-        )
+        names = await connection.run_sync(_names)
     await engine.dispose()
-    return set(names)
+    return names
+
+
+def _names(connection: sa.Connection) -> set[str]:
+    inspector = sa.inspect(connection)
+    schemas = {table.schema for table in Base.metadata.tables.values()}
+    return {
+        f"{schema}.{name}" if schema else name
+        for schema in schemas | {None}
+        for name in inspector.get_table_names(schema)
+    }
 
 
 def test_upgrade_downgrade_and_upgrade_again(database: str, config: Config) -> None:

@@ -8,13 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from src.core.database import Base
 from tests.support import Case, Link, read
 from tests.tables import BY_NAME, each_case, each_link
 
+SCHEMAS = {table.schema or "public" for table in Base.metadata.tables.values()}
 RIGHTS = (
     "CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE",
-    "GRANT USAGE ON SCHEMA public TO {role}",
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+    *(f'GRANT USAGE ON SCHEMA "{name}" TO {{role}}' for name in SCHEMAS),
+    *(
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{name}" TO {{role}}'
+        for name in SCHEMAS
+    ),
     "SET LOCAL ROLE {role}",
 )
 SUPERUSER = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")

@@ -114,5 +114,5 @@ POSTGRESQL_EXPRESSIONS = _words("""
 
 # Reserved words that SQLAlchemy 2.1 does not quote by itself.
 UNQUOTED_BY_SQLALCHEMY = frozenset(
-    {"lateral", "collation", "concurrently", "tablesample"}
+    {"collation", "concurrently", "lateral", "system_user", "tablesample"}
 )
