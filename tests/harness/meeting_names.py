@@ -37,7 +37,12 @@ def entities(seed: int) -> list[dict[str, Any]]:
     dice = random.Random(seed)
     names = sorted({start + end for start in STARTS for end in ENDS} | {*OWN})
     dice.shuffle(names)
-    return [_entity(name, names, dice) for name in names]
+    made = [_entity(name, names, dice) for name in names]
+    for entity in made:
+        # A name that is a plural is its own, which its singular may have already.
+        if entity["name"][-1] == "s" and entity["name"][:-1] in names:
+            entity["plural"] = naming.shorten(f"{naming.snake(entity['name'])}_all")
+    return made
 
 
 def _entity(name: str, names: list[str], dice: random.Random) -> dict[str, Any]:

@@ -335,4 +335,4 @@ def check_primary_keys(
         tables = [entity.table, *(link.table for link in entity.links if link.owner)]
         for table in tables:
             index = schema + naming.constraint("pk", table)
-            space.add(index, "the primary key of", table, f"{name}.{table}", at)
+            space.add(index, "the primary key of", table, name, at, key)
