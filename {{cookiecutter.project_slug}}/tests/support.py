@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import pydantic_core
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from src.models.base import (
     TimedEntity,
     new_id,
 )
+from src.models.queries import ListQuery
 from src.repositories.base import Repository
 from src.services.base import Service
 from tests import values
@@ -260,7 +261,6 @@ class Reference:
     reverse: str | None = None
     single: bool = False
     type: str = "uuid"
-    indexed: bool = True
 
     def field(self) -> Field:
         """Return the key as a field."""
@@ -298,6 +298,7 @@ class Case:
     create: type[Schema]
     update: type[Changes]
     resource: type[BareResource]
+    query: type[ListQuery]
     repository: type[Repository[Any]]
     service: Callable[[Any], Service[Any, Any, Any, Any]]
     capacity: int
@@ -345,6 +346,24 @@ class Case:
             if key in keys(schema):
                 return keys(schema)[key]
         raise KeyError(key)
+
+    @cached_property
+    def filters(self) -> Sequence[str]:
+        """The filters of lists, by their names in Python."""
+        shared = ListQuery.model_fields
+        return [name for name in self.query.model_fields if name not in shared]
+
+    @cached_property
+    def sort_keys(self) -> Sequence[str]:
+        """What lists can be sorted by, with `-` for the other direction."""
+        (sorted_by,) = get_args(self.query.model_fields["sort"].annotation)
+        return get_args(sorted_by)
+
+    @cached_property
+    def included(self) -> Sequence[str]:
+        """The relations that lists can include."""
+        (included,) = get_args(self.query.model_fields["include"].annotation)
+        return get_args(included)
 
     @cached_property
     def not_in_creates(self) -> Sequence[str]:

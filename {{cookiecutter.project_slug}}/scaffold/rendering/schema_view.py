@@ -6,6 +6,7 @@ from functools import cached_property
 from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
+from scaffold.rendering.list_queries import ListQueries
 from scaffold.spec.model import Entity, Field, Link, Reference, Spec
 from scaffold.testdata.cases import CaseView
 
@@ -34,6 +35,10 @@ class SchemaView:
     @property
     def page_schema(self) -> str:
         return self.names.schemas[self.entity.name, "Page"]
+
+    @property
+    def query_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Query"]
 
     @property
     def update_schema(self) -> str:
@@ -148,7 +153,30 @@ class SchemaView:
         lines += [self._response_field(field) for field in self.entity.fields]
         lines += [self._response_reference(item) for item in self.entity.references]
         lines += [self._response_link(item) for item in self.entity.links if item.owner]
+        lines += [self._embedded(item) for item in self.entity.references]
         return [block for block in (self._configured(), lines) if block]
+
+    @property
+    def query_types(self) -> list[str]:
+        """The types of `sort` and `include`."""
+        return [*self._list_queries.types()]
+
+    @cached_property
+    def _list_queries(self) -> ListQueries:
+        return ListQueries(self.entity, self.names)
+
+    @cached_property
+    def query_blocks(self) -> list[list[str]]:
+        """What a list can be asked for: its order, relations to embed, and filters."""
+        config = "model_config = pydantic.ConfigDict(alias_generator=queries.camel)"
+        return [[config]] * self.entity.id.camel + [[*self._list_queries.lines()]]
+
+    def _embedded(self, reference: Reference) -> str:
+        name = f"included_{reference.attribute}"
+        description = reference.description
+        described = f", {literal(description)}" if description else ""
+        value = f"base.embedded({literal(reference.included)}{described})"
+        return f'{name}: "{reference.target} | None" = {value}'
 
     def _configured(
         self, *, example: bool = False, described: bool = True

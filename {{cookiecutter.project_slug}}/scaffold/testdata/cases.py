@@ -123,8 +123,8 @@ class CaseView:
 
     @property
     def indexes(self) -> str:
-        """The columns of every composite index."""
-        return _display(map(_names, self.entity.indexes))
+        """The columns of every index that is not unique."""
+        return _display(map(_names, self.entity.sorted_indexes))
 
     def _unique(self) -> Iterator[tuple[str, ...]]:
         entity = self.entity
@@ -154,8 +154,6 @@ class CaseView:
             arguments.append(f"reverse={literal(_segment(reference.reverse))}")
         if reference.kind == "one_to_one":
             arguments.append("single=True")
-        elif not reference.index:
-            arguments.append("indexed=False")
         if target.id.type != "uuid":
             arguments.append(f"type={literal(f'{target.id.type}_id')}")
         return f"support.Reference({', '.join(arguments)})"
