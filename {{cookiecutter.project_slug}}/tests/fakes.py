@@ -188,10 +188,10 @@ class InMemoryRepository(Repository[EntityT]):
 def matches(row: Any, where: Filters) -> bool:
     """Whether a row has what the filters ask for; None asks for nothing."""
     for name, wanted in where.items():
-        attribute, word = filters.split(name)
-        value = getattr(row, attribute)
         if wanted is None:
             continue
+        attribute, word = filters.split(name)
+        value = getattr(row, attribute)
         if word == "null":
             fits = (value is None) == wanted
         elif value is None:

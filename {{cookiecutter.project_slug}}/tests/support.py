@@ -350,7 +350,7 @@ class Case:
     @cached_property
     def filters(self) -> Sequence[str]:
         """The filters of lists, by their names in Python."""
-        shared = ListQuery.model_fields
+        shared = {*ListQuery.model_fields, "include"}
         return [name for name in self.query.model_fields if name not in shared]
 
     @cached_property
@@ -362,6 +362,8 @@ class Case:
     @cached_property
     def included(self) -> Sequence[str]:
         """The relations that lists can include."""
+        if "include" not in self.query.model_fields:
+            return ()
         (included,) = get_args(self.query.model_fields["include"].annotation)
         return get_args(included)
 

@@ -144,6 +144,15 @@ class EntityView(TableView, SchemaView):
     # Routes
 
     @property
+    def include_parameter(self) -> str:
+        """The parameter of a GET for the relations to embed, if there are any."""
+        if not self.entity.references:
+            return ""
+        paths = f"queries.Include[{self.names.schemas[self.entity.name, 'Include']}]"
+        query = "fastapi.Query(default_factory=list)"
+        return f", include: typing.Annotated[{paths}, {query}]"
+
+    @property
     def reverse_lists(self) -> list["ReverseView"]:
         return [
             ReverseView(item, self)
@@ -163,6 +172,8 @@ class EntityView(TableView, SchemaView):
     def route_imports(self) -> list[str]:
         names = {self.entity.name, self.create_schema, self.page_schema}
         names |= {self.replace_schema, self.update_schema}
+        if self.entity.references:
+            names.add(self.names.schemas[self.entity.name, "Include"])
         names |= {self.query_schema}
         listed_apart = self.reverse_lists + self.link_views
         names |= {item.page_schema for item in listed_apart}

@@ -65,6 +65,8 @@ async def respond(
     `list_page` is a method of `service`.
     """
     most = request.app.state.settings.max_page_size
+    if "limit" not in query.model_fields_set:
+        query.limit = min(query.limit, most)
     if query.limit > most:
         message = f"Input should be less than or equal to {most}"
         problem = {"loc": ("query", "limit"), "msg": message}
@@ -96,7 +98,7 @@ async def _csv(
     size: int,
 ) -> Response:
     """Stream all rows from the first page on, which is read before the answer begins."""
-    if query.include:
+    if query.included():
         problem = {"loc": ("query", "include"), "type": "csv"}
         raise invalid([problem | {"msg": "CSV has no embedded resources"}])
     whole = query.model_copy(update={"limit": size, "total": False})

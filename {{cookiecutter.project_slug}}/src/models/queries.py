@@ -140,7 +140,6 @@ class ListQuery(pydantic.BaseModel):
     )
     total: Flag = pydantic.Field(default=True, description="Whether to count all rows.")
     sort: Sequence[str] = ()
-    include: Sequence[str] = ()
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -165,9 +164,13 @@ class ListQuery(pydantic.BaseModel):
             raise invalid([problem | {"type": "too_many_filters"}])
         return self
 
+    def included(self) -> Sequence[str]:
+        """Return the relations to embed; a list without relations has no parameter."""
+        return getattr(self, "include", ())
+
     def conditions(self) -> dict[str, Any]:
         """Return the filters that were sent, by name."""
-        shared = set(ListQuery.model_fields)
+        shared = {*ListQuery.model_fields, "include"}
         return {
             name: getattr(self, name)
             for name in type(self).model_fields

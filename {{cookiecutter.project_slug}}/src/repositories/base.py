@@ -11,7 +11,6 @@ from sqlalchemy import orm
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.sql.base import ExecutableOption
 
 from src.core.database_errors import translate
 from src.core.errors import ConflictError, ReferenceNotFoundError
@@ -84,7 +83,9 @@ class Repository(Generic[EntityT]):
         `include` names relations to load, such as `order` or `order.customer`.
         """
         statement = self._locked() if for_update else self._by_id()
-        statement = statement.options(*_loading(self.entity, include))
+        statement = statement.options(
+            *(_embedded(self.entity, path) for path in include)
+        )
         return await self.db.scalar(statement, {"id": entity_id})
 
     async def lock(self, entity_id: Id) -> EntityT | None:
@@ -126,7 +127,9 @@ class Repository(Generic[EntityT]):
             values |= {f"_after_{n}": value for n, value in enumerate(start)}
             nulls = tuple(value is None for value in start)
         statement = self._page(names, sort, nulls)
-        statement = statement.options(*_loading(self.entity, include))
+        statement = statement.options(
+            *(_embedded(self.entity, path) for path in include)
+        )
         return (await self.db.scalars(statement, values)).all()
 
     async def count(self, where: Filters | None = None) -> int:
@@ -338,23 +341,16 @@ def _given(where: Filters | None) -> dict[str, Any]:
     return {name: value for name, value in (where or {}).items() if value is not None}
 
 
-def _loading(
-    entity: type[BareEntity], include: Sequence[str]
-) -> Iterator[ExecutableOption]:
-    """Yield what loads these relations: one query for each of them."""
-    for path in include:
-        option: Any = None
-        target: Any = entity
-        for name in path.split("."):
-            relation = getattr(target, name)
-            option = (
-                option.selectinload(relation) if option else orm.selectinload(relation)
-            )
-            target = relation.property.mapper.class_
-        yield option.options(*_ids_loaded(target))
+def _embedded(entity: type[BareEntity], path: str) -> Any:
+    """Return what loads the relations of a path: one query for each of them."""
+    name, _, rest = path.partition(".")
+    relation = getattr(entity, name)
+    target = relation.property.mapper.class_
+    inner = [_embedded(target, rest)] if rest else []
+    return orm.selectinload(relation).options(*_ids_loaded(target), *inner)
 
 
-def _ids_loaded(entity: type[BareEntity]) -> Iterator[ExecutableOption]:
+def _ids_loaded(entity: type[BareEntity]) -> Iterator[Any]:
     """Yield what loads the ids of the rows that a row is linked to."""
     for name in entity.__linked__:
         relation = getattr(entity, name)

@@ -68,9 +68,12 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     async def _list(
         self, page: type[PageT], query: ListQuery, where: Filters | None = None
     ) -> PageT:
-        where = {**query.conditions(), **(where or {})}
+        parent = {
+            name: value for name, value in (where or {}).items() if value is not None
+        }
+        where = {**query.conditions(), **parent}
         sort = sort_of(self.repository.entity, list(map(self._attribute, query.sort)))
-        paths = [self._relations(path) for path in query.include]
+        paths = [self._relations(path) for path in query.included()]
         # One more row than requested shows whether there is a next page.
         rows = await self.repository.list(
             query.skip,

@@ -167,28 +167,28 @@ async def test_list_continues_after_a_cursor(
 
 @each_filter
 async def test_list_is_filtered(
-    case: Case, parameter: str, tested: RepositoryUnderTest
+    case: Case, name: str, tested: RepositoryUnderTest
 ) -> None:
     rows = [await tested.store() for _ in range(case.rows(SOME))]
-    for where in wanted(rows, parameter):
+    for where in wanted(rows, name):
         found = await tested.repository.list(where=where)
         expected = [row for row in rows if matches(row, where)]
         assert sorted(map(str, ids(found))) == sorted(map(str, ids(expected)))
         assert await tested.repository.count(where) == len(expected)
 
 
-def wanted(rows: list[Any], parameter: str) -> list[Filters]:
+def wanted(rows: list[Any], name: str) -> list[Filters]:
     """Return filters of one parameter with values that some of the rows have."""
-    attribute, word = split(parameter)
+    attribute, word = split(name)
     values = [getattr(row, attribute) for row in rows]
     known = [value for value in values if value is not None]
     if word == "null":
-        return [{parameter: True}, {parameter: False}]
+        return [{name: True}, {name: False}]
     if word == "in":
-        return [{parameter: known[:2]}, {parameter: known}]
+        return [{name: known[:2]}, {name: known}]
     if word == "startswith":
-        return [{parameter: text[:end]} for text in known[:1] for end in (1, None)]
-    return [{parameter: value} for value in known[:2]]
+        return [{name: text[:end]} for text in known[:1] for end in (1, None)]
+    return [{name: value} for value in known[:2]]
 
 
 @each_sort_key
