@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
