@@ -92,12 +92,16 @@ class SchemaView:
         return "base.Resource" if self.entity.is_standard else "base.BareResource"
 
     @property
-    def create_lines(self) -> list[str]:
+    def create_blocks(self) -> list[list[str]]:
         """The id of an entity whose clients send it."""
         key = self.entity.id
         if key.generated:
             return []
-        return [self._own(f"id: {self._requested_id(self.entity)}", key.json, "id")]
+        others = [f"**{self.example_name}"] if self.tests.example else []
+        example = ", ".join([self.tests.example_id, *others])
+        config = self._configured(f"{{{example}}}") if self.tests.example_id else []
+        own = self._own(f"id: {self._requested_id(self.entity)}", key.json, "id")
+        return [block for block in (config, [own]) if block]
 
     @property
     def replace_lines(self) -> list[str]:
@@ -130,7 +134,7 @@ class SchemaView:
         lines = [self._request_field(field) for field in self.entity.fields]
         lines += [self._request_reference(item) for item in self.entity.references]
         lines += [self._request_link(item) for item in self.entity.links if item.owner]
-        return [block for block in (self._configured(example=True), lines) if block]
+        return [block for block in (self._configured(self._example), lines) if block]
 
     @cached_property
     def update_blocks(self) -> list[list[str]]:
@@ -144,7 +148,7 @@ class SchemaView:
             for item in self.entity.links
             if item.owner
         ]
-        config = self._configured(example=True, described=False)
+        config = self._configured(self._example, described=False)
         return [block for block in (config, lines) if block]
 
     @cached_property
@@ -178,15 +182,17 @@ class SchemaView:
         value = f"base.embedded({literal(reference.included)}{described})"
         return f'{name}: "{reference.target} | None" = {value}'
 
-    def _configured(
-        self, *, example: bool = False, described: bool = True
-    ) -> list[str]:
+    @property
+    def _example(self) -> str:
+        return self.example_name if self.tests.example else ""
+
+    def _configured(self, example: str = "", *, described: bool = True) -> list[str]:
         """Return the configuration of a schema: its keys, and what OpenAPI says of it."""
         extra = []
         if described and self.entity.description:
             extra.append(f'"description": {literal(self.entity.description)}')
-        if example and self.tests.example:
-            extra.append(f'"examples": [{self.example_name}]')
+        if example:
+            extra.append(f'"examples": [{example}]')
         options = ["alias_generator=base.camel"] if self.entity.id.camel else []
         if extra:
             options.append(f"json_schema_extra={{{', '.join(extra)}}}")

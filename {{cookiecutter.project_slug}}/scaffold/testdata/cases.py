@@ -50,21 +50,31 @@ class CaseView:
 
         Optional references are left out, and required ones have ids that never change.
         """
+        return boundaries.json_expression(self._example) if self._example else ""
+
+    @cached_property
+    def example_id(self) -> str:
+        """The item of the example with the id, where clients send it with a create."""
+        if self.entity.id.generated or self._example is None:
+            return ""
+        key = {self.entity.id.json: _json_value(example_id(self.entity))}
+        return boundaries.json_expression(key)[1:-1]
+
+    @cached_property
+    def _example(self) -> dict[str, object] | None:
         values: dict[str, object] = {}
-        if not self.entity.id.generated:
-            values[self.entity.id.json] = _json_value(example_id(self.entity))
         for field in self.entity.fields:
             made = self._made.get(field.name)
             value = None if made is None else _json_value(made.at(1))
             if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
                 values[field.json] = value
             elif field.required:
-                return ""
+                return None
         for reference in self.entity.references:
             if reference.required:
                 target = self.spec.entity(reference.target)
                 values[reference.json] = _json_value(example_id(target))
-        return boundaries.json_expression(values) if values else ""
+        return values
 
     @cached_property
     def _made(self) -> dict[str, Series]:

@@ -82,15 +82,16 @@ class Repository(Generic[EntityT]):
         With `for_update`, the row is locked against changes until the transaction ends.
         `include` names relations to load, such as `order` or `order.customer`.
         """
-        statement = self._locked() if for_update else self._by_id()
-        statement = statement.options(
+        if for_update:
+            return await self._lock(entity_id, loaded=True)
+        statement = self._by_id().options(
             *(_embedded(self.entity, path) for path in include)
         )
         return await self.db.scalar(statement, {"id": entity_id})
 
     async def lock(self, entity_id: Id) -> EntityT | None:
         """Return the row with this id, without relations, and lock it."""
-        return await self.db.scalar(self._locked(loaded=False), {"id": entity_id})
+        return await self._lock(entity_id, loaded=False)
 
     async def find(self, where: Filters) -> EntityT | None:
         """Return the only row with these values, if there is one.
@@ -187,6 +188,13 @@ class Repository(Generic[EntityT]):
         """Unlink two rows of a many-to-many relation, if they are linked."""
         await self.links[name].remove(self.db, own_id, other_id)
 
+    async def _lock(self, entity_id: Id, *, loaded: bool) -> EntityT | None:
+        known = self.db.identity_map.get(self.db.identity_key(self.entity, entity_id))
+        if known is not None:  # with values from before the lock
+            await self.db.flush()
+            self.db.expire(known)
+        return await self.db.scalar(self._locked(loaded), {"id": entity_id})
+
     async def _change(self, entity_id: Id, changes: dict[str, Any]) -> EntityT | None:
         entity = await self.get(entity_id, for_update=True)
         if entity is None:
@@ -246,12 +254,11 @@ class Repository(Generic[EntityT]):
 
     @classmethod
     @cache
-    def _locked(cls, *, loaded: bool = True) -> sa.Select[EntityT]:
+    def _locked(cls, loaded: bool) -> sa.Select[EntityT]:
         rows = cls._loaded() if loaded else cls.select()
         one = rows.where(cls.entity.id == sa.bindparam("id"))
         # Rows that refer to this one can still be added: FOR NO KEY UPDATE.
-        locking = one.with_for_update(key_share=True, of=cls.entity)
-        return locking.execution_options(populate_existing=True)
+        return one.with_for_update(key_share=True, of=cls.entity)
 
     @classmethod
     def _narrowed(cls, names: Names) -> sa.Select[EntityT]:
