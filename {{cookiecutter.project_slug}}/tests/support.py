@@ -54,6 +54,11 @@ def pick(n: int, *choices: Any) -> Any:
     return choices[n % len(choices)]
 
 
+def first(n: int, example: Any, other: Any) -> Any:
+    """Return the example for the first row, and the other value for the rest."""
+    return example if n == 1 else other
+
+
 class Factory(Generic[EntityT]):
     """Makes rows of one entity, each with different values.
 

@@ -66,6 +66,14 @@ class EntityView(TableView, SchemaView):
         if others:
             yield f"memberships: typing.ClassVar = {{{', '.join(others)}}}"
 
+    @property
+    def repository_rules(self) -> Iterator[str]:
+        """The attributes that are set on create only, and those that are not shown."""
+        for rule in ("immutable", "write_only"):
+            names = [f.attribute for f in self.entity.fields if getattr(f, rule)]
+            if names:
+                yield f"{rule} = frozenset({{{', '.join(map(literal, names))}}})"
+
     @cached_property
     def _memberships(self) -> Mapping[str, Link]:
         named = memberships(self.entity, self.spec)
@@ -140,18 +148,19 @@ class EntityView(TableView, SchemaView):
 
     @property
     def reverse_lists(self) -> list["ReverseView"]:
-        return [
-            ReverseView(item, self)
-            for item in self.entity.reverses
-            if item.kind == "many"
-        ]
+        return self._reverses("many", "list")
 
     @property
     def reverse_ones(self) -> list["ReverseView"]:
+        return self._reverses("one", "get")
+
+    def _reverses(self, kind: str, operation: str) -> list["ReverseView"]:
+        """Return the reverse relations whose rows the API shows."""
         return [
             ReverseView(item, self)
             for item in self.entity.reverses
-            if item.kind == "one"
+            if item.kind == kind
+            and operation in self.spec.entity(item.source).operations
         ]
 
     @property
@@ -241,6 +250,9 @@ class LinkView:
         self.one = single_links(entity.entity)[link]
         self.a_title = naming.with_article(self.one.replace("_", " "))
         self.target = entity.spec.entity(link.target)
+        self.is_listed = "list" in self.target.operations
+        owner = entity.entity if link.owner else self.target
+        self.can_change = "update" in owner.operations
         own_type = entity.names.ids.get(link.target, "")
         self.other_type = id_code.python_type(self.target.id)
         self.other_path = id_code.path_type(self.target.id, own_type)

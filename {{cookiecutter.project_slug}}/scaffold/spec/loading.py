@@ -149,4 +149,5 @@ def _entity(
         own_table=draft.text("table"),
         own_url=draft.text("url"),
         schema=draft.schema,
+        operations=draft.operations,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from scaffold.python_code.formatting import WIDTH, literal
-from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Spec
 from scaffold.testdata import boundaries
 from scaffold.testdata.samples import (
     ENOUGH,
@@ -53,10 +53,21 @@ class CaseView:
         values: dict[str, object] = {}
         if not self.entity.id.generated:
             values[self.entity.id.json] = _json_value(example_id(self.entity))
-        for field in self.entity.fields:
+        return self._example(values, self.entity.fields)
+
+    @cached_property
+    def example_of_changes(self) -> str:
+        """The example of a PUT or PATCH: without what cannot be changed."""
+        return self._example({}, [f for f in self.entity.fields if not f.immutable])
+
+    def _example(self, values: dict[str, object], fields: Iterable[Field]) -> str:
+        for field in fields:
+            if field.read_only:
+                continue
             made = self._made.get(field.name)
             value = None if made is None else _json_value(made.at(1))
-            if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
+            is_short = len(str(value)) <= LONGEST_EXAMPLE
+            if value is not None and (is_short or field.example is not MISSING):
                 values[field.json] = value
             elif field.required:
                 return ""

@@ -11,7 +11,7 @@ from fractions import Fraction
 from scaffold.patterns import examples, ids, portable
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
-from scaffold.spec.model import Entity, Field, Id
+from scaffold.spec.model import MISSING, Entity, Field, Id
 
 ENOUGH = 12
 INT64 = 2**63
@@ -81,7 +81,32 @@ def distinct(*series: Series) -> int:
 
 
 def series(entity: Entity, field: Field) -> Series | None:
-    """Return the values of a field, or None if no valid ones are found."""
+    """Return the values of a field, or None if no valid ones are found.
+
+    The first row has the example, if there is one.
+    """
+    if field.example is MISSING:
+        return _series(entity, field)
+    if field.type == "enum":
+        return _choices(field)
+    example = field_code.value_expression(field, field.example)
+    others = _series(entity, field)
+    if others is None:
+        return Series(example, lambda n: field.example)
+    return Series(
+        f"support.first(n, {example}, {others.expression})",
+        lambda n: field.example if n == 1 else others.at(n),
+    )
+
+
+def _choices(field: Field) -> Series | None:
+    """Return the values of an enum in turn, with the example in the first row."""
+    at = field.values.index(str(field.example)) - (1 % len(field.values))
+    values = (*field.values[at:], *field.values[:at])
+    return _table([literal(value) for value in values], values)
+
+
+def _series(entity: Entity, field: Field) -> Series | None:
     if field.type in ("string", "text"):
         return _text(field)
     if field.type == "url":
