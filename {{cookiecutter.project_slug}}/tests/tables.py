@@ -93,7 +93,7 @@ def _own_links(case: Case) -> Iterator[Link]:
 
 def _unique(case: Case) -> Iterator[tuple[str, ...]]:
     """Yield the unique keys in which two rows, and their parents, can differ."""
-    sent = {key.name for key in case.created} & {key.name for key in case.changed}
+    sent = {key.name for key in case.created}
     for names in case.unique:
         parents = [item for item in case.references if item.name in names]
         narrower = [other for other in case.unique if set(other) < set(names)]
@@ -119,6 +119,15 @@ each_changed_field = _each(
     "field", lambda case: [key for key in case.changed if key in case.fields]
 )
 each_field = _each("field", lambda case: case.fields)
+each_read_only_field = _each(
+    "field", lambda case: [f for f in case.fields if f.name in case.read_only]
+)
+each_write_only_field = _each(
+    "field", lambda case: [f for f in case.fields if f.name in case.write_only]
+)
+each_immutable_field = _each(
+    "field", lambda case: [f for f in case.fields if f.name in case.immutable]
+)
 each_type = _each("field", _first_of_type)
 each_text = _each("field", lambda case: _texts(case, cleaned=True))
 each_kept_text = _each("field", lambda case: _texts(case, cleaned=False))

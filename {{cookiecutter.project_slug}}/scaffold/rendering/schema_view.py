@@ -99,7 +99,9 @@ class SchemaView:
     @property
     def replace_blocks(self) -> list[list[str]]:
         """What a PUT may repeat, and the fields that it keeps if they are omitted."""
-        fields = [self._ignored_field(one) for one in self.entity.fields if one.read_only]
+        fields = [
+            self._ignored_field(one) for one in self.entity.fields if one.read_only
+        ]
         fields += [self._kept_field(one) for one in self.entity.fields if one.is_kept]
         config = self._configured(self._changes_example) if self._has_immutable else []
         return [block for block in (config, [*self._repeated, *fields]) if block]

@@ -152,7 +152,10 @@ def _field() -> Json:
     named = {"properties": {"name": _but(_SYSTEM_COLUMNS)}}
     field["allOf"] = [
         {"if": {"not": {"required": ["column"]}}, "then": named},
-        *(_not_both("read_only", key) for key in ("required", "write_only", "immutable")),
+        *(
+            _not_both("read_only", key)
+            for key in ("required", "write_only", "immutable")
+        ),
         {"if": _set("write_only"), "then": _WRITE_ONLY},
         *(_if_type(name, one) for name, one in TYPES.items()),
     ]
@@ -167,7 +170,7 @@ _WRITE_ONLY: Json = {
 
 def _set(*flags: str) -> Json:
     """Return the schema of what has these flags."""
-    properties: Json = dict.fromkeys(flags, {"const": True})
+    properties: Json = {key: {"const": True} for key in flags}
     return {"properties": properties, "required": list(flags)}
 
 

@@ -321,9 +321,7 @@ def operations(value: object, key: Key) -> tuple[str, ...]:
     listed = array(value, key)
     read = _one_of(
         keys.OPERATIONS,
-        lambda word: _unknown(
-            "operation", word, keys.OPERATIONS, synonyms.OPERATIONS
-        ),
+        lambda word: _unknown("operation", word, keys.OPERATIONS, synonyms.OPERATIONS),
     )
     seen: dict[str, int] = {}
     for index, item in enumerate(listed):

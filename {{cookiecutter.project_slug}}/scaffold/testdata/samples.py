@@ -89,14 +89,29 @@ def series(entity: Entity, field: Field) -> Series | None:
         return _series(entity, field)
     if field.type == "enum":
         return _choices(field)
-    example = field_code.value_expression(field, field.example)
+    expression = field_code.value_expression(field, field.example)
+    example = _parsed(field)
     others = _series(entity, field)
     if others is None:
-        return Series(example, lambda n: field.example)
+        return Series(expression, lambda n: example)
     return Series(
-        f"support.first(n, {example}, {others.expression})",
-        lambda n: field.example if n == 1 else others.at(n),
+        f"support.first(n, {expression}, {others.expression})",
+        lambda n: example if n == 1 else others.at(n),
     )
+
+
+def _parsed(field: Field) -> object:
+    """Return the example as a Python value."""
+    parse = _PARSED.get(field.type)
+    return field.example if parse is None else parse(str(field.example))
+
+
+_PARSED: dict[str, Callable[[str], object]] = {
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "uuid": uuid.UUID,
+}
 
 
 def _choices(field: Field) -> Series | None:

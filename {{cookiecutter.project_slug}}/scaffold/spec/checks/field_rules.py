@@ -140,7 +140,9 @@ class _Rules:
             message = "a write_only field cannot have an example; remove it"
             self._refuse("example", message)
         if self.draft.node.get("markup", "keep") != "keep":
-            message = "a write_only field is always stored as it was sent; remove markup"
+            message = (
+                "a write_only field is always stored as it was sent; remove markup"
+            )
             self._refuse("markup", message)
 
     def value(self, key: str) -> object:
