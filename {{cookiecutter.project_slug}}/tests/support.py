@@ -426,8 +426,8 @@ class Case:
         elif key in keys(self.create):
             data = read(self.create, {**self.factory.payload(), key: value})
         else:
-            shown = self.resource.model_fields[self.attribute(key)]
-            return pydantic.TypeAdapter(shown.annotation).validate_python(value)
+            shown: Any = self.resource.model_fields[self.attribute(key)].annotation
+            return pydantic.TypeAdapter(shown).validate_python(value)
         return getattr(data, self.attribute(key))
 
     def replacement(self, body: Body) -> Body:
@@ -435,7 +435,7 @@ class Case:
         repeated = {self.key.name, *self.immutable}
         return {key: body[key] for key in body if key not in repeated}
 
-    def replacing(self, body: Body) -> Schema:
+    def replacing(self, body: Body) -> Any:
         """Return what replaces a row, from the body of a create."""
         if self.replace is None:
             return read(self.create, body)

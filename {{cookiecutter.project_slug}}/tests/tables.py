@@ -78,10 +78,22 @@ def _reverses(case: Case) -> Iterator[Reference]:
 
 def _links(case: Case) -> Iterator[Link]:
     """Yield the links that have all of their routes."""
+    changed = [*_changed_links(case)]
+    yield from (link for link in _listed_links(case) if link in changed)
+
+
+def _listed_links(case: Case) -> Iterator[Link]:
+    """Yield the links that have a list of the rows on the other side."""
     for link in case.links:
-        many = f"{case.url}/{{}}/{link.path}"
-        needed = {("GET", many), ("PUT", f"{many}/{{}}"), ("DELETE", f"{many}/{{}}")}
-        if needed <= routes():
+        if ("GET", f"{case.url}/{{}}/{link.path}") in routes():
+            yield link
+
+
+def _changed_links(case: Case) -> Iterator[Link]:
+    """Yield the links that have routes to add and to remove one."""
+    for link in case.links:
+        one = f"{case.url}/{{}}/{link.path}/{{}}"
+        if {("PUT", one), ("DELETE", one)} <= routes():
             yield link
 
 
@@ -142,6 +154,8 @@ each_reference_to_itself = _each(
 )
 each_reverse = _each("reference", _reverses)
 each_link = _each("link", _links)
+each_listed_link = _each("link", _listed_links)
+each_changed_link = _each("link", _changed_links)
 each_own_link = _each("link", _own_links)
 each_unique = _each("names", _unique)
 each_accepted_value = _each_value(Field.accepted_values)
