@@ -31,7 +31,8 @@ def document() -> dict[str, Any]:
     for plural, shape in SHAPES.items():
         body = {"requestBody": {"content": {"application/json": {"schema": shape}}}}
         paths[f"/api/v1/{plural}"] = {"get": {}, "post": body}
-        paths[f"/api/v1/{plural}/{{id}}"] = {"get": {}, "put": body, "patch": body}
+        by_id = {"get": {}, "put": body, "patch": body, "delete": {}}
+        paths[f"/api/v1/{plural}/{{id}}"] = by_id
     answer = {"content": {"application/json": {"schema": page}}}
     lists = {"get": {"responses": {"200": answer}}}
     paths["/api/v1/people/{id}/tasks"] = lists

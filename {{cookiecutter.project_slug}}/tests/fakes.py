@@ -15,7 +15,6 @@ from src.models.base import (
     Schema,
     TimedEntity,
     new_id,
-    read_only_attributes,
     utc_now,
 )
 from src.repositories import cursors, filters
@@ -56,6 +55,7 @@ class InMemoryRepository(Repository[EntityT]):
         self.entity = real.entity
         self.new_id = new_id
         self.filled_in = filled_in or {}
+        self.immutable, self.write_only = real.immutable, real.write_only
         self.keys = {link.key: name for name, link in real.links.items() if link.key}
         self.rows: dict[Id, EntityT] = {}
 
@@ -120,9 +120,7 @@ class InMemoryRepository(Repository[EntityT]):
         return await self.count(where)
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
-        return self._set(
-            entity_id, data.model_dump(exclude=read_only_attributes(self.entity))
-        )
+        return self._set(entity_id, self._replaced(data))
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         return self._set(entity_id, data.model_dump(exclude_unset=True))
@@ -155,6 +153,7 @@ class InMemoryRepository(Repository[EntityT]):
         row = self.rows.get(entity_id)
         if row is None or not changes:
             return row
+        self._check_immutable(row, changes)
         self._check_unique(changes, row)
         for name, value in self._attributes(changes).items():
             setattr(row, name, value)

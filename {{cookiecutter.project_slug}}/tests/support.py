@@ -5,11 +5,12 @@ import decimal
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar, get_args
 
+import pydantic
 import pydantic_core
 import sqlalchemy as sa
 from fastapi.routing import iter_route_contexts
@@ -53,6 +54,11 @@ def start_over() -> None:
 def pick(n: int, *choices: Any) -> Any:
     """Return one of the choices in turn."""
     return choices[n % len(choices)]
+
+
+def first(n: int, example: Any, other: Any) -> Any:
+    """Return the example for the first row, and the other value for the rest."""
+    return example if n == 1 else other
 
 
 class Factory(Generic[EntityT]):
@@ -289,6 +295,7 @@ class Case:
 
     At most `capacity` rows differ in what must be unique. What a person has taken out
     of routes and schemas is not tested: `verbs` and the keys are looked up there.
+    `replace` is the schema of a PUT, if it is not that of a create.
     """
 
     name: str
@@ -309,6 +316,7 @@ class Case:
     links: Sequence[Link]
     key: Key = Key()
     times: Sequence[str] = ("created_at", "updated_at")
+    replace: type[Schema] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -329,8 +337,29 @@ class Case:
 
     @cached_property
     def changed(self) -> Sequence[Field]:
-        """The keys of an update."""
-        return [field for field in self._keys() if field.name in keys(self.update)]
+        """The keys that an update can change."""
+        names = keys(self.update).keys() - self.immutable
+        return [field for field in self._keys() if field.name in names]
+
+    @cached_property
+    def read_only(self) -> frozenset[str]:
+        """The keys of answers that no request sets."""
+        sent = keys(self.create).keys() | keys(self.update).keys()
+        return frozenset(keys(self.resource).keys() - sent)
+
+    @cached_property
+    def write_only(self) -> frozenset[str]:
+        """The keys of requests that no answer has."""
+        return self._keys_of(self.repository.write_only)
+
+    @cached_property
+    def immutable(self) -> frozenset[str]:
+        """The keys that are set on create only."""
+        return self._keys_of(self.repository.immutable)
+
+    def _keys_of(self, attributes: Collection[str]) -> frozenset[str]:
+        found = keys(self.create).items()
+        return frozenset(key for key, attribute in found if attribute in attributes)
 
     def _keys(self) -> Iterator[Field]:
         if self.key.sent:
@@ -407,8 +436,9 @@ class Case:
         return {name: getattr(row, name) for name in names}
 
     def changes(self, body: Body) -> Body:
-        """Return the keys of a body that an update has too."""
-        return {key: body[key] for key in body if key in keys(self.update)}
+        """Return the keys of a body that an update can change."""
+        names = keys(self.update).keys() - self.immutable
+        return {key: body[key] for key in body if key in names}
 
     def value(self, key: str, value: Any) -> Any:
         """Return what a schema makes of a key's JSON value."""
@@ -417,12 +447,20 @@ class Case:
         elif key in keys(self.create):
             data = read(self.create, {**self.factory.payload(), key: value})
         else:
-            return value
+            shown: Any = self.resource.model_fields[self.attribute(key)].annotation
+            return pydantic.TypeAdapter(shown).validate_python(value)
         return getattr(data, self.attribute(key))
 
     def replacement(self, body: Body) -> Body:
-        """Return the body of a PUT: without the id, which it could only repeat."""
-        return {key: body[key] for key in body if key != self.key.name}
+        """Return the body of a PUT: without what it could only repeat."""
+        repeated = {self.key.name, *self.immutable}
+        return {key: body[key] for key in body if key not in repeated}
+
+    def replacing(self, body: Body) -> Any:
+        """Return what replaces a row, from the body of a create."""
+        if self.replace is None:
+            return read(self.create, body)
+        return read(self.replace, self.replacement(body))
 
     def id_of(self, answer: Body) -> Any:
         """Return the id in an answer."""

@@ -78,10 +78,22 @@ def _reverses(case: Case) -> Iterator[Reference]:
 
 def _links(case: Case) -> Iterator[Link]:
     """Yield the links that have all of their routes."""
+    changed = [*_changed_links(case)]
+    yield from (link for link in _listed_links(case) if link in changed)
+
+
+def _listed_links(case: Case) -> Iterator[Link]:
+    """Yield the links that have a list of the rows on the other side."""
     for link in case.links:
-        many = f"{case.url}/{{}}/{link.path}"
-        needed = {("GET", many), ("PUT", f"{many}/{{}}"), ("DELETE", f"{many}/{{}}")}
-        if needed <= routes():
+        if ("GET", f"{case.url}/{{}}/{link.path}") in routes():
+            yield link
+
+
+def _changed_links(case: Case) -> Iterator[Link]:
+    """Yield the links that have routes to add and to remove one."""
+    for link in case.links:
+        one = f"{case.url}/{{}}/{link.path}/{{}}"
+        if {("PUT", one), ("DELETE", one)} <= routes():
             yield link
 
 
@@ -93,7 +105,7 @@ def _own_links(case: Case) -> Iterator[Link]:
 
 def _unique(case: Case) -> Iterator[tuple[str, ...]]:
     """Yield the unique keys in which two rows, and their parents, can differ."""
-    sent = {key.name for key in case.created} & {key.name for key in case.changed}
+    sent = {key.name for key in case.created}
     for names in case.unique:
         parents = [item for item in case.references if item.name in names]
         narrower = [other for other in case.unique if set(other) < set(names)]
@@ -119,6 +131,15 @@ each_changed_field = _each(
     "field", lambda case: [key for key in case.changed if key in case.fields]
 )
 each_field = _each("field", lambda case: case.fields)
+each_read_only_field = _each(
+    "field", lambda case: [f for f in case.fields if f.name in case.read_only]
+)
+each_write_only_field = _each(
+    "field", lambda case: [f for f in case.fields if f.name in case.write_only]
+)
+each_immutable_field = _each(
+    "field", lambda case: [f for f in case.fields if f.name in case.immutable]
+)
 each_type = _each("field", _first_of_type)
 each_text = _each("field", lambda case: _texts(case, cleaned=True))
 each_kept_text = _each("field", lambda case: _texts(case, cleaned=False))
@@ -133,6 +154,8 @@ each_reference_to_itself = _each(
 )
 each_reverse = _each("reference", _reverses)
 each_link = _each("link", _links)
+each_listed_link = _each("link", _listed_links)
+each_changed_link = _each("link", _changed_links)
 each_own_link = _each("link", _own_links)
 each_filter = _each("name", lambda case: case.filters)
 each_sort_key = _each("key", lambda case: case.sort_keys)

@@ -188,6 +188,9 @@ def schema_arguments(field: Field) -> Iterator[str]:
         yield f"decimal_places={field.scale}"
     if field.description:
         yield f"description={literal(field.description)}"
+    if field.write_only:
+        yield "repr=False"
+        yield 'json_schema_extra={"writeOnly": True}'
 
 
 def _bounds(field: Field) -> Iterator[str]:
@@ -221,7 +224,12 @@ def schema_default(field: Field) -> str | None:
         return None
     if field.default is MISSING:
         return "None"
-    return _DEFAULTS.get(field.type, _plain)(field.default)
+    return value_expression(field, field.default)
+
+
+def value_expression(field: Field, value: object) -> str:
+    """Return the Python expression of a default or an example."""
+    return _DEFAULTS.get(field.type, _plain)(value)
 
 
 def _plain(value: object) -> str:

@@ -56,7 +56,7 @@ class DerivedNames:
             )
             for entity in spec.entities
             for field in entity.fields
-            if [*field_code.schema_arguments(field)]
+            if not field.read_only and [*field_code.schema_arguments(field)]
         }
         self._routes = {
             f"{verb}_{entity.snake}" for entity in spec.entities for verb in VERBS

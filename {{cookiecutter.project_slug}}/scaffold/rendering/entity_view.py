@@ -7,6 +7,7 @@ from functools import cached_property
 from scaffold.python_code import id_code
 from scaffold.python_code.formatting import docstring, import_key, literal
 from scaffold.rendering.derived_names import DerivedNames, single_links
+from scaffold.rendering.list_queries import embeddable
 from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec import naming
@@ -65,6 +66,14 @@ class EntityView(TableView, SchemaView):
         ]
         if others:
             yield f"memberships: typing.ClassVar = {{{', '.join(others)}}}"
+
+    @property
+    def repository_rules(self) -> Iterator[str]:
+        """The attributes that are set on create only, and those that are not shown."""
+        for rule in ("immutable", "write_only"):
+            names = [f.attribute for f in self.entity.fields if getattr(f, rule)]
+            if names:
+                yield f"{rule} = frozenset({{{', '.join(map(literal, names))}}})"
 
     @cached_property
     def _memberships(self) -> Mapping[str, Link]:
@@ -144,9 +153,14 @@ class EntityView(TableView, SchemaView):
     # Routes
 
     @property
+    def can_include(self) -> bool:
+        """Whether a GET can embed related resources."""
+        return bool(embeddable(self.entity, self.spec))
+
+    @property
     def include_parameter(self) -> str:
         """The parameter of a GET for the relations to embed, if there are any."""
-        if not self.entity.references:
+        if not self.can_include:
             return ""
         paths = f"queries.Include[{self.names.schemas[self.entity.name, 'Include']}]"
         query = "fastapi.Query(default_factory=list)"
@@ -154,25 +168,26 @@ class EntityView(TableView, SchemaView):
 
     @property
     def reverse_lists(self) -> list["ReverseView"]:
-        return [
-            ReverseView(item, self)
-            for item in self.entity.reverses
-            if item.kind == "many"
-        ]
+        return self._reverses("many", "list")
 
     @property
     def reverse_ones(self) -> list["ReverseView"]:
+        return self._reverses("one", "get")
+
+    def _reverses(self, kind: str, operation: str) -> list["ReverseView"]:
+        """Return the reverse relations whose rows the API shows."""
         return [
             ReverseView(item, self)
             for item in self.entity.reverses
-            if item.kind == "one"
+            if item.kind == kind
+            and operation in self.spec.entity(item.source).operations
         ]
 
     @property
     def route_imports(self) -> list[str]:
         names = {self.entity.name, self.create_schema, self.page_schema}
         names |= {self.replace_schema, self.update_schema}
-        if self.entity.references:
+        if self.can_include:
             names.add(self.names.schemas[self.entity.name, "Include"])
         names |= {self.query_schema}
         listed_apart = self.reverse_lists + self.link_views
@@ -261,6 +276,9 @@ class LinkView:
         self.one = single_links(entity.entity)[link]
         self.a_title = naming.with_article(self.one.replace("_", " "))
         self.target = entity.spec.entity(link.target)
+        self.is_listed = "list" in self.target.operations
+        owner = entity.entity if link.owner else self.target
+        self.can_change = "update" in owner.operations
         own_type = entity.names.ids.get(link.target, "")
         self.other_type = id_code.python_type(self.target.id)
         self.other_path = id_code.path_type(self.target.id, own_type)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Field, Reference
+from scaffold.spec.model import Entity, Field, Reference, Spec
 
 # Parameters of every list: a field of such a name is filtered by `total__eq`.
 RESERVED = ("skip", "limit", "after", "total", "sort", "include", "q")
@@ -82,11 +82,12 @@ class ListQueries:
 
     @property
     def _included(self) -> list[str]:
-        first = [one.included for one in self.entity.references]
+        references = embeddable(self.entity, self.spec)
+        first = [one.included for one in references]
         second = [
             f"{one.included}.{other.included}"
-            for one in self.entity.references
-            for other in self.spec.entity(one.target).references
+            for one in references
+            for other in embeddable(self.spec.entity(one.target), self.spec)
         ]
         return first + second if len(first + second) <= MAX_INCLUDED else first
 
@@ -140,6 +141,15 @@ class ListQueries:
             alias = literal(f"{key}{operator}")
             value = f"pydantic.Field(default=base.UNSET, alias={alias})"
         return f"{attribute}{operator}: {annotation} = {value}"
+
+
+def embeddable(entity: Entity, spec: Spec) -> list[Reference]:
+    """Return the to-one relations whose targets can be read, and so be included."""
+    return [
+        one
+        for one in entity.references
+        if "get" in spec.entity(one.target).operations
+    ]
 
 
 def _default(value: str) -> str:

@@ -6,11 +6,13 @@ from functools import cached_property
 from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
-from scaffold.rendering.list_queries import ListQueries
-from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+from scaffold.rendering.list_queries import ListQueries, embeddable
+from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Spec
+from scaffold.testdata.boundaries import example_expression
 from scaffold.testdata.cases import CaseView
 
 READ = "json_schema_extra=base.read_only"
+UNCHANGED = "Set on create; it cannot be changed."
 
 
 class SchemaView:
@@ -97,14 +99,46 @@ class SchemaView:
         key = self.entity.id
         if key.generated:
             return []
-        others = [f"**{self.example_name}"] if self.tests.example else []
+        others = [f"**{self._create_example}"] if self._create_example else []
         example = ", ".join([self.tests.example_id, *others])
         config = self._configured(f"{{{example}}}") if self.tests.example_id else []
         own = self._own(f"id: {self._requested_id(self.entity)}", key.json, "id")
         return [block for block in (config, [own]) if block]
 
     @property
-    def replace_lines(self) -> list[str]:
+    def replace_blocks(self) -> list[list[str]]:
+        """What a PUT may repeat, and the fields that it keeps if they are omitted."""
+        fields = [
+            self._ignored_field(one) for one in self.entity.fields if one.read_only
+        ]
+        fields += [self._kept_field(one) for one in self.entity.fields if one.is_kept]
+        config = self._configured(self._changes_example) if self._has_immutable else []
+        return [block for block in (config, [*self._repeated, *fields]) if block]
+
+    @property
+    def has_own_replacement(self) -> bool:
+        """Whether a body of PUT has other keys than a create, or needs fewer of them."""
+        return any(one.read_only or one.is_kept for one in self.entity.fields)
+
+    @property
+    def _has_immutable(self) -> bool:
+        return any(field.immutable for field in self.entity.fields)
+
+    def _ignored_field(self, field: Field) -> str:
+        arguments = ["default=base.UNSET", "exclude=True", READ]
+        return self._own(
+            f"{field.attribute}: typing.Any", field.json, field.attribute, *arguments
+        )
+
+    def _kept_field(self, field: Field) -> str:
+        arguments = ["default_factory=base.unset"]
+        if field.immutable:
+            arguments.append(_unchanged(field))
+        declared = f"{field.attribute}: {self._request_type(field)}"
+        return f"{declared} = pydantic.Field({', '.join(arguments)})"
+
+    @property
+    def _repeated(self) -> list[str]:
         """The keys that a PUT may repeat, where they are not the usual ones."""
         if self.entity.is_standard:
             return []
@@ -131,14 +165,20 @@ class SchemaView:
 
     @cached_property
     def base_blocks(self) -> list[list[str]]:
-        lines = [self._request_field(field) for field in self.entity.fields]
+        lines = [self._request_field(field) for field in self._sent_fields]
         lines += [self._request_reference(item) for item in self.entity.references]
         lines += [self._request_link(item) for item in self.entity.links if item.owner]
-        return [block for block in (self._configured(self._example), lines) if block]
+        config = self._configured(self._create_example)
+        return [block for block in (config, lines) if block]
+
+    @property
+    def _sent_fields(self) -> list[Field]:
+        """The fields of requests."""
+        return [field for field in self.entity.fields if not field.read_only]
 
     @cached_property
     def update_blocks(self) -> list[list[str]]:
-        lines = [self._request_field(item, update=True) for item in self.entity.fields]
+        lines = [self._request_field(item, update=True) for item in self._sent_fields]
         lines += [
             self._request_reference(item, update=True)
             for item in self.entity.references
@@ -148,16 +188,19 @@ class SchemaView:
             for item in self.entity.links
             if item.owner
         ]
-        config = self._configured(self._example, described=False)
+        config = self._configured(self._changes_example, described=False)
         return [block for block in (config, lines) if block]
 
     @cached_property
     def response_blocks(self) -> list[list[str]]:
         lines = self._response_keys
-        lines += [self._response_field(field) for field in self.entity.fields]
+        shown = [field for field in self.entity.fields if not field.write_only]
+        lines += [self._response_field(field) for field in shown]
         lines += [self._response_reference(item) for item in self.entity.references]
         lines += [self._response_link(item) for item in self.entity.links if item.owner]
-        lines += [self._embedded(item) for item in self.entity.references]
+        lines += [
+            self._embedded(item) for item in embeddable(self.entity, self.spec)
+        ]
         return [block for block in (self._configured(), lines) if block]
 
     @property
@@ -182,10 +225,6 @@ class SchemaView:
         value = f"base.embedded({literal(reference.included)}{described})"
         return f'{name}: "{reference.target} | None" = {value}'
 
-    @property
-    def _example(self) -> str:
-        return self.example_name if self.tests.example else ""
-
     def _configured(self, example: str = "", *, described: bool = True) -> list[str]:
         """Return the configuration of a schema: its keys, and what OpenAPI says of it."""
         extra = []
@@ -201,20 +240,39 @@ class SchemaView:
         return [f"model_config = pydantic.ConfigDict({', '.join(options)})"]
 
     @property
-    def example_name(self) -> str:
-        return f"{self.entity.snake.upper()}_EXAMPLE"
+    def examples(self) -> list[tuple[str, str]]:
+        """The name and the value of each example of requests."""
+        made = [(self._create_example, self.tests.example)]
+        if self._changes_example != self._create_example:
+            made.append((self._changes_example, self.tests.example_of_changes))
+        return [(name, value) for name, value in made if name]
+
+    @property
+    def _create_example(self) -> str:
+        """The name of the example; empty if there is none."""
+        return f"{self.entity.snake.upper()}_EXAMPLE" if self.tests.example else ""
+
+    @property
+    def _changes_example(self) -> str:
+        """The name of the example without what cannot be changed."""
+        if not self._has_immutable:
+            return self._create_example
+        name = f"{self.entity.snake.upper()}_EXAMPLE_OF_CHANGES"
+        return name if self.tests.example_of_changes else ""
 
     def _choice(self, field: Field) -> str:
         """Return the name of an enum's type, or nothing for another type."""
         return self.names.choices.get((self.entity.name, field.name), "")
 
     def _request_field(self, field: Field, *, update: bool = False) -> str:
-        own_type = self.names.types.get((self.entity.name, field.name))
-        annotation = own_type or field_code.request_annotation(
-            field, self._choice(field)
-        )
         default = "base.UNSET" if update else field_code.schema_default(field)
-        return f"{field.attribute}: {annotation}{_assigned(default)}"
+        arguments = [_unchanged(field)] if update and field.immutable else []
+        assigned = _assigned(default, arguments)
+        return f"{field.attribute}: {self._request_type(field)}{assigned}"
+
+    def _request_type(self, field: Field) -> str:
+        own_type = self.names.types.get((self.entity.name, field.name))
+        return own_type or field_code.request_annotation(field, self._choice(field))
 
     def _request_reference(self, reference: Reference, *, update: bool = False) -> str:
         annotation = self._requested_id(self.spec.entity(reference.target))
@@ -260,8 +318,13 @@ class SchemaView:
 
     def _response_field(self, field: Field) -> str:
         annotation = field_code.response_annotation(field, self._choice(field))
+        more = []
+        if field.example is not MISSING:
+            more.append(f"examples=[{example_expression(field)}]")
+        if field.read_only:
+            more.append(READ)
         return self._declared(
-            field.attribute, annotation, field.json, field.description
+            field.attribute, annotation, field.json, field.description, *more
         )
 
     def _response_reference(self, reference: Reference) -> str:
@@ -283,9 +346,9 @@ class SchemaView:
         return arguments
 
     def _declared(
-        self, attribute: str, annotation: str, key: str, description: str
+        self, attribute: str, annotation: str, key: str, description: str, *more: str
     ) -> str:
-        arguments = self._named(attribute, key, description)
+        arguments = [*self._named(attribute, key, description), *more]
         return f"{attribute}: {annotation}{_assigned(None, arguments)}"
 
 
@@ -296,6 +359,11 @@ def _choices(name: str, values: Iterable[str]) -> str:
         f"{name} = typing_extensions.TypeAliasType"
         f"({literal(name)}, typing.Literal[{listed}])"
     )
+
+
+def _unchanged(field: Field) -> str:
+    """Return the description of an immutable field in a PUT or PATCH."""
+    return f"description={literal(f'{field.description} {UNCHANGED}'.strip())}"
 
 
 def _assigned(default: str | None, arguments: list[str] | None = None) -> str:

@@ -95,6 +95,12 @@ class EntityDraft(Draft):
         schema = self.text("schema")
         return None if schema == keys.DEFAULT_SCHEMA else schema
 
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What the API offers."""
+        listed = self.values.get("operations")
+        return listed if isinstance(listed, tuple) else tuple(keys.OPERATIONS)
+
     def at_inner(self, key: str, inner: str) -> int:
         """Return the offset of a value in the object that a key has, if it has one."""
         node = self.node.get(key)
@@ -284,7 +290,9 @@ def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
     field_type = TYPES[written]
     if written in ("string", "email", "url"):
         values.setdefault("max_length", field_type.length)
-    if field_type.markup is not None:
+    if draft.flag("write_only"):
+        values["markup"] = "keep"  # secrets are stored as they were sent
+    elif field_type.markup is not None:
         values.setdefault("markup", field_type.markup)
     if written == "decimal":
         values.setdefault("precision", 18)

@@ -157,18 +157,39 @@ def _field() -> Json:
     named = {"properties": {"name": _but(_SYSTEM_COLUMNS)}}
     field["allOf"] = [
         {"if": {"not": {"required": ["column"]}}, "then": named},
+        *(
+            _not_both("read_only", key)
+            for key in ("required", "write_only", "immutable")
+        ),
+        {"if": _set("write_only"), "then": _WRITE_ONLY},
         *(_if_type(name, one) for name, one in TYPES.items()),
     ]
     return field
 
 
+_WRITE_ONLY: Json = {
+    "not": {"required": ["example"]},
+    "properties": {"markup": {"const": "keep"}},
+}
+
+
+def _set(*flags: str) -> Json:
+    """Return the schema of what has these flags."""
+    properties: Json = {key: {"const": True} for key in flags}
+    return {"properties": properties, "required": list(flags)}
+
+
+def _not_both(*flags: str) -> Json:
+    return {"not": _set(*flags)}
+
+
 def _if_type(name: str, one: FieldType) -> Json:
     properties: Json = {own: _property(key) for own, key in one.keys.items()}
-    default = keys.FIELD["default"].description
-    properties["default"] = {
-        "description": default,
-        **(one.default_schema or {"not": {"type": "null"}}),
-    }
+    for key in ("default", "example"):
+        properties[key] = {
+            "description": keys.FIELD[key].description,
+            **(one.default_schema or {"not": {"type": "null"}}),
+        }
     if not one.indexable:
         reason = f"A {name} field cannot be unique or indexed."
         for flag in ("unique", "index", "filter", "sort"):

@@ -317,6 +317,26 @@ def _value_problem(item: object, seen: Mapping[str, int]) -> str | None:
     return None
 
 
+def operations(value: object, key: Key) -> tuple[str, ...]:
+    listed = array(value, key)
+    read = _one_of(
+        keys.OPERATIONS,
+        lambda word: _unknown("operation", word, keys.OPERATIONS, synonyms.OPERATIONS),
+    )
+    seen: dict[str, int] = {}
+    for index, item in enumerate(listed):
+        try:
+            name = read(item, key)
+            if name in seen:
+                first = f"already listed as operations[{seen[name]}]"
+                raise BadValue(f"duplicate operation {quote(name)}, {first}")
+        except BadValue as bad:
+            at = listed.items_at[index]
+            raise BadValue(str(bad), bad.suggestion, index, at) from None
+        seen[name] = index
+    return tuple(name for name in keys.OPERATIONS if name in seen)
+
+
 def _one_of(
     known: Mapping[str, object], unknown: Callable[[str], BadValue]
 ) -> Callable[[object, Key], str]:
@@ -362,6 +382,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
         keys.ON_DELETE,
         lambda word: _unknown("on_delete", word, keys.ON_DELETE, synonyms.ON_DELETE),
     ),
+    "operations": operations,
     "own_table": own_table_name,
     "pattern": pattern,
     "relation": _one_of(

@@ -151,4 +151,5 @@ def _entity(
         own_url=draft.text("url"),
         schema=draft.schema,
         default_sort=lists.default_sort(draft, sides, problems),
+        operations=draft.operations,
     )

@@ -77,6 +77,14 @@ def json_expression(value: object) -> str:
     return repr(value).replace("e+", "e")
 
 
+def example_expression(field: Field) -> str:
+    """Return the example of a field as a Python expression of its JSON value."""
+    value = field.example
+    if field.type == "datetime":
+        value = str(value).replace("+00:00", "Z")
+    return json_expression(value)
+
+
 # Text
 
 

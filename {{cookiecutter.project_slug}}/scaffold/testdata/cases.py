@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from scaffold.python_code.formatting import WIDTH, literal
-from scaffold.spec.model import Entity, Field, Link, Reference, Spec
+from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Spec
 from scaffold.testdata import boundaries
 from scaffold.testdata.samples import (
     ENOUGH,
@@ -62,11 +62,24 @@ class CaseView:
 
     @cached_property
     def _example(self) -> dict[str, object] | None:
+        return self._values_of(self.entity.fields)
+
+    @property
+    def example_of_changes(self) -> str:
+        """The example of a PUT or PATCH: without what cannot be changed."""
+        kept = [field for field in self.entity.fields if not field.immutable]
+        values = self._values_of(kept)
+        return boundaries.json_expression(values) if values else ""
+
+    def _values_of(self, fields: Iterable[Field]) -> dict[str, object] | None:
         values: dict[str, object] = {}
-        for field in self.entity.fields:
+        for field in fields:
+            if field.read_only:
+                continue
             made = self._made.get(field.name)
             value = None if made is None else _json_value(made.at(1))
-            if value is not None and len(str(value)) <= LONGEST_EXAMPLE:
+            is_short = len(str(value)) <= LONGEST_EXAMPLE
+            if value is not None and (is_short or field.example is not MISSING):
                 values[field.json] = value
             elif field.required:
                 return None

@@ -11,7 +11,7 @@ from fractions import Fraction
 from scaffold.patterns import examples, ids, portable
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
-from scaffold.spec.model import Entity, Field, Id
+from scaffold.spec.model import MISSING, Entity, Field, Id
 
 ENOUGH = 12
 INT64 = 2**63
@@ -81,7 +81,47 @@ def distinct(*series: Series) -> int:
 
 
 def series(entity: Entity, field: Field) -> Series | None:
-    """Return the values of a field, or None if no valid ones are found."""
+    """Return the values of a field, or None if no valid ones are found.
+
+    The first row has the example, if there is one.
+    """
+    if field.example is MISSING:
+        return _series(entity, field)
+    if field.type == "enum":
+        return _choices(field)
+    expression = field_code.value_expression(field, field.example)
+    example = _parsed(field)
+    others = _series(entity, field)
+    if others is None:
+        return Series(expression, lambda n: example)
+    return Series(
+        f"support.first(n, {expression}, {others.expression})",
+        lambda n: example if n == 1 else others.at(n),
+    )
+
+
+def _parsed(field: Field) -> object:
+    """Return the example as a Python value."""
+    parse = _PARSED.get(field.type)
+    return field.example if parse is None else parse(str(field.example))
+
+
+_PARSED: dict[str, Callable[[str], object]] = {
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "uuid": uuid.UUID,
+}
+
+
+def _choices(field: Field) -> Series | None:
+    """Return the values of an enum in turn, with the example in the first row."""
+    at = field.values.index(str(field.example)) - (1 % len(field.values))
+    values = (*field.values[at:], *field.values[:at])
+    return _table([literal(value) for value in values], values)
+
+
+def _series(entity: Entity, field: Field) -> Series | None:
     if field.type in ("string", "text"):
         return _text(field)
     if field.type == "url":

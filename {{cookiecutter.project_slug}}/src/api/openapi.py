@@ -115,6 +115,7 @@ def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
     if settings.license:
         name = settings.license.removeprefix("LicenseRef-")
         document["info"]["license"] = {"name": name, "identifier": settings.license}
+    document["tags"] = _used_tags(document)
     document.setdefault("security", [])  # none, unless a route has its own
     _shorten_operation_ids(document)
     _document_parameters(document, settings)
@@ -140,6 +141,12 @@ def _document_parameters(document: Mapping[str, Any], settings: Settings) -> Non
                 parameter["explode"] = False  # a,b
             if parameter["in"] == "query" and parameter["name"] == "limit":
                 schema.setdefault("maximum", settings.max_page_size)
+
+
+def _used_tags(document: Mapping[str, Any]) -> list[Any]:
+    """Return the tags that an operation has: an entity may have no routes."""
+    used = {tag for _, _, one in _operations(document) for tag in one.get("tags", ())}
+    return [tag for tag in document["tags"] if tag["name"] in used]
 
 
 def _prefix(tags: Any) -> str:

@@ -46,6 +46,12 @@ def plural_of(entity: type[BareEntity]) -> str:
     return plural
 
 
+def json_key(entity: type[BareEntity], attribute: str) -> str:
+    """Return the key in JSON of a column's attribute."""
+    column = sa.inspect(entity).columns[attribute]
+    return str(column.table.info.get(column.name, column.name))
+
+
 def read_only_attributes(entity: type[BareEntity]) -> set[str]:
     """Return what a PUT may repeat, and never changes."""
     if issubclass(entity, TimedEntity):
@@ -107,7 +113,11 @@ class Schema(pydantic.BaseModel):
     """A JSON object in a request: strict types, no unknown keys, no NaN, no NUL."""
 
     model_config = pydantic.ConfigDict(
-        strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        hide_input_in_errors=True,  # an exception in a log has no values of requests
     )
 
     @pydantic.field_validator("*")
@@ -118,6 +128,11 @@ class Schema(pydantic.BaseModel):
 
 # The default of a key that was not sent; it is never used as a value.
 UNSET: Any = None
+
+
+def unset() -> Any:
+    """Return UNSET, as a default that OpenAPI does not show."""
+    return UNSET
 
 
 class Changes(Schema):

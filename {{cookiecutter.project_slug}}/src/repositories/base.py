@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
 from src.core.database_errors import translate
-from src.core.errors import ConflictError, ReferenceNotFoundError
+from src.core.errors import ConflictError, ReferenceNotFoundError, invalid
 from src.core.write_log import Verb, Write, note_write
 from src.models.base import (
     BareEntity,
@@ -21,6 +21,7 @@ from src.models.base import (
     Id,
     Schema,
     TimedEntity,
+    json_key,
     plural_of,
     read_only_attributes,
     utc_now,
@@ -41,6 +42,10 @@ class Repository(Generic[EntityT]):
     """Stores and finds the rows of one entity; it uses no HTTP and never commits."""
 
     entity: type[EntityT]
+    # Attributes that are set on create only, and those that are never shown. A PUT that
+    # does not send them keeps their values.
+    immutable: frozenset[str] = frozenset()
+    write_only: frozenset[str] = frozenset()
     # Many-to-many relations by name, and those of other entities to this one.
     links: ClassVar[Mapping[str, Link]] = {}
     memberships: ClassVar[Mapping[str, Link]] = {}
@@ -150,9 +155,7 @@ class Repository(Generic[EntityT]):
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
-        return await self._change(
-            entity_id, data.model_dump(exclude=read_only_attributes(self.entity))
-        )
+        return await self._change(entity_id, self._replaced(data))
 
     async def update(self, entity_id: Id, data: Changes) -> EntityT | None:
         """Set only the fields that were sent."""
@@ -199,6 +202,7 @@ class Repository(Generic[EntityT]):
         entity = await self.get(entity_id, for_update=True)
         if entity is None:
             return None
+        self._check_immutable(entity, changes)
         for name, value in (await self._values(changes)).items():
             setattr(entity, name, value)
         if isinstance(entity, TimedEntity):
@@ -209,6 +213,25 @@ class Repository(Generic[EntityT]):
             await self.db.flush()
         self._note("updated", entity_id)
         return entity
+
+    def _replaced(self, data: Schema) -> dict[str, Any]:
+        """Return the attributes that a PUT sets."""
+        kept = (self.immutable | self.write_only) - data.model_fields_set
+        return data.model_dump(exclude=read_only_attributes(self.entity) | kept)
+
+    def _check_immutable(self, entity: EntityT, changes: Mapping[str, Any]) -> None:
+        """Raise an error that names the attributes that cannot be changed.
+
+        The stored value may be sent again, unless it is write-only: an answer that
+        depends on it would help to guess it.
+        """
+        wrong = [
+            name
+            for name in sorted(self.immutable & changes.keys())
+            if name in self.write_only or changes[name] != getattr(entity, name)
+        ]
+        if wrong:
+            raise invalid([_unchangeable(self.entity, name) for name in wrong])
 
     async def _values(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the attributes to set: a list of ids is replaced by its rows."""
@@ -342,6 +365,14 @@ class Repository(Generic[EntityT]):
         entity = self.entity
         write = Write(entity.__resource__, plural_of(entity), verb, str(entity_id))
         note_write(self.db, write)
+
+
+def _unchangeable(entity: type[BareEntity], attribute: str) -> dict[str, Any]:
+    return {
+        "loc": ("body", json_key(entity, attribute)),
+        "msg": "The value is set on create and cannot be changed",
+        "type": "immutable",
+    }
 
 
 def _given(where: Filters | None) -> dict[str, Any]:

@@ -65,7 +65,8 @@ async def test_create_stores_what_is_sent(
     response = await client.post(case.url, json=body)
     created = json_of(response, 201)
     assert same(case, created, body)
-    assert response.headers["location"] == f"{case.url}/{case.id_of(created)}"
+    if "get" in case.verbs:
+        assert response.headers["location"] == f"{case.url}/{case.id_of(created)}"
     rows = await case.repository(db_session).list()
     assert list(map(case.answer, rows)) == [created]
 
@@ -226,19 +227,22 @@ async def test_duplicate_of_a_unique_value_is_a_conflict(
         if reference.name in names:
             parent = await BY_NAME[reference.target].factory.store(db_session)
             parents[case.attribute(reference.name)] = parent.id
-    first = case.answer(await case.factory.store(db_session, **parents))
-    taken = {name: first[name] for name in names}
+    first = await case.factory.store(db_session, **parents)
+    taken = {name: as_json(getattr(first, case.attribute(name))) for name in names}
     other = await case.factory.request(db_session)
     refused = [await client.post(case.url, json={**other, **taken})]
-    url = (await client.post(case.url, json=other)).headers["location"]
-    for method, target, sent in bodies(case, url, {**other, **taken})[1:]:
-        refused.append(await client.request(method, target, json=sent))
+    created = json_of(await client.post(case.url, json=other), 201)
+    url = f"{case.url}/{case.id_of(created)}"
+    if case.changes(taken) == taken:
+        for method, target, sent in bodies(case, url, {**other, **taken})[1:]:
+            refused.append(await client.request(method, target, json=sent))
     for response in refused:
         found = problem(response, 409, "conflict")
         assert found["resource"] == case.name
         assert set(found["fields"]) == set(names)
     if "update" in case.verbs:  # a row may keep its own values
-        json_of(await client.patch(f"{case.url}/{case.id_of(first)}", json=taken), 200)
+        url = f"{case.url}/{first.id}"
+        json_of(await client.patch(url, json=case.changes(taken)), 200)
 
 
 def offered(case: Case) -> set[tuple[str, str]]:
@@ -253,7 +257,7 @@ async def test_put_accepts_what_get_has_returned(
 ) -> None:
     url = await stored(case, db_session)
     row = json_of(await client.get(url), 200)
-    accepted = {*keys(case.create), case.key.name, *case.times}
+    accepted = {*keys(case.replace or case.create), case.key.name, *case.times}
     body = {key: row[key] for key in row if key in accepted}
     replaced = json_of(await client.put(url, json=body), 200)
     changed = {key: replaced[key] for key in case.times[1:]}
@@ -332,7 +336,7 @@ async def test_create_read_update_replace_and_delete(
     new |= {r.name: created[r.name] for r in case.references if r.name in new}
     patched = json_of(await client.patch(url, json=new), 200)
     assert same(case, patched, new)
-    replaced = json_of(await client.put(url, json=body), 200)
+    replaced = json_of(await client.put(url, json=case.replacement(body)), 200)
     assert same(case, replaced, body)
     assert all(replaced[key] == created[key] for key in case.times[:1])
     json_of(await client.delete(url), 204)

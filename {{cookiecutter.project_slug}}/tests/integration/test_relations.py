@@ -4,13 +4,16 @@ from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.answers import json_of, problem, stored, walk
 from tests.support import Case, Link, Reference, as_json
 from tests.tables import (
     BY_NAME,
+    each_changed_link,
     each_link,
+    each_listed_link,
     each_own_link,
     each_reference,
     each_reference_to_itself,
@@ -31,7 +34,8 @@ async def test_reference_must_exist(
     nowhere = {reference.name: as_json(BY_NAME[reference.target].factory.unknown_id())}
     body = await case.factory.request(db_session)
     refused = [await client.post(case.url, json={**body, **nowhere})]
-    url = (await client.post(case.url, json=body)).headers["location"]
+    created = json_of(await client.post(case.url, json=body), 201)
+    url = f"{case.url}/{case.id_of(created)}"
     refused.append(await client.put(url, json=case.replacement({**body, **nowhere})))
     if case.changes(nowhere):
         refused.append(await client.patch(url, json=nowhere))
@@ -151,6 +155,36 @@ async def test_link_and_unlink_are_idempotent(
     for method in ("PUT", "DELETE"):
         response = await client.request(method, f"{nowhere}/{ids[0]}")
         problem(response, 404, "resource_not_found")
+
+
+@each_listed_link
+async def test_linked_rows_are_listed(
+    case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    row = await case.factory.store(db_session)
+    other = (await BY_NAME[link.target].factory.store(db_session)).id
+    side = case.repository.links[link.name]
+    pair = {side.own: row.id, side.other: other}
+    await db_session.execute(sa.insert(side.table).values(pair))
+    await db_session.commit()
+    url = f"{case.url}/{row.id}/{link.path}"
+    assert await walk(client, url, BY_NAME[link.target]) == [as_json(other)]
+
+
+@each_changed_link
+async def test_a_link_is_added_and_removed(
+    case: Case, link: Link, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    row = await case.factory.store(db_session)
+    other = (await BY_NAME[link.target].factory.store(db_session)).id
+    url = f"{case.url}/{row.id}/{link.path}/{other}"
+    side = case.repository.links[link.name]
+    others = sa.select(side.table.c[side.other]).where(side.table.c[side.own] == row.id)
+    json_of(await client.put(url), 204)
+    assert (await db_session.scalars(others)).all() == [other]
+    await db_session.rollback()
+    json_of(await client.delete(url), 204)
+    assert (await db_session.scalars(others)).all() == []
 
 
 @each_own_link

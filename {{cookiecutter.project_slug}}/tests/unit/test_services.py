@@ -1,5 +1,6 @@
 """Services: the rules between HTTP and storage, on the repository in memory."""
 
+import inspect
 from typing import Any
 from unittest import mock
 
@@ -7,6 +8,7 @@ import pydantic
 import pytest
 
 from src.core.errors import InvalidError, NotFoundError, UnavailableError
+from src.models.base import new_id
 from tests.answers import same
 from tests.fakes import InMemoryRepository
 from tests.support import Case, Field, Reference, read
@@ -48,6 +50,10 @@ class ServiceUnderTest:
     def data(self) -> Any:
         """Return what creates another row."""
         return read(self.case.create, self.case.factory.payload())
+
+    def replacement(self) -> Any:
+        """Return what replaces a row."""
+        return self.case.replacing(self.case.factory.payload())
 
     def changes(self) -> Any:
         """Return what changes every field of a row."""
@@ -111,11 +117,11 @@ async def test_replace_answers_with_the_resource(
     case: Case, tested: ServiceUnderTest
 ) -> None:
     entity = tested.store()
-    data = tested.data()
+    data = tested.replacement()
     replaced = await tested.replace(entity.id, data)
     assert replaced == case.resource.model_validate(entity)
     names = {*case.create.model_fields} & {*case.resource.model_fields}
-    for name in names - {"id"}:
+    for name in names - {"id", *case.repository.immutable}:
         assert getattr(replaced, name) == getattr(data, name)
 
 
@@ -138,10 +144,46 @@ async def test_delete_removes_the_row(case: Case, tested: ServiceUnderTest) -> N
     assert tested.repository.rows == {}
 
 
+def linked(case: Case, row: Any) -> list[Any]:
+    """Return the ids of all rows that a row is linked to."""
+    return [one.id for name in case.repository.links for one in getattr(row, name)]
+
+
+@each_case
+async def test_link_and_unlink_change_one_link(
+    case: Case, tested: ServiceUnderTest
+) -> None:
+    row = tested.store()
+    for name in dir(tested.service):
+        if name.startswith("link_") and hasattr(tested.service, f"un{name}"):
+            other = new_id()
+            await getattr(tested.service, name)(row.id, other)
+            assert linked(case, row) == [other]
+            await getattr(tested.service, f"un{name}")(row.id, other)
+            assert linked(case, row) == []
+
+
+@each_reference
+async def test_a_row_is_found_by_its_parent(
+    case: Case, reference: Reference, tested: ServiceUnderTest
+) -> None:
+    attribute = case.attribute(reference.name)
+    found_by = [
+        method
+        for name, method in inspect.getmembers(tested.service, inspect.ismethod)
+        if name.startswith(f"get_{case.name}_by_")
+        and [*inspect.signature(method).parameters] == [attribute]
+    ]
+    parent = BY_NAME[reference.target].factory.new_id()
+    row = tested.store(**{attribute: parent})
+    for find in found_by:
+        assert (await find(parent)).id == row.id
+
+
 @each_case
 async def test_unknown_ids_are_not_found(case: Case, tested: ServiceUnderTest) -> None:
     unknown = case.factory.unknown_id()
-    sent = {"replace": [tested.data()], "update": [tested.changes()]}
+    sent = {"replace": [tested.replacement()], "update": [tested.changes()]}
     for verb in filter(tested.has, ("get", "replace", "update", "delete")):
         with pytest.raises(NotFoundError) as caught:
             await getattr(tested, verb)(unknown, *sent.get(verb, []))
@@ -162,7 +204,7 @@ async def test_errors_of_the_repository_reach_the_caller(
     sent: dict[str, list[Any]] = {
         "create": [tested.data()],
         "list": [case.query()],
-        "replace": [entity.id, tested.data()],
+        "replace": [entity.id, tested.replacement()],
         "update": [entity.id, tested.changes()],
     }
     call = getattr(tested, verb)
@@ -185,6 +227,8 @@ def written(case: Case, schema: Any, text_of: Any, field: Field) -> Any:
     whole = read(case.create, case.factory.payload())
     name = case.attribute(field.name)
     names = whole.model_fields_set & {*schema.model_fields}
+    if schema is not case.create:
+        names -= case.repository.immutable
     sent = {key: getattr(whole, key) for key in names}
     sent[name] = text_of(getattr(whole, name))
     data = schema.model_construct(_fields_set=set(sent))
@@ -200,7 +244,8 @@ async def test_markup_is_removed(
     name = case.attribute(field.name)
     start, end = "<i onclick=alert(1)>", "</i><script>alert(1)</script>"
     entity = tested.store()
-    for verb, schema in ((tested.replace, case.create), (tested.update, case.update)):
+    replacement = case.replace or case.create
+    for verb, schema in ((tested.replace, replacement), (tested.update, case.update)):
         sent = written(case, schema, (start + "{}" + end).format, field)
         answer = await verb(entity.id, sent)
         assert start + getattr(answer, name) + end == getattr(sent, name)
@@ -235,7 +280,8 @@ async def test_other_text_keeps_its_markup(
     data = written(case, case.create, "<i onclick=alert(1)>{}</i>".format, field)
     created = await tested.create(data)
     name = case.attribute(field.name)
-    assert getattr(created, name) == getattr(data, name)
+    row = tested.repository.rows[created.id]
+    assert getattr(row, name) == getattr(data, name)
 
 
 @each_text

@@ -20,12 +20,18 @@ from scaffold.spec.vocabulary.field_types import (
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 # Keys that can contradict another one; fields without them are skipped.
 _CHECKED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
-_CHECKED |= {"unique", "index", "filter", "sort", "default"}
+_CHECKED |= {"unique", "index", "filter", "sort", "default", "example"}
+_CHECKED |= {"read_only", "write_only"}
 _INDEXES = {
     "unique": "unique",
     "index": "indexed",
     "filter": "filtered",
     "sort": "sorted",
+}
+_ACCESS = ("read_only", "write_only", "immutable", "required")
+_NO_NULL = {
+    "default": ": a field without required and default can be null",
+    "example": "",
 }
 
 
@@ -40,8 +46,10 @@ def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
     rules.decimals()
     rules.interval()
     rules.index()
-    if len(problems) == before and draft.field.default is not MISSING:
-        draft.field = draft.field.with_default(rules.default())
+    rules.access()
+    for key in ("default", "example"):
+        if len(problems) == before and getattr(draft.field, key) is not MISSING:
+            draft.field = draft.field.with_values(**{key: rules.value(key)})
 
 
 class _Rules:
@@ -122,17 +130,43 @@ class _Rules:
             if reason:
                 self._refuse(key, f"cannot be {_INDEXES[key]}: {reason}")
 
-    def default(self) -> object:
-        if self.draft.node.get("default") is None:
+    def access(self) -> None:
+        """Refuse keys that say opposite things of who may see or set the field."""
+        written = {key for key in _ACCESS if self.draft.flag(key)}
+        if written >= {"read_only", "write_only"}:
+            message = "a field cannot be both read_only and write_only; remove one"
+            self._refuse("write_only", message)
+        elif written >= {"read_only", "required"}:
+            fix = "remove required, and give it a default if it must not be null"
+            self._refuse("required", f"a read_only field cannot be sent; {fix}")
+        elif written >= {"read_only", "immutable"}:
+            message = "a read_only field is never set by a request; remove immutable"
+            self._refuse("immutable", message)
+        if "write_only" not in written:
+            return
+        for key in self._written("filter", "sort"):
+            if getattr(self.field, key):
+                message = f"a write_only field is in no answer; remove {key}"
+                self._refuse(key, message)
+        if "example" in self.draft.node:
+            message = "a write_only field cannot have an example; remove it"
+            self._refuse("example", message)
+        if self.draft.node.get("markup", "keep") != "keep":
             message = (
-                "default must not be null; remove it: a field without required and"
+                "a write_only field is always stored as it was sent; remove markup"
             )
-            self._refuse("default", f"{message} default can be null")
+            self._refuse("markup", message)
+
+    def value(self, key: str) -> object:
+        """Return the default or the example as the templates use it."""
+        if self.draft.node.get(key) is None:
+            reason = _NO_NULL[key]
+            self._refuse(key, f"{key} must not be null; remove it{reason}")
             return MISSING
         try:
-            return TYPES[self.field.type].default(self.field.default, self.field)
+            return TYPES[self.field.type].default(getattr(self.field, key), self.field)
         except default_values.Refused as refused:
-            self._refuse("default", f"default {refused}")
+            self._refuse(key, f"{key} {refused}")
             return MISSING
 
 

@@ -44,6 +44,14 @@ ID_TYPES = {
     "integer": "An integer from a sequence of the database: an identity column.",
     "string": "A string of A-Z, a-z, 0-9 and ._~-.",
 }
+OPERATIONS = {
+    "create": "POST of a new row.",
+    "list": "GET of a page of rows, and the lists of rows of a parent.",
+    "get": "GET of one row.",
+    "replace": "PUT of a whole row.",
+    "update": "PATCH of some fields, and PUT and DELETE of links.",
+    "delete": "DELETE of a row.",
+}
 JSON_CASES = {
     "snake": "due_date, as in this file.",
     "camel": "dueDate.",
@@ -174,6 +182,12 @@ ENTITY = {
         "Whether rows have created_at and updated_at, true by default; or an object "
         "with other names for them.",
     ),
+    "operations": Key(
+        "operations",
+        "What the API offers, of create, list, get, replace, update and delete; all of "
+        "them by default. The service keeps its methods.",
+        {"type": "array", "uniqueItems": True, "items": {"enum": [*OPERATIONS]}},
+    ),
     "description": _DESCRIPTION,
     "fields": Key("list", "The fields: columns that are not references."),
     "relations": Key("list", "The relations to other entities."),
@@ -201,6 +215,26 @@ FIELD = {
     "index": Key("flag", "Whether the column has an index; false by default.", _FLAG),
     "filter": _FILTER,
     "sort": _SORT,
+    "read_only": Key(
+        "flag",
+        "Whether the field is in responses only; the service or a default sets it. "
+        "false by default.",
+        _FLAG,
+    ),
+    "write_only": Key(
+        "flag",
+        "Whether the field is in requests only, and never in a response, an error or a "
+        "log; false by default.",
+        _FLAG,
+    ),
+    "immutable": Key(
+        "flag",
+        "Whether the value is set on create and cannot be changed; false by default.",
+        _FLAG,
+    ),
+    "example": Key(
+        "any", "A value for the API's documentation and the first row of the tests."
+    ),
     "column": _COLUMN,
     "json": _JSON_KEY,
     "description": _DESCRIPTION,
@@ -263,6 +297,8 @@ RELATION = {
 # Where the keys of names and ids can be used, for messages about other places.
 PLACES = {
     **dict.fromkeys(("id", "table", "schema", "url", "timestamps"), "an entity"),
+    **dict.fromkeys(("read_only", "write_only", "immutable", "example"), "fields"),
+    "operations": "an entity",
     **dict.fromkeys(
         ("column", "json"),
         'fields and to-one relations (an id has a "name" instead)',

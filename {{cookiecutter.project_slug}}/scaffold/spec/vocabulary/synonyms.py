@@ -133,7 +133,7 @@ TYPE_ADVICE = {
     **dict.fromkeys(
         ("point", "polygon", "geography", "geometry", "location", "latlng"), _PLACE
     ),
-    "password": "the API returns every field, so do not use one for a password; remove it",
+    "password": 'use string with "write_only": true, and hash it in the service',
     "vector": "there is no type for vectors; use json",
     "tsvector": "there is no type for full-text search; remove it",
 }
@@ -216,6 +216,14 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "attributes": ("fields",),
     "columns": ("fields",),
     "relationships": ("relations",),
+    **dict.fromkeys(("computed", "protected", "outputonly"), ("read_only",)),
+    **dict.fromkeys(
+        ("hidden", "secret", "private", "password", "sensitive", "inputonly"),
+        ("write_only",),
+    ),
+    **dict.fromkeys(("frozen", "final", "createonly"), ("immutable",)),
+    **dict.fromkeys(("examples", "sample"), ("example",)),
+    **dict.fromkeys(("methods", "actions", "verbs", "only"), ("operations",)),
     "doc": ("description",),
     "comment": ("description",),
     "help": ("description",),
@@ -243,13 +251,15 @@ OPPOSITES = {
     "unrequired": "required",
     **dict.fromkeys(("nonunique", "notunique", "allowduplicates"), "unique"),
     **dict.fromkeys(("unindexed", "notindexed", "noindex"), "index"),
+    **dict.fromkeys(("editable", "writable", "writeable"), "read_only"),
+    **dict.fromkeys(("mutable", "updatable", "updateable"), "immutable"),
+    **dict.fromkeys(("readable", "visible"), "write_only"),
 }
 
 _PRIMARY_KEY = (
     'every entity has a primary key: set the "id" of the entity, such as "id": '
     '{"name": "code", "type": "string", "generated": false}, and remove this'
 )
-_SHAPES = "every field is in requests and responses; remove it"
 _CHECK = "use the keys of the type (ge, pattern, ...), or a rule in the service"
 _TIMESTAMPS = 'set the "timestamps" of the entity instead'
 _NOT_GENERATED = 'only ids are generated: set the "id" of the entity; remove it'
@@ -257,7 +267,6 @@ _NOT_GENERATED = 'only ids are generated: set the "id" of the entity; remove it'
 # Keys that have no counterpart in their place.
 KEY_ADVICE = {
     **dict.fromkeys(("primarykey", "primary", "pk"), _PRIMARY_KEY),
-    **dict.fromkeys(("readonly", "writeonly", "hidden", "immutable"), _SHAPES),
     **dict.fromkeys(("check", "checks", "constraints"), _CHECK),
     **dict.fromkeys(("createdat", "updatedat"), _TIMESTAMPS),
     "onupdate": "only updated_at changes with every update; remove it",
@@ -265,6 +274,22 @@ KEY_ADVICE = {
     **dict.fromkeys(("autoincrement", "serial", "identity"), _NOT_GENERATED),
     "softdelete": "there is no soft delete; remove it",
     "format": "use the type email, url, uuid, date, time or datetime; remove it",
+}
+
+OPERATIONS = {
+    "post": "create",
+    "insert": "create",
+    "new": "create",
+    "index": "list",
+    "search": "list",
+    "read": "get",
+    "show": "get",
+    "retrieve": "get",
+    "put": "replace",
+    "patch": "update",
+    "edit": "update",
+    "destroy": "delete",
+    "remove": "delete",
 }
 
 MARKUP = {
