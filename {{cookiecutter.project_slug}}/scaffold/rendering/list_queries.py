@@ -146,9 +146,7 @@ class ListQueries:
 def embeddable(entity: Entity, spec: Spec) -> list[Reference]:
     """Return the to-one relations whose targets can be read, and so be included."""
     return [
-        one
-        for one in entity.references
-        if "get" in spec.entity(one.target).operations
+        one for one in entity.references if "get" in spec.entity(one.target).operations
     ]
 
 

@@ -198,9 +198,7 @@ class SchemaView:
         lines += [self._response_field(field) for field in shown]
         lines += [self._response_reference(item) for item in self.entity.references]
         lines += [self._response_link(item) for item in self.entity.links if item.owner]
-        lines += [
-            self._embedded(item) for item in embeddable(self.entity, self.spec)
-        ]
+        lines += [self._embedded(item) for item in embeddable(self.entity, self.spec)]
         return [block for block in (self._configured(), lines) if block]
 
     @property
