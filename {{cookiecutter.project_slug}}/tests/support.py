@@ -27,8 +27,10 @@ from src.models.base import (
 )
 from src.models.queries import ListQuery
 from src.repositories.base import Repository
+from src.repositories.sorting import Sort, sort_of
 from src.services.base import Service
 from tests import values
+from tests.fakes import in_order
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 Body = dict[str, Any]
@@ -466,9 +468,18 @@ class Case:
         """Return the id in an answer."""
         return answer[self.key.name]
 
-    def in_order(self, ids: list[Any]) -> list[Any]:
-        """Return ids in the order of lists, from the order in which they were stored."""
-        return ids if self.times else sorted(ids)
+    @cached_property
+    def sort(self) -> Sort:
+        """The order of lists, if a request has no other."""
+        names = [
+            "-" * key.startswith("-") + keys(self.resource)[key.removeprefix("-")]
+            for key in self.query.model_fields["sort"].default
+        ]
+        return sort_of(self.factory.entity, names)
+
+    def in_order(self, rows: Sequence[Any]) -> list[Any]:
+        """Return rows in the order of lists."""
+        return in_order(rows, self.sort)
 
     def answer(self, entity: BareEntity | None) -> Body:
         """Return the JSON that shows a row."""

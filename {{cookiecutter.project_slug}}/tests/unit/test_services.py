@@ -90,7 +90,8 @@ async def test_get_answers_with_the_resource(
 async def test_list_answers_with_pages(case: Case, tested: ServiceUnderTest) -> None:
     for _ in range(SOME):
         tested.store()
-    rows = [case.resource.model_validate(row) for row in await tested.repository.list()]
+    stored = await tested.repository.list(sort=case.sort)
+    rows = [case.resource.model_validate(row) for row in stored]
     page = await tested.list(case.query(skip=1, limit=2))
     assert list(page.items) == rows[1:3]
     assert (page.total, page.skip, page.limit) == (SOME, 1, 2)

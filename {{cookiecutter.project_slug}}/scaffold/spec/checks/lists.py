@@ -31,6 +31,10 @@ def default_sort(
     if any(one.name == name for one in members):
         fix = f'set "sort": true on {quote(name)}'
         problems.rule(at, path, f"lists cannot be sorted by {quote(name)}; {fix}")
+    elif name in sides:
+        problems.rule(
+            at, path, f"{quote(name)} is a relation without a column; choose another"
+        )
     elif not any(one.name == name for one in (*draft.fields, *draft.relations)):
         suggestion = Suggestion(
             name, tuple(sortable), f"known here: {listing(sortable)}"
