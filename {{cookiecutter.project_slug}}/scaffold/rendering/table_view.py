@@ -216,10 +216,9 @@ class TableView:
         target = self.spec.entity(link.target)
         arguments = [f"secondary={link.table}", 'lazy="raise"', "passive_deletes=True"]
         if target.name == self.entity.name:  # both columns refer to the same table
-            own_id, table = f"{self.entity.name}Entity.id", link.table
             arguments += [
-                f'primaryjoin="{own_id} == {table}.c.{link.left_column}"',
-                f'secondaryjoin="{own_id} == {table}.c.{link.right_column}"',
+                f"primaryjoin={self._join(link, link.left_column)}",
+                f"secondaryjoin={self._join(link, link.right_column)}",
             ]
         if link.reverse:
             arguments.append(
@@ -227,6 +226,11 @@ class TableView:
             )
         annotation = f'list["{target.name}Entity"]'
         return _relationship(link.attribute, annotation, arguments)
+
+    def _join(self, link: Link, column: str) -> str:
+        joined = f"{self.entity.name}Entity.id == {link.table}.c.{column}"
+        # In a string, SQLAlchemy finds tables of the default schema only.
+        return f"lambda: {joined}" if link.schema else f'"{joined}"'
 
 
 def reference_of(entity: Entity, name: str) -> Reference:
