@@ -58,7 +58,8 @@ class CaseView:
     @cached_property
     def example_of_changes(self) -> str:
         """The example of a PUT or PATCH: without what cannot be changed."""
-        return self._example({}, [f for f in self.entity.fields if not f.immutable])
+        changed = [f for f in self.entity.fields if not f.immutable]
+        return self._example({}, changed) or ("{}" if self.example else "")
 
     def _example(self, values: dict[str, object], fields: Iterable[Field]) -> str:
         for field in fields:
