@@ -23,14 +23,21 @@ TESTS = [
     "tests/integration/test_constraints.py",
 ]
 
+VERBS = ["create"]
+
 
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_spec_makes_a_working_service(
     seed: int, sibling: Callable[[Any], Project]
 ) -> None:
-    project = sibling(legal(Random(seed)))
+    document = legal(Random(seed))
+    project = sibling(document)
     project.run("make", "check")
     project.run(project.python, "-m", "pytest", "--no-cov", *TESTS)
+    if any(
+        "create" not in one.get("operations", VERBS) for one in document["entities"]
+    ):
+        return  # the client could not create what other rows refer to
     settings = {"RATE_LIMIT_ENABLED": "false", "PYTHONWARNINGS": "error"}
     with project.serving(settings) as url:
         assert smoke(url), project.log.read_text()

@@ -11,6 +11,7 @@ from typing import Any
 
 from scaffold.spec.loading import SpecError, parse
 from scaffold.spec.model import Spec
+from scaffold.spec.vocabulary.keys import OPERATIONS
 
 Document = dict[str, Any]
 Change = Callable[[Document, Random], None]
@@ -42,9 +43,17 @@ KEYS: dict[str, tuple[Document, ...]] = {
         {"required": True},
         {"default": "it's"},
         {"unique": True},
+        {"required": True, "write_only": True},
+        {"required": True, "immutable": True, "example": "A1"},
     ),
     "text": ({}, {"max_length": 1000}),
-    "integer": ({"ge": 0}, {"index": True}, {"default": 3}, {"multiple_of": 5}),
+    "integer": (
+        {"ge": 0},
+        {"index": True},
+        {"default": 3},
+        {"multiple_of": 5},
+        {"read_only": True},
+    ),
     "decimal": ({"precision": 8, "scale": 3}, {"gt": 0}, {"default": "1.50"}),
     "boolean": ({"default": False}, {}),
     "date": ({}, {"required": True}, {"index": True}),
@@ -212,6 +221,11 @@ def _change_field(document: Document, random: Random) -> None:
         fields[number] = {**_field(random), "name": fields[number]["name"]}
 
 
+def _offer(document: Document, random: Random) -> None:
+    some = random.sample([*OPERATIONS], random.randint(0, len(OPERATIONS)))
+    random.choice(document["entities"])["operations"] = some
+
+
 def _describe(document: Document, random: Random) -> None:
     random.choice(document["entities"])["description"] = random.choice(
         ['Says "so".', "Two words", "A text that is long enough to be wrapped " * 3]
@@ -230,6 +244,7 @@ CHANGES = (
     _change_field,
     _change_field,
     _describe,
+    _offer,
 )
 
 

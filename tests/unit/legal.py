@@ -5,6 +5,7 @@ from typing import Any
 
 from scaffold.spec.vocabulary import reserved_names
 from scaffold.spec.vocabulary.field_types import TYPES
+from scaffold.spec.vocabulary.keys import OPERATIONS
 from tests.unit.evolution import (
     COLUMNS,
     IDS,
@@ -124,6 +125,8 @@ def legal(random: Random) -> Document:
         document = changed(document, random, _add_composite)
     for _ in range(random.choice([0, 4 * len(document["entities"])])):
         document = changed(document, random, random.choice(OWN_NAMES))
+    for _ in range(random.choice([0, 0, 3 * len(document["entities"])])):
+        document = changed(document, random, random.choice(SHOWN))
     assert spec_of(document)
     return document
 
@@ -237,6 +240,26 @@ def _leave_out_index(document: Document, random: Random) -> None:
         random.choice(relations)["index"] = False
 
 
+def _show_field(document: Document, random: Random) -> None:
+    fields = random.choice(document["entities"])["fields"]
+    if fields:
+        field = random.choice(fields)
+        field[random.choice(["read_only", "write_only", "immutable"])] = True
+
+
+def _give_example(document: Document, random: Random) -> None:
+    fields = random.choice(document["entities"])["fields"]
+    if fields:
+        field = random.choice(fields)
+        field["example"] = _default(field, random)
+
+
+def _leave_out_operations(document: Document, random: Random) -> None:
+    some = random.sample([*OPERATIONS], random.randint(0, len(OPERATIONS)))
+    random.choice(document["entities"])["operations"] = some
+
+
+SHOWN = (_show_field, _show_field, _show_field, _give_example, _leave_out_operations)
 OWN_NAMES = (_name_entity, _name_entity, _name_member, _leave_out_index)
 
 

@@ -39,6 +39,12 @@ class EntityView(TableView, SchemaView):
         return order_words(self.entity)
 
     @property
+    def replace_words(self) -> str:
+        """What happens to fields that a PUT does not send."""
+        kept = any(field.is_kept for field in self.entity.fields)
+        return "their default or null, or are kept" if kept else "their default or null"
+
+    @property
     def about(self) -> str:
         return self.entity.description or f"Operations on {self.entity.titles}."
 

@@ -69,7 +69,9 @@ class CaseView:
         """The example of a PUT or PATCH: without what cannot be changed."""
         kept = [field for field in self.entity.fields if not field.immutable]
         values = self._values_of(kept)
-        return boundaries.json_expression(values) if values else ""
+        if values:
+            return boundaries.json_expression(values)
+        return "{}" if self.example else ""
 
     def _values_of(self, fields: Iterable[Field]) -> dict[str, object] | None:
         values: dict[str, object] = {}
