@@ -1,7 +1,9 @@
 """An entity's schemas, as the template of models/schemas.py uses them."""
 
+import json
 from collections.abc import Iterable
 from functools import cached_property
+from urllib.parse import urlencode
 
 from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
@@ -210,6 +212,35 @@ class SchemaView:
     def _list_queries(self) -> ListQueries:
         return ListQueries(self.entity, self.names)
 
+    @property
+    def sort_words(self) -> list[str]:
+        """What lists can be sorted by."""
+        return self._list_queries.sorted
+
+    @property
+    def include_words(self) -> list[str]:
+        """What lists can embed."""
+        return self._list_queries.included
+
+    @property
+    def filter_words(self) -> list[tuple[str, list[str]]]:
+        """What lists can be filtered by, with the operators besides equality."""
+        return [
+            (one.key, [operator for operator in one.operators if operator])
+            for one in self._list_queries.filters()
+        ]
+
+    @property
+    def list_example(self) -> str:
+        """The URL of a list with a filter by the example, if it has such a field."""
+        example = self.tests.example_values
+        known = {one.key: one.operators[0] for one in self._list_queries.filters()}
+        given = [
+            (f"{key}{known[key]}", example[key]) for key in example if key in known
+        ]
+        query = [*given[:1], ("sort", f"-{self.sort_words[-1]}"), ("limit", 5)]
+        return f"http://127.0.0.1:8000/api/v1/{self.entity.url}?{urlencode(query)}"
+
     @cached_property
     def query_blocks(self) -> list[list[str]]:
         """What a list can be asked for: its order, relations to embed, and filters."""
@@ -348,6 +379,11 @@ class SchemaView:
     ) -> str:
         arguments = [*self._named(attribute, key, description), *more]
         return f"{attribute}: {annotation}{_assigned(None, arguments)}"
+
+
+def _as_text(value: object) -> str:
+    """Return a value as a URL has it: with the spelling of JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _choices(name: str, values: Iterable[str]) -> str:

@@ -60,6 +60,11 @@ class CaseView:
         key = {self.entity.id.json: _json_value(example_id(self.entity))}
         return boundaries.json_expression(key)[1:-1]
 
+    @property
+    def example_values(self) -> dict[str, object]:
+        """The keys of the example with their values in JSON."""
+        return self._example or {}
+
     @cached_property
     def _example(self) -> dict[str, object] | None:
         return self._values_of(self.entity.fields)
