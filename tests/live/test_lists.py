@@ -1,0 +1,42 @@
+"""Lists: what plain Python says of the rows, pages while rows change, what a page reads."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.harness.project import ROOT, Project
+from tests.unit.legal import specification
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
+
+HERE = Path(__file__).parent
+LISTS = ROOT / "tests" / "specs" / "good" / "lists.json"
+
+
+def run(project: Project, name: str, **environment: str) -> None:
+    """Run a test file within a project."""
+    folder = project.path / "tests" / "lists"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(HERE / "lists" / name, folder)
+    project.run("make", "test", f"ARGS=-q tests/lists/{name}", **environment)
+
+
+@pytest.mark.slow
+def test_answers_are_what_python_says(base: Project, tmp_path: Path) -> None:
+    project = base.with_entities(LISTS, tmp_path / "lists")
+    run(project, "test_oracle.py", REQUESTS="60")
+    run(project, "test_plans.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_answers_of_random_specifications_are_what_python_says(
+    base: Project, tmp_path: Path, seed: int
+) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(specification(random.Random(seed))))
+    project = base.with_entities(spec, tmp_path / "random")
+    run(project, "test_oracle.py", REQUESTS="15", SEED=str(seed))
