@@ -1,6 +1,7 @@
 """Hostile ids in URLs, with every server, and with HAProxy in front of them."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -69,6 +70,7 @@ HOSTILE = [
         "*",
     ),
 ]
+GUNICORN = ("gunicorn", "packaging", "uvicorn-worker")
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
 
@@ -91,10 +93,18 @@ def database(project: Project, server: Server) -> Mapping[str, str]:
 def served(
     kind: str, project: Project, settings: Mapping[str, str], folder: Path
 ) -> Iterator[int]:
-    """Serve with `python -m src`, plain uvicorn, or HAProxy in front of it."""
+    """Serve with `python -m src`, plain uvicorn, gunicorn, or HAProxy in front of it."""
     port, module = free_port(), ["src"]
     if kind == "uvicorn":
         module = ["uvicorn", "src.main:app", "--host", HOST, "--port", str(port)]
+    if kind == "gunicorn":
+        packages = str(folder / "packages")
+        install = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", packages]
+        install += ["--python", project.python, *GUNICORN]
+        project.run(sys.executable, "-m", *install)
+        settings = {**settings, "PYTHONPATH": packages}
+        module = ["gunicorn", "src.main:app", "--bind", f"{HOST}:{port}"]
+        module += ["--worker-class", "uvicorn_worker.UvicornWorker"]
     replica = Replica(project, folder / "service.log", settings, *module, port=port)
     try:
         replica.wait()
@@ -111,7 +121,9 @@ def served(
         replica.kill()
 
 
-@pytest.fixture(scope="module", params=["python -m src", "uvicorn", "haproxy"])
+@pytest.fixture(
+    scope="module", params=["python -m src", "uvicorn", "gunicorn", "haproxy"]
+)
 def client(
     request: pytest.FixtureRequest,
     project: Project,
