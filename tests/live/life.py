@@ -94,12 +94,16 @@ class Life:
             shutil.rmtree(self.root)
 
     def _begin(self) -> None:
-        self._become(self.evolution.random_document(self.random))
+        self._become(self._first())
         self._succeed(self._generator("apply", "--allow-dirty"))
         self._succeed(self._generator("migrate"))
         self._succeed(self._upgraded())
         self._succeed(self._in_process(self._store))
         self._commit()
+
+    def _first(self) -> Document:
+        document: Document = self.evolution.random_document(self.random)
+        return document
 
     def _step(self) -> None:
         document, before = self.document, self._snapshot()

@@ -3,8 +3,9 @@
 python lives.py KIND FIRST COUNT evolution.py prints a line for each life that ended
 badly, and at the end how often what happened. KIND is:
 
-  rows  entities.json changes, and nobody edits the code (life.py)
-  team  people edit the code, and work on branches (team.py)
+  rows   entities.json changes, and nobody edits the code (life.py)
+  names  its ids and names are those of a database, and change too (names.py)
+  team   people edit the code, and work on branches (team.py)
 """
 
 import importlib.util
@@ -17,9 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd() / ".devmatrix" / "generator.pyz"))
 
 import life
+import names
 import team
 
-KINDS = {"rows": life.Life, "team": team.TeamLife}
+KINDS = {"rows": life.Life, "names": names.NamesLife, "team": team.TeamLife}
 
 
 def main() -> None:

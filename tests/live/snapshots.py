@@ -1,6 +1,7 @@
 """What a database holds, and where each part of entities.json is in it."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,24 +20,34 @@ TO_ONE, LINKS = "to one", "links"
 
 @dataclass(frozen=True)
 class Place:
-    """The column of a field or relation to one, or the columns of a many_to_many."""
+    """The column of a field or relation to one, or the columns of a many_to_many.
+
+    `key` is the column of the row's id; the pairs of a many_to_many have none.
+    """
 
     table: str
     columns: tuple[str, ...]
     shape: str
+    key: str = ""
 
     def values(self, rows: Rows) -> dict[Any, Any]:
-        return values(rows, self.table, self.columns)
+        return values(rows, self.table, self.columns, self.key)
 
 
-def values(rows: Rows, table: str, columns: tuple[str, ...]) -> dict[Any, Any]:
+def values(
+    rows: Rows, table: str, columns: tuple[str, ...], key: str = ""
+) -> dict[Any, Any]:
     """Return a column's values by the id of the row, or the pairs of two columns."""
     found = rows.get(table, [])
     if len(columns) == 2:
         pairs = [tuple(row.get(column) for column in columns) for row in found]
-        return {pair: True for pair in pairs if all(isinstance(x, str) for x in pair)}
-    by_id = {row["id"]: row.get(columns[0]) for row in found if "id" in row}
+        return {pair: True for pair in pairs if all(map(_is_id, pair))}
+    by_id = {row[key]: row.get(columns[0]) for row in found if _is_id(row.get(key))}
     return {row: value for row, value in by_id.items() if value is not None}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int)
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,9 @@ class Snapshot:
                 assert not lost, (number, place, new, lost)
             elif expected:
                 assert any(
-                    expected.items() <= values(now.rows, table, columns).items()
+                    expected.items() <= values(now.rows, table, *where).items()
                     for table, rows in now.rows.items()
-                    for columns in _columns(rows, len(place.columns))
+                    for where in _columns(rows, len(place.columns))
                 ), (number, place, expected)
 
     def compare_back(self, back: Rows, document: Document) -> None:
@@ -83,12 +94,12 @@ class Snapshot:
                 assert not lost, (number, place, lost)
 
 
-def _columns(rows: list[dict[str, Any]], count: int) -> Iterator[tuple[str, ...]]:
-    names = list(rows[0]) if rows else []
-    if count == 1:
-        yield from ((name,) for name in names)
-    else:
-        yield from ((one, two) for one in names for two in names if one != two)
+def _columns(
+    rows: list[dict[str, Any]], count: int
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the columns that may have values, each with one that may have the ids."""
+    for one, other in itertools.permutations(rows[0] if rows else [], 2):
+        yield ((one,), other) if count == 1 else ((one, other), "")
 
 
 def stored_rows(url: str) -> Rows:
@@ -102,13 +113,19 @@ def link_statements(document: Document) -> Iterator[str]:
     for entity in spec.entities:
         for link in entity.links:
             if link.owner:
-                target = spec.entity(link.target).table
+                target, table = spec.entity(link.target), _quoted(link.table_key)
                 yield (
-                    f'INSERT INTO "{link.table}" '  # noqa: S608 - our own names
+                    f"INSERT INTO {table} "  # noqa: S608 - our own names
                     f'("{link.left_column}", "{link.right_column}") '
-                    f'SELECT a.id, b.id FROM "{entity.table}" a, "{target}" b '
-                    f'WHERE NOT EXISTS (SELECT FROM "{link.table}") LIMIT 4'
+                    f'SELECT a."{entity.id.column}", b."{target.id.column}" '
+                    f"FROM {_quoted(entity.table_key)} a, "
+                    f"{_quoted(target.table_key)} b "
+                    f"WHERE NOT EXISTS (SELECT FROM {table}) LIMIT 4"
                 )
+
+
+def _quoted(table: str) -> str:
+    return ".".join(f'"{name}"' for name in table.split("."))
 
 
 def _places(document: Document) -> Iterator[tuple[str, Place]]:
@@ -123,19 +140,29 @@ def _places(document: Document) -> Iterator[tuple[str, Place]]:
         for name, place in _places_of(entity):
             if name in numbers:
                 yield numbers[name], place
+        for name, column in _times_of(entity):
+            place = Place(entity.table_key, (column,), "time", entity.id.column)
+            yield f"{one['description']} {name}", place
 
 
 def _places_of(entity: Entity) -> Iterator[tuple[str, Place]]:
+    table, key = entity.table_key, entity.id.column
     for field in entity.fields:
         shape = json.dumps([field.type, field.scale, field.values])
-        yield field.name, Place(entity.table, (field.name,), shape)
+        yield field.name, Place(table, (field.column,), shape, key)
     for reference in entity.references:
         shape = TO_ONE if reference.kind.endswith("one") else reference.kind
-        yield reference.name, Place(entity.table, (reference.column,), shape)
+        yield reference.name, Place(table, (reference.column,), shape, key)
     for link in entity.links:
         if link.owner:
             columns = link.left_column, link.right_column
-            yield link.name, Place(link.table, columns, LINKS)
+            yield link.name, Place(link.table_key, columns, LINKS)
+
+
+def _times_of(entity: Entity) -> Iterator[tuple[str, str]]:
+    if entity.timestamps:
+        yield "created_at", entity.timestamps.created_at
+        yield "updated_at", entity.timestamps.updated_at
 
 
 def current_revision(url: str) -> str:

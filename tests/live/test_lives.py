@@ -21,7 +21,7 @@ BAD_ENDS = {
     ("team", 220): "a base that is not valid Python, of a renamed entity",
     ("team", 204): "a column removed on one branch and renamed on the other",
 }
-LIVES = [*(("rows", seed) for seed in range(4)), *(("team", seed) for seed in range(4))]
+LIVES = [(kind, seed) for kind in ("rows", "names", "team") for seed in range(4)]
 
 
 @pytest.mark.slow

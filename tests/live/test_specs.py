@@ -5,11 +5,17 @@ from pathlib import Path
 import pytest
 
 from tests.harness.project import ROOT, Project
+from tests.live.suite.copying import add_core_tests
 from tools.smoke import smoke
 
-# In `make test` too: a real domain, with a cycle in it, and two with unusual names and
+# In `make test` too: a real domain, with a cycle in it, and some with unusual names and
 # types.
-ALWAYS = {"fields_with_reserved_names", "every_type_required", "cms"}
+ALWAYS = {
+    "cms",
+    "every_type_required",
+    "fields_with_reserved_names",
+    "ids_and_names_of_a_database",
+}
 GOOD = sorted((ROOT / "tests" / "specs" / "good").glob("*.json"))
 # What does not depend on entities.json is tested with the examples.
 INDEPENDENT = [
@@ -52,3 +58,15 @@ def test_spec_makes_a_working_service(
     settings = {"RATE_LIMIT_ENABLED": "false", "PYTHONWARNINGS": "error"}
     with project.serving(settings) as url:
         assert smoke(url), project.log.read_text()
+
+
+@pytest.mark.slow
+def test_examples_in_openapi_work_with_ids_of_every_type(
+    base: Project, tmp_path: Path
+) -> None:
+    spec = ROOT / "tests" / "specs" / "good" / "ids_and_names_of_a_database.json"
+    project = base.with_entities(spec, tmp_path / "service")
+    environment = add_core_tests(project)
+    options = ["-m", "pytest", "--no-cov", "tests/core/test_examples.py"]
+    output = project.run(project.python, *options, environment=environment)
+    assert "failed" not in output

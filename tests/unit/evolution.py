@@ -14,6 +14,7 @@ from scaffold.spec.model import Spec
 from scaffold.spec.vocabulary.keys import OPERATIONS
 
 Document = dict[str, Any]
+Change = Callable[[Document, Random], None]
 
 ENTITIES = (
     "Task",
@@ -63,6 +64,35 @@ KEYS: dict[str, tuple[Document, ...]] = {
     "float": ({}, {"lt": 10}),
 }
 
+# Names as databases and clients have them.
+TABLES = ("film", "User", "order", "a table", "x$y", "select", "T" * 63)
+SCHEMAS = ("public", "shop", "Other Shop", "user")
+URLS = ("films", "my-things", "Things_2", "health", "docs")
+COLUMNS = ("TheTitle", "orig lang", "user", "a-b", "x$y", "_id", "C" * 63, "class")
+JSON_KEYS = ("film-title", "Class", "_links", "from", "self", "model_config", "J" * 63)
+IDS: tuple[str | Document, ...] = (
+    "uuid",
+    "integer",
+    "string",
+    {"name": "key"},
+    {"name": "class", "type": "integer", "bits": 16},
+    {"name": "order", "type": "integer", "bits": 32, "generated": False},
+    {"type": "integer", "generated": False},
+    {"name": "code", "type": "string"},
+    {"type": "string", "generated": False},
+    {"name": "user", "type": "string", "generated": False, "max_length": 2},
+    {"type": "string", "generated": False, "pattern": "^[A-Z]{3}-[0-9]{4}$"},
+    {"type": "string", "generated": False, "pattern": "^[a-d][1-4]$"},
+    {"name": "self", "type": "uuid", "generated": False},
+)
+TIMESTAMPS: tuple[bool | Document, ...] = (
+    True,
+    False,
+    {},
+    {"created_at": "inserted"},
+    {"created_at": "from", "updated_at": "to"},
+)
+
 
 def spec_of(document: Document) -> Spec | None:
     """The checked spec, or nothing where the document is not legal."""
@@ -82,20 +112,27 @@ def random_document(random: Random) -> Document:
     return document
 
 
-def evolved(document: Document, random: Random) -> Document:
+def named(document: Document, random: Random) -> Document:
+    """The same spec with ids and names as databases have them."""
+    for _ in range(random.choice([0, 8])):
+        document = changed(document, random, random.choice([_choose_id, *NAMES]))
+    return document
+
+
+def evolved(
+    document: Document, random: Random, changes: Sequence[Change] = ()
+) -> Document:
     """The same spec some time later: things are renamed, added, removed and changed."""
     document = copy.deepcopy(document)
     for entity in document["entities"]:
         for item in (entity, *entity["fields"], *entity["relations"]):
             item.pop("renamed_from", None)
     for _ in range(random.randint(1, 5)):
-        document = changed(document, random, random.choice(CHANGES))
+        document = changed(document, random, random.choice(changes or CHANGES))
     return document
 
 
-def changed(
-    document: Document, random: Random, change: Callable[[Document, Random], None]
-) -> Document:
+def changed(document: Document, random: Random, change: Change) -> Document:
     """The document after a change, or as it was where that is not legal."""
     candidate = copy.deepcopy(document)
     change(candidate, random)
@@ -208,6 +245,84 @@ CHANGES = (
     _change_field,
     _describe,
     _offer,
+)
+
+
+def _choose_id(document: Document, random: Random) -> None:
+    random.choice(document["entities"])["id"] = random.choice(IDS)
+
+
+def _rename_id(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    key = entity.get("id", "uuid")
+    key = {"type": key} if isinstance(key, str) else key
+    entity["id"] = {**key, "name": random.choice(["id", "key", "no", "order", "Id"])}
+
+
+def _lengthen_id(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    key = entity.get("id")
+    if isinstance(key, dict) and key.get("type") == "string":
+        entity["id"] = {**key, "max_length": key.get("max_length", 36) + 9}
+
+
+def _name_table(document: Document, random: Random) -> None:
+    _give(random.choice(document["entities"]), "table", TABLES, random)
+
+
+def _name_schema(document: Document, random: Random) -> None:
+    _give(random.choice(document["entities"]), "schema", SCHEMAS, random)
+
+
+def _name_url(document: Document, random: Random) -> None:
+    _give(random.choice(document["entities"]), "url", URLS, random)
+
+
+def _name_times(document: Document, random: Random) -> None:
+    _give(random.choice(document["entities"]), "timestamps", TIMESTAMPS, random)
+
+
+def _name_member(document: Document, random: Random) -> None:
+    """Give a field or relation a column or a key in JSON, or take that away."""
+    entity = random.choice(document["entities"])
+    members = entity["fields"] + entity["relations"]
+    if members:
+        key, values = random.choice([("column", COLUMNS), ("json", JSON_KEYS)])
+        _give(random.choice(members), key, values, random)
+
+
+def _leave_out_index(document: Document, random: Random) -> None:
+    relations = random.choice(document["entities"])["relations"]
+    if relations:
+        _give(random.choice(relations), "index", [False], random)
+
+
+def _change_case(document: Document, random: Random) -> None:
+    _give(document, "json_case", ["camel"], random)
+
+
+def _give(part: Document, key: str, values: Sequence[Any], random: Random) -> None:
+    if key in part and random.random() < 0.5:
+        del part[key]
+    else:
+        part[key] = random.choice(values)
+
+
+NAMES = (
+    _rename_id,
+    _lengthen_id,
+    _name_table,
+    _name_table,
+    _name_schema,
+    _name_schema,
+    _name_url,
+    _name_times,
+    _name_times,
+    _name_member,
+    _name_member,
+    _name_member,
+    _leave_out_index,
+    _change_case,
 )
 
 

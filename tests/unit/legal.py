@@ -6,7 +6,18 @@ from typing import Any
 from scaffold.spec.vocabulary import reserved_names
 from scaffold.spec.vocabulary.field_types import TYPES
 from scaffold.spec.vocabulary.keys import OPERATIONS
-from tests.unit.evolution import Document, changed, spec_of
+from tests.unit.evolution import (
+    COLUMNS,
+    IDS,
+    JSON_KEYS,
+    SCHEMAS,
+    TABLES,
+    TIMESTAMPS,
+    URLS,
+    Document,
+    changed,
+    spec_of,
+)
 
 CLASSES = [
     "Order",
@@ -95,34 +106,6 @@ RELATIONS = [
     "items",
     "data",
     "tags",
-]
-# Names as databases and clients have them.
-TABLES = ["film", "User", "order", "a table", "x$y", "select", "T" * 63]
-SCHEMAS = ["public", "shop", "Other Shop", "user"]
-URLS = ["films", "my-things", "Things_2", "health", "docs"]
-COLUMNS = ["TheTitle", "orig lang", "user", "a-b", "x$y", "_id", "C" * 63, "class"]
-JSON_KEYS = ["film-title", "Class", "_links", "from", "self", "model_config", "J" * 63]
-IDS = [
-    "uuid",
-    "integer",
-    "string",
-    {"name": "key"},
-    {"name": "class", "type": "integer", "bits": 16},
-    {"name": "order", "type": "integer", "bits": 32, "generated": False},
-    {"type": "integer", "generated": False},
-    {"name": "code", "type": "string"},
-    {"type": "string", "generated": False},
-    {"name": "user", "type": "string", "generated": False, "max_length": 2},
-    {"type": "string", "generated": False, "pattern": "^[A-Z]{3}-[0-9]{4}$"},
-    {"type": "string", "generated": False, "pattern": "^[a-d][1-4]$"},
-    {"name": "self", "type": "uuid", "generated": False},
-]
-TIMESTAMPS = [
-    True,
-    False,
-    {},
-    {"created_at": "inserted"},
-    {"created_at": "from", "updated_at": "to"},
 ]
 PATTERNS = [r"^[a-z]{2,9}$", r"\d", r"^(a|b)+$", "^[A-Z][A-Za-z0-9 ]*$", "é"]
 

@@ -23,9 +23,12 @@ from scaffold.processes import Unfinished
 from scaffold.project import generator, state, upgrade
 from scaffold.project.entities import is_current, make_plan
 from tests.unit.evolution import (
+    CHANGES,
+    NAMES,
     Person,
     evolved,
     homes,
+    named,
     random_document,
     sources,
 )
@@ -736,7 +739,7 @@ def test_a_conflict_ends_with_1_and_blocks_until_it_is_resolved(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = project / "src" / "models" / "entities.py"
-    path.write_text(path.read_text().replace("sa.String(255)", "sa.String(99)"))
+    path.write_text(path.read_text().replace("sa.String(255,", "sa.String(99,"))
     commit(project)
     document = json.loads((project / "entities.json").read_text())
     document["entities"][0]["fields"][0]["max_length"] = 40
@@ -749,8 +752,8 @@ def test_a_conflict_ends_with_1_and_blocks_until_it_is_resolved(
         "leave the lines that are right, and run this again: src/models/entities.py"
         in err.replace("\n", " ")
     )
-    assert "sa.String(99)" in path.read_text()
-    assert "sa.String(40)" in path.read_text()
+    assert "sa.String(99," in path.read_text()
+    assert "sa.String(40," in path.read_text()
     before = files(project)
     assert run(project, "apply") == 1
     assert run(project, "plan") == 1
@@ -932,8 +935,8 @@ def judged(test: Callable[..., None], examples: int) -> Callable[..., None]:
 
 def later_is_the_same(workshop: Path, random: Random) -> None:
     """Law 2: a project that changed equals one that was generated so."""
-    document = random_document(random)
-    later = evolved(document, random)
+    document = named(random_document(random), random)
+    later = evolved(document, random, [*CHANGES, *NAMES])
     changed, made = fresh(workshop), fresh(workshop)
     apply(changed, document)
     apply(changed, later)
@@ -949,13 +952,13 @@ def without_runs(root: Path) -> dict[str, bytes]:
 def nothing_is_lost(workshop: Path, random: Random) -> None:
     """Law 3: every edit stands, the second run is idle, and the code is still sound."""
     root = fresh(workshop)
-    document = random_document(random)
+    document = named(random_document(random), random)
     plan = apply(root, document)
     person = Person(root, random)
     person.work([change.path for change in plan.changes], edits=random.randint(1, 12))
     was_sound = is_sound(root)
     before, old = files(root), make_plan(root).base
-    later = evolved(document, random)
+    later = evolved(document, random, [*CHANGES, *NAMES])
     plan = apply(root, later)
     texts = [text.decode() for path, text in files(root).items() if path[0] != "."]
     for mark in person.marks:

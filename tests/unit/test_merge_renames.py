@@ -173,16 +173,17 @@ def test_a_base_that_is_no_program_is_no_obstacle() -> None:
 
 GET = """\
 @router.get("/{task_id}", responses=http.problems(404))
-async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
+async def get_task(
+    task_id: http.Id,
+    service: deps.TaskServiceDep,
+    include: typing.Annotated[
+        queries.Include[TaskInclude], fastapi.Query(default_factory=list)
+    ],
+) -> Task:
     \"\"\"Return one task.\"\"\"
-    return await service.get_task(task_id)
+    return await service.get_task(task_id, include)
 """
-GET_JOB = """\
-@router.get("/{job_id}", responses=http.problems(404))
-async def get_job(job_id: http.Id, service: deps.JobServiceDep) -> Job:
-    \"\"\"Return one job.\"\"\"
-    return await service.get_job(job_id)
-"""
+GET_JOB = GET.replace("task", "job").replace("Task", "Job")
 # What a person makes of the generated route, and what it is after the rename.
 HAND_WRITTEN = {
     "nothing": (GET, GET_JOB),
@@ -203,10 +204,10 @@ HAND_WRITTEN = {
         GET_JOB.replace("{job_id}", "{job_id}/details").replace("job_id", "task_id"),
     ),
     "a dependency that takes the parameter": (
-        GET.replace("task_id: http.Id", "task: TaskDep").replace("(task_id)", "(task)"),
+        GET.replace("task_id: http.Id", "task: TaskDep").replace("(task_id,", "(task,"),
         GET_JOB.replace("{job_id}", "{task_id}")
         .replace("job_id: http.Id", "task: TaskDep")
-        .replace("(job_id)", "(task)"),
+        .replace("(job_id,", "(task,"),
     ),
 }
 
@@ -227,7 +228,10 @@ def test_a_placeholder_in_a_prefix_keeps_its_name_in_the_file(project: Path) -> 
     text = (project / NEW_ROUTES).read_text()
     assert '"/api/v1/of/{task_id}/tasks"' in text
     assert "job_id" not in text
-    assert "async def get_job(task_id: http.Id, service: deps.JobServiceDep)" in text
+    assert (
+        "async def get_job(\n    task_id: http.Id,\n    service: deps.JobServiceDep,"
+        in text
+    )
 
 
 def test_edited_lines_of_generated_code_keep_generated_strings_right(

@@ -113,7 +113,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engines: Engines = app.state.engines
     engines.loop = asyncio.get_running_loop()
-    bind_sessions(engines, settings.transaction_timeout)
+    bind_sessions(
+        engines,
+        transaction_timeout=settings.transaction_timeout,
+        max_total=settings.max_total,
+    )
     route_table(app)
     async with shared_with_workers(engines.items()):
         freeze_garbage()

@@ -163,7 +163,9 @@ async def app(running_app: FastAPI) -> AsyncIterator[FastAPI]:
     """The running application; afterwards its tables are empty again."""
     engines: Engines = running_app.state.engines
     # Anew: a test may have started an application of its own.
-    bind_sessions(engines, running_app.state.settings.transaction_timeout)
+    settings: Settings = running_app.state.settings
+    limits = {"transaction_timeout": settings.transaction_timeout}
+    bind_sessions(engines, **limits, max_total=settings.max_total)
     yield running_app
     running_app.dependency_overrides.clear()
     async with engines.write.begin() as connection:

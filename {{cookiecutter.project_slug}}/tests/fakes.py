@@ -1,6 +1,8 @@
 """A repository in memory, which passes the tests of the real one."""
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -15,10 +17,25 @@ from src.models.base import (
     new_id,
     utc_now,
 )
-from src.repositories import cursors
-from src.repositories.base import Filters, Repository
+from src.repositories import cursors, filters
+from src.repositories.base import Repository
+from src.repositories.filters import Filters
+from src.repositories.sorting import Sort, sort_of
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
+
+# What the operators of filters mean, for values that are not null.
+MEANINGS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "": operator.eq,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "in": lambda value, wanted: value in wanted,
+    "startswith": str.startswith,
+}
 
 
 class InMemoryRepository(Repository[EntityT]):
@@ -56,7 +73,13 @@ class InMemoryRepository(Repository[EntityT]):
             made |= {"created_at": now, "updated_at": now}
         return self.add(self.entity(**{**self.filled_in, **made, **values}))
 
-    async def get(self, entity_id: Id, *, for_update: bool = False) -> EntityT | None:
+    async def get(
+        self,
+        entity_id: Id,
+        *,
+        for_update: bool = False,
+        include: Sequence[str] = (),
+    ) -> EntityT | None:
         return self.rows.get(entity_id)
 
     async def lock(self, entity_id: Id) -> EntityT | None:
@@ -75,15 +98,26 @@ class InMemoryRepository(Repository[EntityT]):
         *,
         after: str | None = None,
         where: Filters | None = None,
+        sort: Sort | None = None,
+        include: Sequence[str] = (),
     ) -> Sequence[EntityT]:
-        rows = sorted(self._matching(where), key=self._place)
+        sort = sort or sort_of(self.entity)
+        rows: list[Any] = [*self._matching(where)]
         if after is not None:
-            start = tuple(cursors.decode(after, self.entity))
-            rows = [row for row in rows if self._place(row) > start]
-        return rows[skip : skip + limit]
+            given = {k: v for k, v in (where or {}).items() if v is not None}
+            values = cursors.decode(after, self.entity, sort, given)
+            names = [key.name for key in sort]
+            start = SimpleNamespace(**dict(zip(names, values, strict=True)))
+            # An equal row, that of the cursor, is sorted before it.
+            rows = in_order([*rows, start], sort)
+            rows = rows[rows.index(start) + 1 :]
+        return in_order(rows, sort)[skip : skip + limit]
 
     async def count(self, where: Filters | None = None) -> int:
         return len(self._matching(where))
+
+    async def total(self, where: Filters | None = None) -> int | None:
+        return await self.count(where)
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         return self._set(entity_id, self._replaced(data))
@@ -127,16 +161,8 @@ class InMemoryRepository(Repository[EntityT]):
             row.updated_at = utc_now()
         return row
 
-    def _place(self, row: EntityT) -> tuple[Any, ...]:
-        return tuple(getattr(row, str(c.key)) for c in cursors.order_of(self.entity))
-
     def _matching(self, where: Filters | None) -> Sequence[EntityT]:
-        wanted = {k: v for k, v in (where or {}).items() if v is not None}
-        return [
-            row
-            for row in self.rows.values()
-            if all(getattr(row, name) == value for name, value in wanted.items())
-        ]
+        return [row for row in self.rows.values() if matches(row, where or {})]
 
     def _check_unique(
         self, changes: Mapping[str, Any], changed: EntityT | None = None
@@ -156,6 +182,35 @@ class InMemoryRepository(Repository[EntityT]):
                 if row is not changed and None not in new and new == old:
                     fields = list(names.values())
                     raise ConflictError(self.entity.__resource__, fields)
+
+
+def matches(row: Any, where: Filters) -> bool:
+    """Whether a row has what the filters ask for; None asks for nothing."""
+    for name, wanted in where.items():
+        if wanted is None:
+            continue
+        attribute, word = filters.split(name)
+        value = getattr(row, attribute)
+        if word == "null":
+            fits = (value is None) == wanted
+        elif value is None:
+            fits = word == "ne"
+        else:
+            fits = MEANINGS[word](value, wanted)
+        if not fits:
+            return False
+    return True
+
+
+def in_order(rows: Sequence[Any], sort: Sort) -> list[Any]:
+    """Return rows in the order of a list: null comes last in both directions."""
+    ordered = [*rows]
+    for key in reversed(sort):
+        place = operator.attrgetter(key.name)
+        known = [row for row in ordered if place(row) is not None]
+        known.sort(key=place, reverse=key.descending)
+        ordered = known + [row for row in ordered if place(row) is None]
+    return ordered
 
 
 def _unique(entity: type[BareEntity]) -> Iterator[dict[str, sa.Column[Any]]]:

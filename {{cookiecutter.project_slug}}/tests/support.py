@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import pydantic
 import pydantic_core
@@ -25,9 +25,12 @@ from src.models.base import (
     TimedEntity,
     new_id,
 )
+from src.models.queries import ListQuery
 from src.repositories.base import Repository
+from src.repositories.sorting import Sort, sort_of
 from src.services.base import Service
 from tests import values
+from tests.fakes import in_order
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 Body = dict[str, Any]
@@ -266,7 +269,6 @@ class Reference:
     reverse: str | None = None
     single: bool = False
     type: str = "uuid"
-    indexed: bool = True
 
     def field(self) -> Field:
         """Return the key as a field."""
@@ -305,6 +307,7 @@ class Case:
     create: type[Schema]
     update: type[Changes]
     resource: type[BareResource]
+    query: type[ListQuery]
     repository: type[Repository[Any]]
     service: Callable[[Any], Service[Any, Any, Any, Any]]
     capacity: int
@@ -376,6 +379,26 @@ class Case:
         raise KeyError(key)
 
     @cached_property
+    def filters(self) -> Sequence[str]:
+        """The filters of lists, by their names in Python."""
+        shared = {*ListQuery.model_fields, "include"}
+        return [name for name in self.query.model_fields if name not in shared]
+
+    @cached_property
+    def sort_keys(self) -> Sequence[str]:
+        """What lists can be sorted by, with `-` for the other direction."""
+        (sorted_by,) = get_args(self.query.model_fields["sort"].annotation)
+        return get_args(sorted_by)
+
+    @cached_property
+    def included(self) -> Sequence[str]:
+        """The relations that lists can include."""
+        if "include" not in self.query.model_fields:
+            return ()
+        (included,) = get_args(self.query.model_fields["include"].annotation)
+        return get_args(included)
+
+    @cached_property
     def not_in_creates(self) -> Sequence[str]:
         """The required columns that neither a create nor a default fills in."""
         columns = sa.inspect(self.factory.entity).columns
@@ -445,9 +468,18 @@ class Case:
         """Return the id in an answer."""
         return answer[self.key.name]
 
-    def in_order(self, ids: list[Any]) -> list[Any]:
-        """Return ids in the order of lists, from the order in which they were stored."""
-        return ids if self.times else sorted(ids)
+    @cached_property
+    def sort(self) -> Sort:
+        """The order of lists, if a request has no other."""
+        names = [
+            "-" * key.startswith("-") + keys(self.resource)[key.removeprefix("-")]
+            for key in self.query.model_fields["sort"].default
+        ]
+        return sort_of(self.factory.entity, names)
+
+    def in_order(self, rows: Sequence[Any]) -> list[Any]:
+        """Return rows in the order of lists."""
+        return in_order(rows, self.sort)
 
     def answer(self, entity: BareEntity | None) -> Body:
         """Return the JSON that shows a row."""

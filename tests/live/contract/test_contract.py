@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
+from scaffold.spec.loading import load
+from scaffold.spec.model import Entity
 from tests.harness.postgres_server import Server
 from tests.harness.project import HOST, ROOT, Project, clean_environment
 from tests.harness.service_process import replica
@@ -21,10 +24,11 @@ from tools.smoke import Client, Smoke
 HERE = Path(__file__).parent
 CASES = 2_000
 ROWS = 10
+NAMES = ROOT / "tests" / "specs" / "good" / "ids_and_names_of_a_database.json"
 # `make fuzz` gives each service so many seconds, and another seed every time.
 SECONDS = os.environ.get("FUZZ")
 
-Row = dict[str, str | None]
+Row = dict[str, Any]
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -50,6 +54,15 @@ def test_every_type_and_every_relation(
     check(things, server, tmp_path, examples=20)
 
 
+@pytest.mark.xdist_group("base")
+def test_ids_and_names_of_a_database(
+    base: Project, server: Server, tmp_path: Path
+) -> None:
+    """Ids of every type, and other names of tables, columns, keys and URLs."""
+    project = base.with_entities(NAMES, tmp_path / "service")
+    check(project, server, tmp_path, examples=20)
+
+
 def check(project: Project, server: Server, folder: Path, *, examples: int) -> None:
     """Let schemathesis try everything, with all checks, and find nothing."""
     url = server.create(f"contract_{uuid.uuid4().hex[:8]}")
@@ -57,15 +70,46 @@ def check(project: Project, server: Server, folder: Path, *, examples: int) -> N
     project.run(project.python, "-m", "src.migrate", environment=settings)
     with replica(project, folder / "service.log", settings) as service:
         service.wait("/health/ready")
-        said = schemathesis(service.port, folder, examples, seeds(service.port))
+        known = collections(project)
+        rows = seeds(service.port, known)
+        said = schemathesis(service.port, folder, examples, known, rows)
         assert [line for line in service.lines() if line["level"] == "error"] == []
     tried = re.search(r"(\d+) generated", said)
     assert tried, said
     assert int(tried[1]) >= CASES, said
 
 
-def seeds(port: int) -> dict[str, list[Row]]:
-    """Rows of every resource, with what they refer to, by the path that made them.
+def collections(project: Project) -> dict[str, Any]:
+    """What the hooks must know of each collection, by its path."""
+    spec = load(project.path / "entities.json")
+    paths = {entity.name: f"/api/v1/{entity.url}" for entity in spec.entities}
+    found = {}
+    for entity in spec.entities:
+        behind = {
+            one.name: [paths[one.source], _key(spec.entity(one.source), one.reference)]
+            for one in entity.reverses
+        }
+        links = {_segment(one.name): paths[one.target] for one in entity.links}
+        found[paths[entity.name]] = {
+            "id": entity.id.json,
+            "references": {one.json: paths[one.target] for one in entity.references},
+            "links": {one.ids: paths[one.target] for one in entity.links if one.owner},
+            "linked": links,
+            "lists": {_segment(name): where for name, where in behind.items()},
+        }
+    return found
+
+
+def _key(entity: Entity, name: str) -> str:
+    return next(one.json for one in entity.references if one.name == name)
+
+
+def _segment(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def seeds(port: int, known: dict[str, Any]) -> dict[str, list[Row]]:
+    """Rows of every collection, with what they refer to, by its path.
 
     Every other time what nothing refers to goes again: where a row may be referred to
     once, some are free.
@@ -74,21 +118,25 @@ def seeds(port: int) -> dict[str, list[Row]]:
     for number in range(ROWS):
         client = Smoke(Client(f"http://{HOST}:{port}"), Random(number))
         created = client.create_all(client.resources())
-        rows = {
-            resource.path: {k: v for k, v in resource.row.items() if k.endswith("id")}
+        named = {
+            (target, resource.row[key])
             for resource in created
+            for key, target in known[resource.path]["references"].items()
         }
-        named = {row[key] for row in rows.values() for key in row if key != "id"}
         for resource in created:
-            if number % 2 and resource.row["id"] not in named:
+            if number % 2 and (resource.path, resource.id) not in named:
                 client.client.call("DELETE", resource.location, 204)
             else:
-                found[resource.path].append(rows[resource.path])
+                found[resource.path].append(resource.row)
     return found
 
 
 def schemathesis(
-    port: int, folder: Path, examples: int, rows: dict[str, list[Row]]
+    port: int,
+    folder: Path,
+    examples: int,
+    known: dict[str, Any],
+    rows: dict[str, list[Row]],
 ) -> str:
     limits = ["--max-time", SECONDS] if SECONDS else ["--seed", "1"]
     program = Path(sys.executable).with_name("schemathesis")
@@ -104,6 +152,7 @@ def schemathesis(
             **clean_environment(),
             "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}",
             "SCHEMATHESIS_HOOKS": "hooks",
+            "COLLECTIONS": json.dumps(known),
             "ROWS": json.dumps(rows),
             **({} if SECONDS else {"SEED": "1"}),
         },

@@ -12,7 +12,7 @@ from scaffold.spec.vocabulary import reserved_names
 
 # type -> (annotation in the table, in requests, in responses, column type)
 PYTHON = {
-    "string": ("str", "str", "str", "sa.String({max_length})"),
+    "string": ("str", "str", "str", 'sa.String({max_length}, collation="C")'),
     "text": ("str", "str", "str", "sa.Text"),
     "integer": ("int", "types.Integer", "types.StoredInteger", "sa.BigInteger"),
     "float": ("float", "float", "float", "sa.Double"),
@@ -32,9 +32,9 @@ PYTHON = {
         "sa.DateTime(timezone=True)",
     ),
     "uuid": ("uuid.UUID", "types.UUID", "uuid.UUID", "sa.Uuid"),
-    "enum": ("str", "{choice}", "{choice}", "sa.String({max_length})"),
-    "email": ("str", "types.Email", "str", "sa.String(320)"),
-    "url": ("str", "types.URL", "str", "sa.String({max_length})"),
+    "enum": ("str", "{choice}", "{choice}", 'sa.String({max_length}, collation="C")'),
+    "email": ("str", "types.Email", "str", 'sa.String(320, collation="C")'),
+    "url": ("str", "types.URL", "str", 'sa.String({max_length}, collation="C")'),
     "json": (
         "typing.Any",
         "types.JSON",
@@ -107,20 +107,15 @@ def column_type(field: Field) -> str:
     )
 
 
-def column(field: Field, *, indexed: bool = True) -> str:
-    """Return the attribute of the table's class, on one line.
-
-    If it is not `indexed` here, its index has a name of its own, and is declared apart.
-    """
+def column(field: Field, *, unique: bool) -> str:
+    """Return the attribute of the table's class, on one line."""
     arguments = [column_type(field)]
     if field.attribute != field.column or needs_quotes(field.column):
         arguments.insert(0, sql_name(field.column))
     if field.default is not MISSING:
         arguments.append(f"server_default={server_default(field)}")
-    if field.unique and indexed:
+    if unique:
         arguments.append("unique=True")
-    elif field.index and indexed:
-        arguments.append("index=True")
     annotation = table_annotation(field)
     call = f"orm.mapped_column({', '.join(arguments)})"
     return f"{field.attribute}: orm.Mapped[{annotation}] = {call}"

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 WIDTH = 88
 OPENING, CLOSING = "([{", ")]}"
+_LAMBDA = re.compile(r"(.*=lambda: )(.+),")
 _DEFINITION = re.compile(r"\s*(async )?def ")
 _DOCSTRING = re.compile(r'( *)"""(.*)"""')
 _ASSIGNED = re.compile(r"( *(?:return|[\w.]+(?:: [^=]+)? =)) (.+)")
-_OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ([|+] .+)""")
+_OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ((?:[|+]|==) .+)""")
 _DECLARED = re.compile(r"( *\w+:) ([\w.]+ \| [\w. |]+)")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
@@ -156,6 +157,10 @@ def _break_without_bracket(line: str, inside: bool) -> Iterator[str]:
         yield from (f"{declared[1]} (", f"{pad}    {declared[2]}", f"{pad})")
     elif bare and not inside and assigned:
         yield from (f"{assigned[1]} (", f"{pad}    {assigned[2]}", f"{pad})")
+    elif bare and inside and (function := _LAMBDA.fullmatch(line)):
+        yield f"{function[1]}("
+        yield from _break(f"{pad}    {function[2]}", inside=True)
+        yield f"{pad}),"
     elif bare and inside and (operands := _OPERATOR.fullmatch(line)):
         yield from (operands[1], pad + operands[2])
     else:

@@ -12,6 +12,7 @@ from scaffold.spec import naming
 from scaffold.spec.index_names import Index, index_names
 from scaffold.spec.model import Entity, Link, Reverse, Spec
 
+PARAMETERS = ("Sort", "Include")  # the types of parameters that list names
 VERBS = ("create", "get", "replace", "update", "delete")
 
 
@@ -29,7 +30,15 @@ class DerivedNames:
         self.schemas = {
             (entity.name, suffix): self._class(f"{entity.name}{suffix}", "Schema")
             for entity in spec.entities
-            for suffix in ("Base", "Create", "Replace", "Update", "Page")
+            for suffix in (
+                "Base",
+                "Create",
+                "Replace",
+                "Update",
+                "Page",
+                "Query",
+                *PARAMETERS,
+            )
         }
         # Field types do not get the names of tables either.
         self._classes |= {f"{entity.name}Entity".lower() for entity in spec.entities}

@@ -7,6 +7,7 @@ from functools import cached_property
 from scaffold.python_code import id_code
 from scaffold.python_code.formatting import docstring, import_key, literal
 from scaffold.rendering.derived_names import DerivedNames, single_links
+from scaffold.rendering.list_queries import embeddable
 from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec import naming
@@ -90,7 +91,8 @@ class EntityView(TableView, SchemaView):
     @property
     def schema_imports(self) -> str:
         name = self.entity.name
-        names = [name, self.create_schema, self.page_schema, self.update_schema]
+        names = [name, self.create_schema, self.page_schema, self.query_schema]
+        names.append(self.update_schema)
         return ", ".join(sorted(names, key=import_key))
 
     @property
@@ -144,13 +146,31 @@ class EntityView(TableView, SchemaView):
     def filter_argument(self) -> str:
         if not self.filters:
             return ""
-        return ", {" + ", ".join(f"{literal(n)}: {n}" for n in self.filters) + "}"
+        # Besides the filters that were sent, which may be of the same column.
+        columns = {item.column_attribute for item in self.entity.references}
+        names = {n: f"{n}__eq" if n in columns else n for n in self.filters}
+        items = (f"{literal(key)}: {name}" for name, key in names.items())
+        return f", {{{', '.join(items)}}}"
 
     @property
     def filter_clause(self) -> str:
         return ", optionally of one parent" if self.filters else ""
 
     # Routes
+
+    @property
+    def can_include(self) -> bool:
+        """Whether a GET can embed related resources."""
+        return bool(embeddable(self.entity, self.spec))
+
+    @property
+    def include_parameter(self) -> str:
+        """The parameter of a GET for the relations to embed, if there are any."""
+        if not self.can_include:
+            return ""
+        paths = f"queries.Include[{self.names.schemas[self.entity.name, 'Include']}]"
+        query = "fastapi.Query(default_factory=list)"
+        return f", include: typing.Annotated[{paths}, {query}]"
 
     @property
     def reverse_lists(self) -> list["ReverseView"]:
@@ -173,7 +193,12 @@ class EntityView(TableView, SchemaView):
     def route_imports(self) -> list[str]:
         names = {self.entity.name, self.create_schema, self.page_schema}
         names |= {self.replace_schema, self.update_schema}
-        names |= {item.page_schema for item in self.reverse_lists + self.link_views}
+        if self.can_include:
+            names.add(self.names.schemas[self.entity.name, "Include"])
+        names |= {self.query_schema}
+        listed_apart = self.reverse_lists + self.link_views
+        names |= {item.page_schema for item in listed_apart}
+        names |= {item.query_schema for item in listed_apart}
         names |= {item.source.name for item in self.reverse_ones}
         linked = {self.entity.name, *(link.target for link in self.entity.links)}
         names |= {self.names.ids[name] for name in linked if name in self.names.ids}
@@ -230,6 +255,7 @@ class ReverseView:
         self.source = spec.entity(reverse.source)
         self.order_words = order_words(self.source)
         self.page_schema = view.names.schemas[reverse.source, "Page"]
+        self.query_schema = view.names.schemas[reverse.source, "Query"]
         self.reference = reverse.reference
         self.filter = reference_of(self.source, reverse.reference).column_attribute
 
@@ -267,6 +293,7 @@ class LinkView:
         self.link_operation = entity.names.link_operations[side]
         self.order_words = order_words(self.target)
         self.page_schema = entity.names.schemas[link.target, "Page"]
+        self.query_schema = entity.names.schemas[link.target, "Query"]
         named = memberships(self.target, entity.spec)
         self.membership = named[entity.entity.name, link]
         own = link.right_column == naming.key(entity.entity.snake)

@@ -1,11 +1,14 @@
 """An entity's schemas, as the template of models/schemas.py uses them."""
 
+import json
 from collections.abc import Iterable
 from functools import cached_property
+from urllib.parse import urlencode
 
 from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
+from scaffold.rendering.list_queries import ListQueries, embeddable
 from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Spec
 from scaffold.testdata.boundaries import example_expression
 from scaffold.testdata.cases import CaseView
@@ -36,6 +39,10 @@ class SchemaView:
     @property
     def page_schema(self) -> str:
         return self.names.schemas[self.entity.name, "Page"]
+
+    @property
+    def query_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Query"]
 
     @property
     def update_schema(self) -> str:
@@ -89,12 +96,16 @@ class SchemaView:
         return "base.Resource" if self.entity.is_standard else "base.BareResource"
 
     @property
-    def create_lines(self) -> list[str]:
+    def create_blocks(self) -> list[list[str]]:
         """The id of an entity whose clients send it."""
         key = self.entity.id
         if key.generated:
             return []
-        return [self._own(f"id: {self._requested_id(self.entity)}", key.json, "id")]
+        others = [f"**{self._create_example}"] if self._create_example else []
+        example = ", ".join([self.tests.example_id, *others])
+        config = self._configured(f"{{{example}}}") if self.tests.example_id else []
+        own = self._own(f"id: {self._requested_id(self.entity)}", key.json, "id")
+        return [block for block in (config, [own]) if block]
 
     @property
     def replace_blocks(self) -> list[list[str]]:
@@ -189,7 +200,59 @@ class SchemaView:
         lines += [self._response_field(field) for field in shown]
         lines += [self._response_reference(item) for item in self.entity.references]
         lines += [self._response_link(item) for item in self.entity.links if item.owner]
+        lines += [self._embedded(item) for item in embeddable(self.entity, self.spec)]
         return [block for block in (self._configured(), lines) if block]
+
+    @property
+    def query_types(self) -> list[str]:
+        """The types of `sort` and `include`."""
+        return [*self._list_queries.types()]
+
+    @cached_property
+    def _list_queries(self) -> ListQueries:
+        return ListQueries(self.entity, self.names)
+
+    @property
+    def sort_words(self) -> list[str]:
+        """What lists can be sorted by."""
+        return self._list_queries.sorted
+
+    @property
+    def include_words(self) -> list[str]:
+        """What lists can embed."""
+        return self._list_queries.included
+
+    @property
+    def filter_words(self) -> list[tuple[str, list[str]]]:
+        """What lists can be filtered by, with the operators besides equality."""
+        return [
+            (one.key, [operator for operator in one.operators if operator])
+            for one in self._list_queries.filters()
+        ]
+
+    @property
+    def list_example(self) -> str:
+        """The URL of a list with a filter by the example, if it has such a field."""
+        example = self.tests.example_values
+        known = {one.key: one.operators[0] for one in self._list_queries.filters()}
+        given = [
+            (f"{key}{known[key]}", example[key]) for key in example if key in known
+        ]
+        query = [*given[:1], ("sort", f"-{self.sort_words[-1]}"), ("limit", 5)]
+        return f"http://127.0.0.1:8000/api/v1/{self.entity.url}?{urlencode(query)}"
+
+    @cached_property
+    def query_blocks(self) -> list[list[str]]:
+        """What a list can be asked for: its order, relations to embed, and filters."""
+        config = "model_config = pydantic.ConfigDict(alias_generator=queries.camel)"
+        return [[config]] * self.entity.id.camel + [[*self._list_queries.lines()]]
+
+    def _embedded(self, reference: Reference) -> str:
+        name = f"included_{reference.attribute}"
+        description = reference.description
+        described = f", {literal(description)}" if description else ""
+        value = f"base.embedded({literal(reference.included)}{described})"
+        return f'{name}: "{reference.target} | None" = {value}'
 
     def _configured(self, example: str = "", *, described: bool = True) -> list[str]:
         """Return the configuration of a schema: its keys, and what OpenAPI says of it."""
@@ -316,6 +379,11 @@ class SchemaView:
     ) -> str:
         arguments = [*self._named(attribute, key, description), *more]
         return f"{attribute}: {annotation}{_assigned(None, arguments)}"
+
+
+def _as_text(value: object) -> str:
+    """Return a value as a URL has it: with the spelling of JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _choices(name: str, values: Iterable[str]) -> str:

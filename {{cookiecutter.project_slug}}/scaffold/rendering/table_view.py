@@ -33,15 +33,11 @@ class TableView:
         for field in self.entity.fields:
             for rule, sql in field_code.checks(field):
                 arguments.append(_check(field.column, rule, sql))
-        indexes = [*self.entity.indexes]
-        if self.entity.timestamps:
-            indexes.append(self.entity.order)
-        arguments += [self._index(self.entity.table_key, names) for names in indexes]
-        for kind, column in self._declared_apart:
-            if kind == "uq":
-                arguments.append(self._unique_constraint((column,)))
-            else:
-                arguments.append(self._index(self.entity.table_key, (column,)))
+        arguments += [
+            self._index(self.entity.table_key, columns)
+            for columns in self.entity.sorted_indexes
+        ]
+        arguments += [self._unique_constraint((one,)) for one in self._unique_apart]
         if self._options:
             arguments.append(f"{{{', '.join(self._options)}}}")
         comma = "," if len(arguments) == 1 else ""
@@ -91,26 +87,19 @@ class TableView:
         table = naming.split_key(key)[0]
         return None if name == naming.constraint(kind, table, *columns) else name
 
-    def _is_usual(self, kind: str, column: str) -> bool:
-        """Whether an index of one column is declared with the column."""
+    @cached_property
+    def _unique_apart(self) -> list[str]:
+        """The unique columns whose constraint has an unusual name."""
+        members = (*self.entity.fields, *self.entity.references)
+        columns = [one.column for one in members if one.unique]
         table = self.entity.table_key
-        index = (kind, table, column)
-        return index not in self.names.indexes or not self._unusual_name(
-            kind, table, (column,)
-        )
-
-    @property
-    def _declared_apart(self) -> list[tuple[str, str]]:
-        """The kind and column of each index of one column that has an unusual name."""
-        columns = [(_kind(field), field.column) for field in self.entity.fields]
-        columns += [(_kind(item), item.column) for item in self.entity.references]
-        return [one for one in columns if not self._is_usual(*one)]
+        return [one for one in columns if self._unusual_name("uq", table, (one,))]
 
     @cached_property
     def attribute_blocks(self) -> list[list[str]]:
         """The attributes of the class: columns, then relationships."""
         fields = [
-            field_code.column(field, indexed=self._is_usual(_kind(field), field.column))
+            field_code.column(field, unique=self._is_unique(field))
             for field in self.entity.fields
         ]
         own = [] if self.entity.is_standard else [id_code.column(self.entity.id)]
@@ -120,6 +109,16 @@ class TableView:
         relationships += [self._linked(item) for item in self.entity.links]
         columns = own + fields + keys + self._times
         return [block for block in (columns, relationships) if block]
+
+    def _is_unique(self, member: Field | Reference) -> bool:
+        """Whether the column itself says that it is unique."""
+        return member.unique and member.column not in self._unique_apart
+
+    @property
+    def linked_names(self) -> str:
+        """The names of the links whose ids are shown, as a tuple."""
+        names = [literal(link.attribute) for link in self.linked_ids]
+        return f"({', '.join(names)}{',' * (len(names) == 1)})"
 
     @property
     def _times(self) -> list[str]:
@@ -174,11 +173,8 @@ class TableView:
             arguments.insert(0, id_code.column_type(target.id))
         if reference.column_attribute != reference.column:
             arguments.insert(0, field_code.sql_name(reference.column))
-        if self._is_usual(_kind(reference), reference.column):
-            if reference.kind == "one_to_one":
-                arguments.append("unique=True")
-            elif reference.index:
-                arguments.append("index=True")
+        if self._is_unique(reference):
+            arguments.append("unique=True")
         annotation = id_code.python_type(target.id)
         if reference.nullable:
             annotation += " | None"
@@ -220,10 +216,9 @@ class TableView:
         target = self.spec.entity(link.target)
         arguments = [f"secondary={link.table}", 'lazy="raise"', "passive_deletes=True"]
         if target.name == self.entity.name:  # both columns refer to the same table
-            own_id, table = f"{self.entity.name}Entity.id", link.table
             arguments += [
-                f'primaryjoin="{own_id} == {table}.c.{link.left_column}"',
-                f'secondaryjoin="{own_id} == {table}.c.{link.right_column}"',
+                f"primaryjoin={self._join(link, link.left_column)}",
+                f"secondaryjoin={self._join(link, link.right_column)}",
             ]
         if link.reverse:
             arguments.append(
@@ -232,12 +227,10 @@ class TableView:
         annotation = f'list["{target.name}Entity"]'
         return _relationship(link.attribute, annotation, arguments)
 
-
-def _kind(member: Field | Reference) -> str:
-    """Return the kind of the index that a field or reference has, if it has one."""
-    if isinstance(member, Reference):
-        return "uq" if member.kind == "one_to_one" else "ix"
-    return "uq" if member.unique else "ix"
+    def _join(self, link: Link, column: str) -> str:
+        joined = f"{self.entity.name}Entity.id == {link.table}.c.{column}"
+        # In a string, SQLAlchemy finds tables of the default schema only.
+        return f"lambda: {joined}" if link.schema else f'"{joined}"'
 
 
 def reference_of(entity: Entity, name: str) -> Reference:

@@ -17,7 +17,7 @@ from scaffold.spec.model import (
 )
 from scaffold.spec.problems import Problems, listing, quote
 from scaffold.spec.vocabulary import keys
-from scaffold.spec.vocabulary.field_types import TYPES
+from scaffold.spec.vocabulary.field_types import SORTED_BYTES, TYPES
 from scaffold.spec.vocabulary.keys import Key
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,62}")
@@ -57,6 +57,10 @@ class Draft:
 
     def flag(self, key: str) -> bool:
         return self.values.get(key) is True
+
+    def optional_flag(self, key: str) -> bool | None:
+        value = self.values.get(key)
+        return value if isinstance(value, bool) else None
 
 
 @dataclass(eq=False)
@@ -295,7 +299,14 @@ def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
         values.setdefault("scale", 2)
     if camel:
         values["camel"] = True
-    return Field.of(values)
+    made = Field.of(values)
+    if (
+        made.sortable
+        and made.sort is None
+        and field_type.index_bytes(made) > SORTED_BYTES
+    ):
+        return Field.of({**values, "sort": False})
+    return made
 
 
 def _relation(item: Draft, problems: Problems) -> Draft:

@@ -32,19 +32,12 @@ def index_names(entities: Sequence[Entity]) -> Mapping[Index, str]:
 def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
     for entity in entities:
         table = entity.table_key
-        if entity.timestamps:
-            yield "ix", table, *entity.order
-        for field in entity.fields:
-            if field.unique or field.index:
-                yield "uq" if field.unique else "ix", table, field.column
-        for reference in entity.references:
-            if reference.kind == "one_to_one":
-                yield "uq", table, reference.column
-            elif reference.index:
-                yield "ix", table, reference.column
+        for one in (*entity.fields, *entity.references):
+            if one.unique:
+                yield "uq", table, one.column
         for columns in entity.unique:
             yield "uq", table, *columns
-        for columns in entity.indexes:
+        for columns in entity.sorted_indexes:
             yield "ix", table, *columns
         for link in entity.links:
             if link.owner:

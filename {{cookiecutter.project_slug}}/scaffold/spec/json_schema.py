@@ -4,7 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 
 from scaffold.spec.vocabulary import keys, reserved_names
-from scaffold.spec.vocabulary.field_types import INDEXED_LENGTH, TYPES, FieldType
+from scaffold.spec.vocabulary.field_types import (
+    INDEXED_LENGTH,
+    SORTED_BYTES,
+    TYPES,
+    FieldType,
+)
 from scaffold.spec.vocabulary.keys import Json, Key
 
 _SYSTEM_COLUMNS = sorted(reserved_names.SYSTEM_COLUMNS)
@@ -187,7 +192,7 @@ def _if_type(name: str, one: FieldType) -> Json:
         }
     if not one.indexable:
         reason = f"A {name} field cannot be unique or indexed."
-        for flag in ("unique", "index"):
+        for flag in ("unique", "index", "filter", "sort"):
             properties[flag] = {"description": reason, "const": False}
     then: Json = {
         "propertyNames": {"enum": [*keys.FIELD, *one.keys]},
@@ -196,14 +201,18 @@ def _if_type(name: str, one: FieldType) -> Json:
     if "values" in one.keys:
         then["required"] = ["values"]
     if name == "string":
-        then["allOf"] = [_short_if(flag) for flag in ("unique", "index")]
+        flags = ("unique", "index", "filter")
+        then["allOf"] = [
+            *(_short_if(flag, INDEXED_LENGTH) for flag in flags),
+            _short_if("sort", SORTED_BYTES // 4),
+        ]
     return {"if": _type_is([name]), "then": then}
 
 
-def _short_if(flag: str) -> Json:
+def _short_if(flag: str, most: int) -> Json:
     short = {
-        "description": "PostgreSQL limits the size of an index entry.",
-        "maximum": INDEXED_LENGTH,
+        "description": "The size of an index entry, or of a cursor, is limited.",
+        "maximum": most,
     }
     return {
         "if": {"properties": {flag: {"const": True}}, "required": [flag]},

@@ -392,6 +392,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
         ),
     ),
     "schema": schema_name,
+    "sort_key": formed("write a name in snake_case, with a - for descending order"),
     "table": table_name,
     "text": string,
     "timestamps": either(bool, "true, false or an object"),

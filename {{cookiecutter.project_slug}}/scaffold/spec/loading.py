@@ -10,6 +10,7 @@ from scaffold.spec.checks import (
     composites,
     cycles,
     field_rules,
+    lists,
     renames,
 )
 from scaffold.spec.drafts import EntityDraft, read_entities
@@ -149,5 +150,6 @@ def _entity(
         own_table=draft.text("table"),
         own_url=draft.text("url"),
         schema=draft.schema,
+        default_sort=lists.default_sort(draft, sides, problems),
         operations=draft.operations,
     )

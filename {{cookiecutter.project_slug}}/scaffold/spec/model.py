@@ -87,6 +87,8 @@ class Field:
     default: object = MISSING
     unique: bool = False
     index: bool = False
+    filter: bool | None = None
+    sort: bool | None = None
     description: str = ""
     renamed_from: str | None = None
     min_length: int | None = None
@@ -153,6 +155,28 @@ class Field:
     def nullable(self) -> bool:
         return not self.required and not self.has_default
 
+    @property
+    def filterable(self) -> bool:
+        """Whether lists can be filtered by it: by default if it has an index."""
+        shown = not self.write_only and (self.index or self.unique)
+        return shown if self.filter is None else self.filter
+
+    @property
+    def sortable(self) -> bool:
+        """Whether lists can be sorted by it: by default if it has an index."""
+        shown = not self.write_only and (self.index or self.unique)
+        return shown if self.sort is None else self.sort
+
+    @property
+    def has_index(self) -> bool:
+        """Whether it has an index with the id, besides that of a unique constraint.
+
+        A unique constraint sorts all rows but those with null.
+        """
+        if self.unique:
+            return self.nullable and self.sortable
+        return self.index or self.filterable or self.sortable
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -167,6 +191,8 @@ class Reference:
     description: str = ""
     renamed_from: str | None = None
     index: bool = True
+    filter: bool | None = None
+    sort: bool | None = None
     own_column: str | None = None
     own_json: str | None = None
     camel: bool = False
@@ -174,6 +200,32 @@ class Reference:
     @property
     def attribute(self) -> str:
         return naming.attribute(self.name)
+
+    @property
+    def included(self) -> str:
+        """The key of the embedded target in JSON, and what `include` calls it."""
+        return naming.json_key(self.name, camel=self.camel)
+
+    @property
+    def unique(self) -> bool:
+        return self.kind == "one_to_one"
+
+    @property
+    def filterable(self) -> bool:
+        """Whether lists can be filtered by it: by default if it has an index."""
+        return self.index if self.filter is None else self.filter
+
+    @property
+    def sortable(self) -> bool:
+        """Whether lists can be sorted by it: by default if it has an index."""
+        return self.index if self.sort is None else self.sort
+
+    @property
+    def has_index(self) -> bool:
+        """Whether it has an index with the id, besides that of a unique constraint."""
+        if self.unique:
+            return self.nullable and self.sortable
+        return self.index or self.filterable or self.sortable
 
     @property
     def column(self) -> str:
@@ -268,6 +320,7 @@ class Entity:
     own_table: str | None = None
     own_url: str | None = None
     schema: str | None = None  # of PostgreSQL; None: the default one
+    default_sort: str | None = None
     operations: tuple[str, ...] = tuple(keys.OPERATIONS)
 
     @property
@@ -281,6 +334,19 @@ class Entity:
         """The columns by which lists are sorted."""
         times = (self.timestamps.created_at,) if self.timestamps else ()
         return (*times, self.id.column)
+
+    @property
+    def sorted_indexes(self) -> list[tuple[str, ...]]:
+        """The columns of the indexes that are not unique: each ends with the id.
+
+        So rows with the same values have an order, and a list can be read from its index.
+        """
+        key = self.id.column
+        times = self.timestamps
+        found = [(times.created_at, key), (times.updated_at, key)] if times else []
+        members: tuple[Field | Reference, ...] = (*self.fields, *self.references)
+        found += [(one.column, key) for one in members if one.has_index]
+        return found + [(*columns, key) for columns in self.indexes]
 
     @property
     def json_keys(self) -> dict[str, str]:

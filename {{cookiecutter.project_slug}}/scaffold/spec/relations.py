@@ -314,6 +314,8 @@ def _reference(side: Side, reverse: str | None) -> Reference:
         description=side.description,
         renamed_from=side.draft.text("renamed_from"),
         index=side.draft.values.get("index") is not False,
+        filter=side.draft.optional_flag("filter"),
+        sort=side.draft.optional_flag("sort"),
         own_column=side.draft.text("column"),
         own_json=side.draft.text("json"),
         camel=side.entity.camel,

@@ -50,18 +50,36 @@ class CaseView:
 
         Optional references are left out, and required ones have ids that never change.
         """
-        values: dict[str, object] = {}
-        if not self.entity.id.generated:
-            values[self.entity.id.json] = _json_value(example_id(self.entity))
-        return self._example(values, self.entity.fields)
+        return boundaries.json_expression(self._example) if self._example else ""
 
     @cached_property
+    def example_id(self) -> str:
+        """The item of the example with the id, where clients send it with a create."""
+        if self.entity.id.generated or self._example is None:
+            return ""
+        key = {self.entity.id.json: _json_value(example_id(self.entity))}
+        return boundaries.json_expression(key)[1:-1]
+
+    @property
+    def example_values(self) -> dict[str, object]:
+        """The keys of the example with their values in JSON."""
+        return self._example or {}
+
+    @cached_property
+    def _example(self) -> dict[str, object] | None:
+        return self._values_of(self.entity.fields)
+
+    @property
     def example_of_changes(self) -> str:
         """The example of a PUT or PATCH: without what cannot be changed."""
-        changed = [f for f in self.entity.fields if not f.immutable]
-        return self._example({}, changed) or ("{}" if self.example else "")
+        kept = [field for field in self.entity.fields if not field.immutable]
+        values = self._values_of(kept)
+        if values:
+            return boundaries.json_expression(values)
+        return "{}" if self.example else ""
 
-    def _example(self, values: dict[str, object], fields: Iterable[Field]) -> str:
+    def _values_of(self, fields: Iterable[Field]) -> dict[str, object] | None:
+        values: dict[str, object] = {}
         for field in fields:
             if field.read_only:
                 continue
@@ -71,12 +89,12 @@ class CaseView:
             if value is not None and (is_short or field.example is not MISSING):
                 values[field.json] = value
             elif field.required:
-                return ""
+                return None
         for reference in self.entity.references:
             if reference.required:
                 target = self.spec.entity(reference.target)
                 values[reference.json] = _json_value(example_id(target))
-        return boundaries.json_expression(values) if values else ""
+        return values
 
     @cached_property
     def _made(self) -> dict[str, Series]:
@@ -135,8 +153,8 @@ class CaseView:
 
     @property
     def indexes(self) -> str:
-        """The columns of every composite index."""
-        return _display(map(_names, self.entity.indexes))
+        """The columns of every index that is not unique."""
+        return _display(map(_names, self.entity.sorted_indexes))
 
     def _unique(self) -> Iterator[tuple[str, ...]]:
         entity = self.entity
@@ -166,8 +184,6 @@ class CaseView:
             arguments.append(f"reverse={literal(_segment(reference.reverse))}")
         if reference.kind == "one_to_one":
             arguments.append("single=True")
-        elif not reference.index:
-            arguments.append("indexed=False")
         if target.id.type != "uuid":
             arguments.append(f"type={literal(f'{target.id.type}_id')}")
         return f"support.Reference({', '.join(arguments)})"

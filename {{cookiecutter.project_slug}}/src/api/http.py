@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.core.errors import PROBLEM_JSON
-from src.models.types import BIGINT_MAX, INT16, INT32, INT64
-from src.repositories.cursors import CURSOR_PATTERN
-from src.services.base import Paging
+from src.models.queries import written_as
+from src.models.types import INT16, INT32, INT64
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 JSON_MEDIA_TYPE = re.compile(
@@ -57,61 +56,6 @@ class StrictJSONRoute(APIRoute):
         return handle_strictly
 
 
-def _written_as(pattern: str, advice: str) -> pydantic.BeforeValidator:
-    """Reject other notations that Pydantic accepts, such as 5.0, +5, 1_0 and yes."""
-
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and not re.fullmatch(pattern, value):
-            raise PydanticCustomError("query_value", advice)
-        return value
-
-    return pydantic.BeforeValidator(check)
-
-
-_Number = _written_as("-?[0-9]+", "Write an integer")
-_Flag = _written_as("true|false", "Write true or false")
-
-
-async def _paging(
-    # _Number is last, so that it wraps the bounds: otherwise OpenAPI loses them.
-    skip: Annotated[
-        int,
-        fastapi.Query(
-            ge=0,
-            le=BIGINT_MAX,
-            description="The number of rows to skip.",
-            json_schema_extra={"format": "int64"},
-        ),
-        _Number,
-    ] = 0,
-    limit: Annotated[
-        int,
-        fastapi.Query(
-            ge=1,
-            le=100,
-            description="The maximum number of rows.",
-            json_schema_extra={"format": "int32"},
-        ),
-        _Number,
-    ] = 20,
-    after: Annotated[
-        str | None,
-        fastapi.Query(
-            pattern=CURSOR_PATTERN,
-            description="The `next` of the previous page. Unlike `skip`, it is fast at "
-            "any depth. With both, `skip` counts from there.",
-        ),
-    ] = None,
-    total: Annotated[
-        bool, fastapi.Query(description="Whether to count all rows."), _Flag
-    ] = True,
-) -> Paging:
-    return Paging(skip, limit, after, total)
-
-
-PageQuery = Annotated[Paging, fastapi.Depends(_paging)]
-
-
 def _check_id(value: Any) -> Any:
     """Reject other notations of a UUID, so that a resource has one URL."""
     if isinstance(value, str) and not _UUID.fullmatch(value):
@@ -123,7 +67,7 @@ def _check_id(value: Any) -> Any:
 
 ID = fastapi.Path(description="The id of the resource.")
 Id = Annotated[uuid.UUID, pydantic.BeforeValidator(_check_id), ID]
-_IntegerId = _written_as("0|-?[1-9][0-9]*", "Write the id as an integer, such as 5")
+_IntegerId = written_as("0|-?[1-9][0-9]*", "Write the id as an integer, such as 5")
 SmallIntegerId = Annotated[int, INT16, _IntegerId, ID]
 Integer32Id = Annotated[int, INT32, _IntegerId, ID]
 IntegerId = Annotated[int, INT64, _IntegerId, ID]

@@ -118,6 +118,7 @@ def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
     document["tags"] = _used_tags(document)
     document.setdefault("security", [])  # none, unless a route has its own
     _shorten_operation_ids(document)
+    _document_parameters(document, settings)
     _document_errors(document)
     return document
 
@@ -127,6 +128,19 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield path, method, operation
+
+
+def _document_parameters(document: Mapping[str, Any], settings: Settings) -> None:
+    """Say what FastAPI cannot know of query parameters."""
+    for _, _, operation in _operations(document):
+        for parameter in operation.get("parameters", ()):
+            schema = parameter["schema"]
+            if schema.get("default", ...) is None:
+                del schema["default"]  # it may be left out, and is never null
+            if schema.get("type") == "array":
+                parameter["explode"] = False  # a,b
+            if parameter["in"] == "query" and parameter["name"] == "limit":
+                schema.setdefault("maximum", settings.max_page_size)
 
 
 def _used_tags(document: Mapping[str, Any]) -> list[Any]:

@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
     trusted_proxies: list[Proxy] = []
     max_body_size: int = Field(default=1_048_576, ge=1)
+    max_page_size: int = Field(default=100, ge=1, le=10_000)
+    max_total: int = Field(default=10_000, ge=0, le=1_000_000_000)
     max_requests_in_progress: int = Field(default=200, ge=1)
     client_timeout: float = Field(default=30, gt=0, le=DAY)
 

@@ -101,9 +101,9 @@ async_session_maker = _session_maker()
 read_session_maker = _session_maker(read_only=True)
 
 
-def bind_sessions(engines: Engines, transaction_timeout: float) -> None:
-    """Bind both session makers to these engines."""
-    info = {"engines": engines, "transaction_timeout": transaction_timeout}
+def bind_sessions(engines: Engines, **limits: float) -> None:
+    """Bind both session makers to these engines; `limits` are those of sessions."""
+    info = {"engines": engines, **limits}
     async_session_maker.configure(bind=engines.write, info=info)
     read_session_maker.configure(bind=engines.read, info={"read_only": True, **info})
 

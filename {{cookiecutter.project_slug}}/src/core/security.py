@@ -80,7 +80,13 @@ def cors_options(settings: Settings) -> dict[str, Any]:
         "allow_credentials": settings.cors_allow_credentials,
         "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
         "allow_headers": (*REQUEST_HEADERS, *settings.cors_headers),
-        "expose_headers": ("Location", "Retry-After", "X-Request-ID"),
+        "expose_headers": (
+            "Link",
+            "Location",
+            "Retry-After",
+            "X-Request-ID",
+            "X-Total-Count",
+        ),
         "max_age": 600,
     }
 

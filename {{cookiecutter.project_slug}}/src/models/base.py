@@ -32,6 +32,7 @@ class BareEntity(Base):
     __abstract__ = True
     __resource__: ClassVar[str]
     __plural__: ClassVar[str]  # where it is not the name of the table
+    __linked__: ClassVar[tuple[str, ...]] = ()  # the relationships whose ids are shown
     if TYPE_CHECKING:
         id: orm.Mapped[Any]
 
@@ -194,6 +195,20 @@ class Resource(BareResource):
     id: uuid.UUID = pydantic.Field(json_schema_extra=read_only)
     created_at: dt.datetime = pydantic.Field(json_schema_extra=read_only)
     updated_at: dt.datetime = pydantic.Field(json_schema_extra=read_only)
+
+
+# What a resource embeds unless it was included; null means that there is none.
+LEFT_OUT: Any = object()
+
+
+def embedded(alias: str, description: str = "") -> Any:
+    """Return a field of a resource that is there only if `include` names it."""
+    return pydantic.Field(
+        default_factory=lambda: LEFT_OUT,
+        exclude_if=lambda value: value is LEFT_OUT,
+        alias=alias,
+        description=description or "Only there if `include` names it.",
+    )
 
 
 ResourceT = TypeVar("ResourceT", bound=BareResource)

@@ -257,8 +257,9 @@ def _read_integer(value: Any) -> Any:
 class Bits:
     """An integer of 16, 32 or 64 bits, as PostgreSQL's smallint, integer and bigint.
 
-    Write it after the field's limits. As in JSON Schema, 5.0 is an integer. It does not use `ge` and `le`: FastAPI writes
-    these into OpenAPI as floats, and 2**63 - 1 would become 2**63.
+    Write it after the field's limits. As in JSON Schema, 5.0 is an integer. It does not
+    use `ge` and `le`: FastAPI writes these into OpenAPI as floats, and 2**63 - 1 would
+    become 2**63.
     """
 
     bits: int

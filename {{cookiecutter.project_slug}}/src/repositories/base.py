@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -27,13 +27,15 @@ from src.models.base import (
     utc_now,
 )
 from src.models.types import MAX_LINKS
-from src.repositories import cursors
+from src.repositories import cursors, filters, sorting
+from src.repositories.filters import Filters, OwnFilter
 from src.repositories.links import Link as Link
+from src.repositories.sorting import Sort, sort_of
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
-# The filter of a list, such as {"project_id": …}; a key with None is ignored.
-Filters = Mapping[str, Any]
 MICROSECOND = dt.timedelta(microseconds=1)
+MAX_STATEMENTS = 500  # of one kind that are kept, of all entities together
+Names = tuple[str, ...]
 
 
 class Repository(Generic[EntityT]):
@@ -47,6 +49,8 @@ class Repository(Generic[EntityT]):
     # Many-to-many relations by name, and those of other entities to this one.
     links: ClassVar[Mapping[str, Link]] = {}
     memberships: ClassVar[Mapping[str, Link]] = {}
+    # Filters of your own by name: a function that returns the condition for a parameter.
+    filters: ClassVar[Mapping[str, OwnFilter]] = {}
 
     def __init__(self, db: AsyncSession) -> None:
         self.db = db
@@ -71,17 +75,28 @@ class Repository(Generic[EntityT]):
         self._note("created", entity.id)
         return entity
 
-    async def get(self, entity_id: Id, *, for_update: bool = False) -> EntityT | None:
+    async def get(
+        self,
+        entity_id: Id,
+        *,
+        for_update: bool = False,
+        include: Sequence[str] = (),
+    ) -> EntityT | None:
         """Return the row with this id, if there is one.
 
         With `for_update`, the row is locked against changes until the transaction ends.
+        `include` names relations to load, such as `order` or `order.customer`.
         """
-        statement = self._locked() if for_update else self._by_id()
+        if for_update:
+            return await self._lock(entity_id, loaded=True)
+        statement = self._by_id().options(
+            *(_embedded(self.entity, path) for path in include)
+        )
         return await self.db.scalar(statement, {"id": entity_id})
 
     async def lock(self, entity_id: Id) -> EntityT | None:
         """Return the row with this id, without relations, and lock it."""
-        return await self.db.scalar(self._locked(loaded=False), {"id": entity_id})
+        return await self._lock(entity_id, loaded=False)
 
     async def find(self, where: Filters) -> EntityT | None:
         """Return the only row with these values, if there is one.
@@ -90,7 +105,10 @@ class Repository(Generic[EntityT]):
         """
         if not where:
             raise ValueError("find() needs a value to look for")
-        return await self.db.scalar(self._narrowed(tuple(where)), where)
+        values = filters.parameters(_given(where))
+        if len(values) < len(where):
+            return None
+        return await self.db.scalar(self._narrowed(tuple(values)), values)
 
     async def list(
         self,
@@ -99,19 +117,41 @@ class Repository(Generic[EntityT]):
         *,
         after: str | None = None,
         where: Filters | None = None,
+        sort: Sort | None = None,
+        include: Sequence[str] = (),
     ) -> Sequence[EntityT]:
-        """Return a page in the order of creation; it starts after the cursor `after`."""
+        """Return a page, in the order of creation unless `sort` has another.
+
+        It starts after the cursor `after`; `include` is that of `get`.
+        """
         where = _given(where)
-        values: dict[str, Any] = {**where, "_skip": skip, "_limit": limit}
+        sort = sort or sort_of(self.entity)
+        values = {**filters.parameters(where), "_skip": skip, "_limit": limit}
+        names, nulls = tuple(values)[:-2], None
         if after is not None:
-            values |= _numbered(cursors.decode(after, self.entity))
-        statement = self._page(tuple(where), after is not None)
+            start = cursors.decode(after, self.entity, sort, where)
+            values |= {f"_after_{n}": value for n, value in enumerate(start)}
+            nulls = tuple(value is None for value in start)
+        statement = self._page(names, sort, nulls)
+        statement = statement.options(
+            *(_embedded(self.entity, path) for path in include)
+        )
         return (await self.db.scalars(statement, values)).all()
 
     async def count(self, where: Filters | None = None) -> int:
         """Return how many rows a list without paging would have."""
-        where = _given(where)
-        return await self.db.scalar(self._count(tuple(where)), where) or 0
+        values = filters.parameters(_given(where))
+        return await self.db.scalar(self._count(tuple(values)), values) or 0
+
+    async def total(self, where: Filters | None = None) -> int | None:
+        """Return what `count` does, or None if it is more than MAX_TOTAL."""
+        most = self.db.info.get("max_total")
+        if most is None:
+            return await self.count(where)
+        values = filters.parameters(_given(where))
+        statement = self._count(tuple(values), limited=True)
+        found = await self.db.scalar(statement, {**values, "_most": most + 1}) or 0
+        return found if found <= most else None
 
     async def replace(self, entity_id: Id, data: Schema) -> EntityT | None:
         """Set every field; omitted fields get their default or null."""
@@ -150,6 +190,13 @@ class Repository(Generic[EntityT]):
     async def unlink(self, name: str, own_id: Id, other_id: Id) -> None:
         """Unlink two rows of a many-to-many relation, if they are linked."""
         await self.links[name].remove(self.db, own_id, other_id)
+
+    async def _lock(self, entity_id: Id, *, loaded: bool) -> EntityT | None:
+        known = self.db.identity_map.get(self.db.identity_key(self.entity, entity_id))
+        if known is not None:  # with values from before the lock
+            await self.db.flush()
+            self.db.expire(known)
+        return await self.db.scalar(self._locked(loaded), {"id": entity_id})
 
     async def _change(self, entity_id: Id, changes: dict[str, Any]) -> EntityT | None:
         entity = await self.get(entity_id, for_update=True)
@@ -221,14 +268,7 @@ class Repository(Generic[EntityT]):
     @cache
     def _loaded(cls) -> sa.Select[EntityT]:
         """Select rows, with the ids of the rows that they are linked to."""
-        options = [
-            orm.selectinload(getattr(cls.entity, name)).load_only(
-                cls._target(name).id, raiseload=True
-            )
-            for name, link in cls.links.items()
-            if link.key
-        ]
-        return cls.select().options(*options)
+        return cls.select().options(*_ids_loaded(cls.entity))
 
     @classmethod
     @cache
@@ -237,49 +277,78 @@ class Repository(Generic[EntityT]):
 
     @classmethod
     @cache
-    def _locked(cls, *, loaded: bool = True) -> sa.Select[EntityT]:
+    def _locked(cls, loaded: bool) -> sa.Select[EntityT]:
         rows = cls._loaded() if loaded else cls.select()
         one = rows.where(cls.entity.id == sa.bindparam("id"))
         # Rows that refer to this one can still be added: FOR NO KEY UPDATE.
-        locking = one.with_for_update(key_share=True, of=cls.entity)
-        return locking.execution_options(populate_existing=True)
+        return one.with_for_update(key_share=True, of=cls.entity)
 
     @classmethod
-    @cache
-    def _narrowed(cls, names: tuple[str, ...]) -> sa.Select[EntityT]:
-        """Select the rows that match parameters with these names."""
-        statement = cls._loaded()
-        for name in names:
-            if name in cls.memberships:
-                link = cls.memberships[name]
-                other = link.table.c[link.other].type
-                members = link.members(sa.bindparam(name, type_=other))
-                statement = statement.where(cls.entity.id.in_(members))
-            else:
-                column = getattr(cls.entity, name)
-                statement = statement.where(column == sa.bindparam(name))
-        return statement
+    def _narrowed(cls, names: Names) -> sa.Select[EntityT]:
+        """Select the rows that match the filters with these parameters."""
+        return cls._loaded().where(*map(cls._condition, names))
 
     @classmethod
-    @cache
-    def _page(cls, names: tuple[str, ...], after: bool) -> sa.Select[EntityT]:
-        order = cursors.order_of(cls.entity)
-        statement = cls._narrowed(names).order_by(*order)
-        if after:
-            start = [
-                sa.bindparam(f"_after_{number}", type_=column.type)
-                for number, column in enumerate(order)
-            ]
-            statement = statement.where(sa.tuple_(*order) > sa.tuple_(*start))
-        return statement.offset(sa.bindparam("_skip", type_=sa.BigInteger)).limit(
-            sa.bindparam("_limit", type_=sa.BigInteger)
+    def _condition(cls, name: str) -> sa.ColumnElement[bool]:
+        if name in cls.filters:
+            return cls.filters[name](sa.bindparam(name))
+        if name in cls.memberships:
+            link = cls.memberships[name]
+            other = link.table.c[link.other].type
+            members = link.members(sa.bindparam(name, type_=other))
+            return cls.entity.id.in_(members)
+        return filters.condition(cls.entity, name)
+
+    @classmethod
+    @lru_cache(MAX_STATEMENTS)
+    def _page(
+        cls, names: Names, sort: Sort, nulls: tuple[bool, ...] | None
+    ) -> sa.Select[EntityT]:
+        parts = sorting.parts(cls.entity, sort, nulls)
+        skip = sa.bindparam("_skip", type_=sa.BigInteger)
+        limit = sa.bindparam("_limit", type_=sa.BigInteger)
+        if len(parts) == 1:
+            (part,) = parts
+            page = cls._narrowed(names).where(part.where).order_by(*part.order)
+            return page.offset(skip).limit(limit)
+        return cls._joined(names, sort, parts).offset(skip).limit(limit)
+
+    @classmethod
+    def _joined(
+        cls, names: Names, sort: Sort, parts: Sequence[sorting.Part]
+    ) -> sa.Select[EntityT]:
+        """Select the first rows of each part, and of these the first ones."""
+        conditions = list(map(cls._condition, names))
+        end = sa.bindparam("_skip", type_=sa.BigInteger) + sa.bindparam(
+            "_limit", type_=sa.BigInteger
         )
+        keys = [
+            getattr(cls.entity, key.name).label(f"key_{number}")
+            for number, key in enumerate(sort)
+        ]
+        scans = [
+            cls.select()
+            .where(*conditions, part.where)
+            .with_only_columns(cls.entity.id.label("id"), *keys)
+            .order_by(*part.order)
+            .limit(end)
+            .subquery()
+            for part in parts
+        ]
+        found = sa.union_all(*map(sa.select, scans)).subquery()
+        first = sa.select(found.c.id).limit(end)
+        first = first.order_by(*sorting.order_by(cls.entity, sort, dict(found.c)))
+        rows = cls._loaded().where(cls.entity.id.in_(first))
+        return rows.order_by(*sorting.order_by(cls.entity, sort))
 
     @classmethod
-    @cache
-    def _count(cls, names: tuple[str, ...]) -> sa.Select[int]:
-        rows = cls._narrowed(names).subquery()
-        return sa.select(sa.func.count()).select_from(rows)
+    @lru_cache(MAX_STATEMENTS)
+    def _count(cls, names: Names, *, limited: bool = False) -> sa.Select[int]:
+        rows = cls.select().where(*map(cls._condition, names))
+        rows = rows.with_only_columns(cls.entity.id)
+        if limited:
+            rows = rows.limit(sa.bindparam("_most", type_=sa.BigInteger))
+        return sa.select(sa.func.count()).select_from(rows.subquery())
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -310,5 +379,18 @@ def _given(where: Filters | None) -> dict[str, Any]:
     return {name: value for name, value in (where or {}).items() if value is not None}
 
 
-def _numbered(values: Sequence[Any]) -> dict[str, Any]:
-    return {f"_after_{number}": value for number, value in enumerate(values)}
+def _embedded(entity: type[BareEntity], path: str) -> Any:
+    """Return what loads the relations of a path: one query for each of them."""
+    name, _, rest = path.partition(".")
+    relation = getattr(entity, name)
+    target = relation.property.mapper.class_
+    inner = [_embedded(target, rest)] if rest else []
+    return orm.selectinload(relation).options(*_ids_loaded(target), *inner)
+
+
+def _ids_loaded(entity: type[BareEntity]) -> Iterator[Any]:
+    """Yield what loads the ids of the rows that a row is linked to."""
+    for name in entity.__linked__:
+        relation = getattr(entity, name)
+        target = relation.property.mapper.class_
+        yield orm.selectinload(relation).load_only(target.id, raiseload=True)

@@ -7,21 +7,21 @@ skips. Rows that are added or deleted meanwhile do not shift the pages.
 import base64
 import binascii
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Annotated, Any, TypeAlias
+from functools import lru_cache
+from typing import Annotated, Any
 
 import pydantic
 import sqlalchemy as sa
 from pydantic_core import to_json
-from sqlalchemy import orm
 
 from src.core.errors import InvalidError, invalid
-from src.models.base import BareEntity, TimedEntity
-from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits
+from src.models.base import BareEntity
+from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits, check_text
+from src.repositories.sorting import Sort, column_of
 
-CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,1000}$"
-Column: TypeAlias = orm.InstrumentedAttribute[Any]
+CHECKSUM_BYTES = 8
 BITS: Mapping[type, Bits] = {
     sa.SmallInteger: INT16,
     sa.Integer: INT32,
@@ -29,33 +29,31 @@ BITS: Mapping[type, Bits] = {
 }
 WRONG_CURSOR = {
     "loc": ("query", "after"),
-    "msg": "Send the `next` of a page of this list",
+    "msg": "Send the `next` of a page of this list, with the same filters and sort",
     "type": "cursor",
 }
 
 
-@cache
-def order_of(entity: type[BareEntity]) -> Sequence[Column]:
-    """Return the columns by which lists are sorted: the time of creation and the id."""
-    if issubclass(entity, TimedEntity):
-        return [entity.created_at, entity.id]
-    return [entity.id]
+def encode(row: BareEntity, sort: Sort, where: Mapping[str, Any]) -> str:
+    """Return the position of a row in a list that is sorted and filtered like this."""
+    values = to_json([getattr(row, key.name) for key in sort])
+    signed = _checksum(values, type(row), sort, where) + values
+    return base64.urlsafe_b64encode(signed).decode().rstrip("=")
 
 
-def encode(row: BareEntity) -> str:
-    """Return the position of a row in the order of its list."""
-    values = [getattr(row, str(column.key)) for column in order_of(type(row))]
-    return base64.urlsafe_b64encode(to_json(values)).decode().rstrip("=")
-
-
-def decode(text: str, entity: type[BareEntity]) -> Sequence[Any]:
-    """Return the values of the columns; raise InvalidError if the text has none."""
+def decode(
+    text: str, entity: type[BareEntity], sort: Sort, where: Mapping[str, Any]
+) -> Sequence[Any]:
+    """Return the values of the sort keys; raise InvalidError for another list's cursor."""
     try:
-        padded = text + "=" * (-len(text) % 4)
-        values = base64.b64decode(padded, altchars=b"-_", validate=True)
-        found: Sequence[Any] = _adapter(entity).validate_json(values)
+        signed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+        values = signed[CHECKSUM_BYTES:]
+        found: Sequence[Any] = _adapter(entity, sort).validate_json(values)
     except (binascii.Error, ValueError):
         raise wrong_cursor() from None
+    expected = _checksum(values, entity, sort, where) + values
+    if base64.urlsafe_b64encode(expected).decode().rstrip("=") != text:
+        raise wrong_cursor()
     return found
 
 
@@ -64,19 +62,36 @@ def wrong_cursor() -> InvalidError:
     return invalid([WRONG_CURSOR])
 
 
-@cache
-def _adapter(entity: type[BareEntity]) -> pydantic.TypeAdapter[Sequence[Any]]:
-    types = tuple(map(_type_of, order_of(entity)))
+def _checksum(
+    values: bytes, entity: type[BareEntity], sort: Sort, where: Mapping[str, Any]
+) -> bytes:
+    """Return a checksum against mistakes; a cursor gives no rights, so it has no secret."""
+    place = to_json([entity.__resource__, sort, sorted(where.items())])
+    return hashlib.blake2b(place + values, digest_size=CHECKSUM_BYTES).digest()
+
+
+@lru_cache(maxsize=1_000)
+def _adapter(
+    entity: type[BareEntity], sort: Sort
+) -> pydantic.TypeAdapter[Sequence[Any]]:
+    types = tuple(_type_of(entity, key.name) for key in sort)
     values: Any = tuple[types]  # type: ignore[valid-type]
     return pydantic.TypeAdapter(values)
 
 
-def _type_of(column: Column) -> Any:
+def _type_of(entity: type[BareEntity], name: str) -> Any:
     """Return the type of a column's values that the database accepts."""
+    column = column_of(entity, name)
     python: Any = column.type.python_type
     if python is dt.datetime:
-        return Annotated[pydantic.AwareDatetime, pydantic.Field(ge=EARLIEST, lt=LATEST)]
-    if python is int:
+        python = Annotated[
+            pydantic.AwareDatetime, pydantic.Field(ge=EARLIEST, lt=LATEST)
+        ]
+    elif python is int:
         least, most = BITS[type(column.type)].range
-        return Annotated[int, pydantic.Field(strict=True, ge=least, le=most)]
-    return python
+        python = Annotated[int, pydantic.Field(strict=True, ge=least, le=most)]
+    elif python is float:
+        python = pydantic.FiniteFloat
+    elif python is str:
+        python = Annotated[str, pydantic.AfterValidator(check_text)]
+    return python | None if column.nullable else python

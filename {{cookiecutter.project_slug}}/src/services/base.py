@@ -1,10 +1,12 @@
 """The generic service: the rules of every entity."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
+import sqlalchemy as sa
 from pydantic import ValidationError
+from sqlalchemy import orm
 
 from src.core.errors import NotFoundError, invalid
 from src.core.security import RICH_TEXT_TAGS, sanitize_html
@@ -17,11 +19,15 @@ from src.models.base import (
     Id,
     Page,
     Schema,
+    camel,
 )
+from src.models.queries import ListQuery
 from src.repositories import cursors
-from src.repositories.base import Filters, Repository
+from src.repositories.base import Repository
+from src.repositories.filters import Filters
+from src.repositories.sorting import sort_of
 
-__all__ = ["Page", "Paging", "Service"]
+__all__ = ["Page", "Service"]
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 ResourceT = TypeVar("ResourceT", bound=BareResource)
@@ -29,16 +35,6 @@ CreateT = TypeVar("CreateT", bound=Schema)
 UpdateT = TypeVar("UpdateT", bound=Changes)
 SchemaT = TypeVar("SchemaT", bound=Schema)
 PageT = TypeVar("PageT", bound=Page[Any])
-
-
-@dataclass(frozen=True)
-class Paging:
-    """Which part of a list is requested; `total` says whether to count all rows."""
-
-    skip: int = 0
-    limit: int = 20
-    after: str | None = None
-    total: bool = True
 
 
 class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
@@ -56,8 +52,12 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         entity = await self.repository.create(self._clean(data))
         return self.resource.model_validate(entity)
 
-    async def _get(self, entity_id: Id) -> ResourceT:
-        return self._found(entity_id, await self.repository.get(entity_id))
+    async def _get(self, entity_id: Id, include: Sequence[str] = ()) -> ResourceT:
+        paths = [self._relations(path) for path in include]
+        entity = await self.repository.get(entity_id, include=paths)
+        if entity is not None:
+            self._embed([entity], paths)
+        return self._found(entity_id, entity)
 
     async def _find(self, where: Filters) -> ResourceT:
         entity = await self.repository.find(where)
@@ -66,21 +66,60 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         return self.resource.model_validate(entity)
 
     async def _list(
-        self, page: type[PageT], paging: Paging, where: Filters | None = None
+        self, page: type[PageT], query: ListQuery, where: Filters | None = None
     ) -> PageT:
+        parent = {
+            name: value for name, value in (where or {}).items() if value is not None
+        }
+        where = {**query.conditions(), **parent}
+        sort = sort_of(self.repository.entity, list(map(self._attribute, query.sort)))
+        paths = [self._relations(path) for path in query.included()]
         # One more row than requested shows whether there is a next page.
         rows = await self.repository.list(
-            paging.skip, paging.limit + 1, after=paging.after, where=where
+            query.skip,
+            query.limit + 1,
+            after=query.after,
+            where=where,
+            sort=sort,
+            include=paths,
         )
-        shown = rows[: paging.limit]
-        more = len(rows) > paging.limit
+        shown = rows[: query.limit]
+        self._embed(shown, paths)
         return page(
             items=[self.resource.model_validate(entity) for entity in shown],
-            total=await self.repository.count(where) if paging.total else None,
-            skip=paging.skip,
-            limit=paging.limit,
-            next=cursors.encode(shown[-1]) if more else None,
+            total=await self.repository.total(where) if query.total else None,
+            skip=query.skip,
+            limit=query.limit,
+            next=cursors.encode(shown[-1], sort, where)
+            if len(rows) > query.limit
+            else None,
         )
+
+    def _attribute(self, key: str) -> str:
+        """Return the attribute of a key in `sort`, with its `-`."""
+        sign = "-" if key.startswith("-") else ""
+        return sign + _attributes(self.resource)[key.removeprefix("-")]
+
+    def _relations(self, path: str) -> str:
+        """Return the relationships of a path in `include`, such as `order.customer`."""
+        entity: Any = self.repository.entity
+        names = []
+        for key in path.split("."):
+            relation = _relationships(entity)[key]
+            names.append(relation.key)
+            entity = relation.mapper.class_
+        return ".".join(names)
+
+    @staticmethod
+    def _embed(rows: Sequence[BareEntity], paths: Sequence[str]) -> None:
+        """Give rows what their resources embed, under the names of its fields."""
+        for path in paths:
+            level: list[Any] = [*rows]
+            for name in path.split("."):
+                for row in level:
+                    setattr(row, f"included_{name}", getattr(row, name))
+                found = [getattr(row, name) for row in level]
+                level = [row for row in found if row is not None]
 
     async def _replace(self, entity_id: Id, data: CreateT) -> ResourceT:
         if isinstance(data, BareReplacement) and data.id not in (UNSET, entity_id):
@@ -150,3 +189,22 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             if clean != text:
                 changed[name] = clean
         return changed
+
+
+@cache
+def _attributes(resource: type[BareResource]) -> Mapping[str, str]:
+    """Return the attribute of each JSON key."""
+    fields = resource.model_fields.items()
+    return {field.alias or name: name for name, field in fields}
+
+
+@cache
+def _relationships(
+    entity: type[BareEntity],
+) -> Mapping[str, orm.RelationshipProperty[Any]]:
+    """Return the relationship of each key in `include`, in snake_case and camelCase."""
+    found = {}
+    for relation in sa.inspect(entity).relationships:
+        for key in (relation.key.removesuffix("_"), camel(relation.key)):
+            found[key] = relation
+    return found

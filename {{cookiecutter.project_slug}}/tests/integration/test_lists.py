@@ -1,14 +1,24 @@
 """Lists over HTTP: their pages, their order, and invalid queries."""
 
+import csv
+import io
+import json
+import re
 from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from src.models.queries import MAX_VALUES
+from src.repositories.filters import split
+from src.repositories.sorting import sort_of
 from tests.answers import invalid_fields, json_of
-from tests.support import START, Case, as_json
-from tests.tables import each_case
+from tests.fakes import in_order, matches
+from tests.support import START, Case, as_json, keys
+from tests.tables import BY_NAME, each_case, each_filter, each_included, each_sort_key
 
 SOME = 5
 
@@ -26,9 +36,7 @@ async def test_list_by_skip_and_limit(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     rows = await case.factory.store_batch(db_session, case.rows(SOME))
-    ids = [as_json(row.id) for row in rows]
-    if not case.times:
-        ids.sort()
+    ids = [as_json(row.id) for row in case.in_order(rows)]
     found: list[Any] = []
     for skip in range(0, SOME, 2):
         query = {"skip": skip, "limit": 2}
@@ -45,9 +53,10 @@ async def test_list_by_cursor(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     # Rows of one moment are in the order of their ids.
-    for _ in range(case.rows(SOME)):
-        moment = {"created_at": START} if case.times else {}
-        await case.factory.store(db_session, **moment)
+    moment = {"created_at": START} if case.times else {}
+    rows = [
+        await case.factory.store(db_session, **moment) for _ in range(case.rows(SOME))
+    ]
     page = json_of(await client.get(case.url, params={"limit": 2}), 200)
     whole = json_of(await client.get(case.url), 200)["items"]
     found = page["items"]
@@ -57,9 +66,8 @@ async def test_list_by_cursor(
         assert (page["total"], page["skip"]) == (None, 0)
         found += page["items"]
     assert found == whole
-    assert sorted(case.id_of(item) for item in found) == [
-        case.id_of(item) for item in found
-    ]
+    expected = [as_json(row.id) for row in case.in_order(rows)]
+    assert [case.id_of(item) for item in found] == expected
 
 
 @each_case
@@ -76,3 +84,167 @@ async def test_list_refuses_other_queries(
         for value in values:
             response = await client.get(case.url, params={name: value})
             assert invalid_fields(response) == {f"/{name}"}, value
+
+
+def parameter(case: Case, name: str) -> str:
+    """Return what a filter is called in a URL."""
+    return case.query.model_fields[name].alias or name
+
+
+def as_text(value: Any) -> str:
+    """Return a value as a URL has it: with the spelling of JSON."""
+    written = as_json(value)
+    return written if isinstance(written, str) else json.dumps(written)
+
+
+async def stored(case: Case, db: AsyncSession) -> list[Any]:
+    """Store rows: some with null wherever it is allowed, and one with all parents."""
+    count = case.rows(SOME)
+    nullable = [key.name for key in case.changed if key.nullable]
+    empty = {case.attribute(name): None for name in nullable}
+    await case.factory.store_batch(db, min(2, count), **empty)
+    await case.factory.store_batch(db, max(0, count - 3))
+    await with_parents(case, db)
+    return [*await db.scalars(sa.select(case.factory.entity))]  # parents among them
+
+
+async def with_parents(case: Case, db: AsyncSession) -> Any:
+    """Store a row that has every reference."""
+    parents = {
+        case.attribute(item.name): (await BY_NAME[item.target].factory.store(db)).id
+        for item in case.references
+    }
+    return await case.factory.store(db, **parents)
+
+
+def ids(case: Case, page: Any) -> list[Any]:
+    """Return the ids of a page, as JSON has them."""
+    return [case.id_of(item) for item in page["items"]]
+
+
+@each_filter
+@pytest.mark.needs("list")
+async def test_list_is_filtered(
+    case: Case, name: str, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    rows = await stored(case, db_session)
+    attribute, word = split(name)
+    known = [v for row in rows if (v := getattr(row, attribute)) is not None]
+    wanted: list[Any] = known[-2:]
+    if word == "null":
+        wanted = [True, False]
+    elif word == "in":
+        wanted = [known[-2:], known[-1:]]
+    for value in wanted:
+        text = as_text(value)
+        if word == "in":
+            text = ",".join(re.sub(r"([,\\\\])", r"\\\1", as_text(v)) for v in value)
+        query = {parameter(case, name): text}
+        response = await client.get(case.url, params=query)
+        found = ids(case, json_of(response, 200))
+        where = {name: value}
+        expected = [as_json(row.id) for row in rows if matches(row, where)]
+        assert sorted(map(str, found)) == sorted(map(str, expected))
+        assert response.headers["x-total-count"] == str(len(expected))
+
+
+@each_sort_key
+@pytest.mark.needs("list")
+async def test_pages_in_each_order_have_every_row_once(
+    case: Case, key: str, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    rows = await stored(case, db_session)
+    attribute = keys(case.resource)[key.removeprefix("-")]
+    sort = sort_of(case.factory.entity, [key[: key.startswith("-")] + attribute])
+    response = await client.get(case.url, params={"sort": key, "limit": 2})
+    found = ids(case, json_of(response, 200))
+    while link := response.headers.get("link"):
+        url = link.partition(">")[0].removeprefix("<")
+        response = await client.get(url)
+        found += ids(case, json_of(response, 200))
+    assert found == [as_json(row.id) for row in in_order(rows, sort)]
+
+
+@each_included
+@pytest.mark.needs("list")
+async def test_list_embeds_what_is_included(
+    case: Case, path: str, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    row = await with_parents(case, db_session)
+    for url in (case.url, f"{case.url}/{row.id}")[: 1 + ("get" in case.verbs)]:
+        plain, whole = [
+            json_of(await client.get(url, params=query), 200)
+            for query in ({}, {"include": path})
+        ]
+        plain, whole = [
+            next(i for i in b.get("items", [b]) if case.id_of(i) == as_json(row.id))
+            for b in (plain, whole)
+        ]
+        first, _, second = path.partition(".")
+        assert whole.keys() - plain.keys() == {first}
+        assert {key: whole[key] for key in plain} == plain
+        assert second == "" or second in whole[first]
+
+
+@each_case
+@pytest.mark.needs("list")
+async def test_list_refuses_what_is_not_declared(
+    case: Case, client: httpx2.AsyncClient
+) -> None:
+    for query, field in {
+        "lmit=5": "/lmit",
+        "limit=5&limit=6": "/limit",
+        "sort=nonsense": "/sort",
+        "sort=": "/sort",
+        f"sort={case.key.name},-{case.key.name}": "/sort",
+        "include=nonsense": "/include",
+        f"{case.key.name}__in=": f"/{case.key.name}__in",
+        f"{case.key.name}__in={',' * MAX_VALUES}": f"/{case.key.name}__in",
+        f"{case.key.name}__gte__lt=5": f"/{case.key.name}__gte__lt",
+    }.items():
+        response = await client.get(f"{case.url}?{query}")
+        assert invalid_fields(response) == {field}, query
+    message = (await client.get(f"{case.url}?lmit=5")).json()["errors"][0]["message"]
+    assert message.endswith("did you mean limit?")
+
+
+@each_case
+@pytest.mark.needs("list")
+async def test_cursor_belongs_to_its_filters_and_sort(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    await case.factory.store_batch(db_session, min(2, case.capacity))
+    page = json_of(await client.get(case.url, params={"limit": 1}), 200)
+    if page["next"] is None:
+        pytest.skip("only one row can be stored")
+    query = {"limit": 1, "after": page["next"]}
+    json_of(await client.get(case.url, params=query), 200)
+    for change in (
+        {"sort": f"{'-' * (not case.sort[0].descending)}{case.key.name}"},
+        {f"{case.key.name}__ne": as_text(case.factory.unknown_id())},
+        {"after": query["after"][:-1] + ("A" if query["after"][-1] != "A" else "B")},
+    ):
+        response = await client.get(case.url, params=query | change)
+        assert invalid_fields(response) == {"/after"}
+
+
+@each_case
+@pytest.mark.needs("list")
+async def test_list_as_csv_has_every_row(
+    case: Case,
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+) -> None:
+    rows = await case.factory.store_batch(db_session, case.rows(SOME))
+    settings = app.state.settings
+    app.state.settings = settings.model_copy(update={"max_page_size": 2})
+    try:  # several pages
+        response = await client.get(case.url, headers={"Accept": "text/csv"})
+    finally:
+        app.state.settings = settings
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    table = list(csv.DictReader(io.StringIO(response.text)))
+    found = [line[case.key.name] for line in table]
+    assert sorted(found) == sorted(str(as_json(row.id)) for row in rows)
+    assert set(table[0]) == set(case.answer(rows[0]))

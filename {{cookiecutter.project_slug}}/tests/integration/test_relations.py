@@ -122,8 +122,8 @@ async def test_rows_of_a_parent(
         shown = json_of(await client.get(url), 200)
         assert shown[case.key.name] == as_json(rows[0].id)
     else:
-        ids = [as_json(row.id) for row in rows]
-        assert await walk(client, url, case) == case.in_order(ids)
+        ids = [as_json(row.id) for row in case.in_order(rows)]
+        assert await walk(client, url, case) == ids
     unknown = f"{target.url}/{BY_NAME[reference.target].factory.unknown_id()}/{reference.reverse}"
     problem(await client.get(unknown), 404, "resource_not_found")
 
@@ -133,7 +133,7 @@ async def linked(case: Case, link: Link, db: AsyncSession, count: int) -> list[A
     target = BY_NAME[link.target]
     # A row of this side may have used one of the few that can differ.
     rows = await target.factory.store_batch(db, min(count, target.capacity - 1) or 1)
-    return target.in_order([as_json(row.id) for row in rows])
+    return [as_json(row.id) for row in target.in_order(rows)]
 
 
 @each_link

@@ -6,17 +6,20 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.errors import ConflictError, InUseError, ReferenceNotFoundError
-from src.models.base import BareEntity
 from src.repositories import cursors
 from src.repositories.base import Repository
-from tests.fakes import InMemoryRepository
+from src.repositories.filters import Filters, split
+from src.repositories.sorting import sort_of
+from tests.fakes import InMemoryRepository, in_order, matches
 from tests.support import START, Case, Link, Reference, as_json, keys, read
 from tests.tables import (
     BY_NAME,
     each_case,
+    each_filter,
     each_link,
     each_own_link,
     each_reference,
+    each_sort_key,
     each_unique,
 )
 
@@ -127,9 +130,7 @@ async def test_list_is_in_order_of_creation(
     # Rows of one moment are in the order of their ids.
     moment = {"created_at": START} if case.times else {}
     rows += [await tested.store(**moment) for _ in range(case.rows(SOME + 2) - 5)]
-    entity: type[BareEntity] = case.factory.entity
-    order = [str(column.key) for column in cursors.order_of(entity)]
-    expected = sorted(rows, key=lambda row: [getattr(row, name) for name in order])
+    expected = in_order(rows, sort_of(case.factory.entity))
     assert ids(await tested.repository.list()) == ids(expected)
     assert await tested.repository.count() == len(rows)
 
@@ -152,15 +153,59 @@ async def test_list_continues_after_a_cursor(
     for moment in moments[: case.rows(SOME)]:
         given = {"created_at": moment} if moment and case.times else {}
         await tested.store(**given)
+    sort = sort_of(case.factory.entity)
     expected = list(await tested.repository.list())
     found: list[Any] = list(await tested.repository.list(limit=1))
     while len(found) < len(expected):
-        after = cursors.encode(found[-1])
+        after = cursors.encode(found[-1], sort, {})
         page = await tested.repository.list(limit=2, after=after)
         found += page
     assert ids(found) == ids(expected)
-    end = cursors.encode(expected[-1])
+    end = cursors.encode(expected[-1], sort, {})
     assert list(await tested.repository.list(after=end)) == []
+
+
+@each_filter
+async def test_list_is_filtered(
+    case: Case, name: str, tested: RepositoryUnderTest
+) -> None:
+    rows = [await tested.store() for _ in range(case.rows(SOME))]
+    for where in wanted(rows, name):
+        found = await tested.repository.list(where=where)
+        expected = [row for row in rows if matches(row, where)]
+        assert sorted(map(str, ids(found))) == sorted(map(str, ids(expected)))
+        assert await tested.repository.count(where) == len(expected)
+
+
+def wanted(rows: list[Any], name: str) -> list[Filters]:
+    """Return filters of one parameter with values that some of the rows have."""
+    attribute, word = split(name)
+    values = [getattr(row, attribute) for row in rows]
+    known = [value for value in values if value is not None]
+    if word == "null":
+        return [{name: True}, {name: False}]
+    if word == "in":
+        return [{name: known[:2]}, {name: known}]
+    if word == "startswith":
+        return [{name: text[:end]} for text in known[:1] for end in (1, None)]
+    return [{name: value} for value in known[:2]]
+
+
+@each_sort_key
+async def test_list_is_sorted(
+    case: Case, key: str, tested: RepositoryUnderTest
+) -> None:
+    rows = [await tested.store() for _ in range(case.rows(SOME))]
+    name = f"{key[: key.startswith('-')]}{case.attribute(key.removeprefix('-'))}"
+    sort = sort_of(case.factory.entity, [name])
+    expected = ids(in_order(rows, sort))
+    assert ids(await tested.repository.list(sort=sort)) == expected
+    found: list[Any] = []
+    after = None
+    while page := await tested.repository.list(limit=2, sort=sort, after=after):
+        found += ids(page)
+        after = cursors.encode(page[-1], sort, {})
+    assert found == expected
 
 
 @each_case

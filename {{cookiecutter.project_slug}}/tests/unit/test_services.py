@@ -9,7 +9,6 @@ import pytest
 
 from src.core.errors import InvalidError, NotFoundError, UnavailableError
 from src.models.base import new_id
-from src.services.base import Paging
 from tests.answers import same
 from tests.fakes import InMemoryRepository
 from tests.support import Case, Field, Reference, read
@@ -91,11 +90,12 @@ async def test_get_answers_with_the_resource(
 async def test_list_answers_with_pages(case: Case, tested: ServiceUnderTest) -> None:
     for _ in range(SOME):
         tested.store()
-    rows = [case.resource.model_validate(row) for row in await tested.repository.list()]
-    page = await tested.list(Paging(skip=1, limit=2))
+    stored = await tested.repository.list(sort=case.sort)
+    rows = [case.resource.model_validate(row) for row in stored]
+    page = await tested.list(case.query(skip=1, limit=2))
     assert list(page.items) == rows[1:3]
     assert (page.total, page.skip, page.limit) == (SOME, 1, 2)
-    rest = await tested.list(Paging(limit=2, after=page.next, total=False))
+    rest = await tested.list(case.query(limit=2, after=page.next, total=False))
     assert list(rest.items) == rows[3:]
     assert (rest.total, rest.next) == (None, None)
 
@@ -108,7 +108,7 @@ async def test_list_is_narrowed_to_a_parent(
     parent = BY_NAME[reference.target].factory.new_id()
     wanted = tested.store(**{attribute: parent})
     tested.store()
-    page = await tested.list(Paging(), **{attribute: parent})
+    page = await tested.list(case.query(), **{attribute: parent})
     assert [item.id for item in page.items] == [wanted.id]
     assert page.total == 1
 
@@ -204,7 +204,7 @@ async def test_errors_of_the_repository_reach_the_caller(
     entity = tested.store()
     sent: dict[str, list[Any]] = {
         "create": [tested.data()],
-        "list": [Paging()],
+        "list": [case.query()],
         "replace": [entity.id, tested.replacement()],
         "update": [entity.id, tested.changes()],
     }

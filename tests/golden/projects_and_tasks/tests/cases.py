@@ -16,11 +16,12 @@ CASES = (
         create=schemas.ProjectCreate,
         update=schemas.ProjectUpdate,
         resource=schemas.Project,
+        query=schemas.ProjectQuery,
         repository=project_repository.ProjectRepository,
         service=project_service.ProjectService,
         capacity=12,
         unique=[("name",)],
-        indexes=[],
+        indexes=[("created_at", "id"), ("updated_at", "id"), ("milestone_id", "id")],
         fields=[
             support.Field(
                 "name",
@@ -60,11 +61,18 @@ CASES = (
         create=schemas.TaskCreate,
         update=schemas.TaskUpdate,
         resource=schemas.Task,
+        query=schemas.TaskQuery,
         repository=task_repository.TaskRepository,
         service=task_service.TaskService,
         capacity=12,
         unique=[("project_id", "title")],
-        indexes=[("project_id", "class", "created_at")],
+        indexes=[
+            ("created_at", "id"),
+            ("updated_at", "id"),
+            ("due_at", "id"),
+            ("project_id", "id"),
+            ("project_id", "class", "created_at", "id"),
+        ],
         fields=[
             support.Field(
                 "title",

@@ -14,11 +14,17 @@ CASES = (
         create=schemas.TaskCreate,
         update=schemas.TaskUpdate,
         resource=schemas.Task,
+        query=schemas.TaskQuery,
         repository=task_repository.TaskRepository,
         service=task_service.TaskService,
         capacity=12,
         unique=[],
-        indexes=[],
+        indexes=[
+            ("created_at", "id"),
+            ("updated_at", "id"),
+            ("title", "id"),
+            ("completed", "id"),
+        ],
         fields=[
             support.Field(
                 "title",

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from src.core.errors import ConflictError, ReferenceNotFoundError
 from src.models.base import Changes, Entity, Schema
 from src.models.types import Ids
+from src.repositories import cursors
 from src.repositories.base import Link, Repository
-from src.repositories.cursors import Cursor
 
 # Not the service's metadata: its migrations shall not know these tables. No table of
 # an entity begins with an underscore.
@@ -26,6 +26,12 @@ CREWS = sa.Table(
     sa.Column("plane_id", sa.ForeignKey("_planes.id"), primary_key=True),
     sa.Column("pilot_id", sa.ForeignKey("_pilots.id"), primary_key=True),
 )
+TWINS = sa.Table(
+    "_twins",
+    METADATA,
+    sa.Column("plane_id", sa.ForeignKey("_planes.id"), primary_key=True),
+    sa.Column("twin_id", sa.ForeignKey("_planes.id"), primary_key=True),
+)
 
 
 class Plane(Entity):
@@ -36,11 +42,22 @@ class Plane(Entity):
     __resource__ = "plane"
 
     crew: orm.Mapped[list["Pilot"]] = orm.relationship(secondary=CREWS, lazy="raise")
+    twins: orm.Mapped[list["Plane"]] = orm.relationship(
+        secondary=TWINS,
+        primaryjoin="Plane.id == _twins.c.plane_id",
+        secondaryjoin="Plane.id == _twins.c.twin_id",
+        lazy="raise",
+    )
 
     @property
     def crew_ids(self) -> list[uuid.UUID]:
         """The ids of the crew, in order."""
         return sorted(pilot.id for pilot in self.crew)
+
+    @property
+    def twin_ids(self) -> list[uuid.UUID]:
+        """The ids of planes of the same kind, in order."""
+        return sorted(plane.id for plane in self.twins)
 
 
 class Pilot(Entity):
@@ -55,19 +72,24 @@ class PlaneCreate(Schema):
     """A new plane."""
 
     crew_ids: Ids = pydantic.Field(default_factory=list)
+    twin_ids: Ids = pydantic.Field(default_factory=list)
 
 
 class PlaneUpdate(Changes):
     """Changes of a plane."""
 
     crew_ids: Ids = pydantic.Field(default_factory=list)
+    twin_ids: Ids = pydantic.Field(default_factory=list)
 
 
 class Planes(Repository[Plane]):
     """Stores planes."""
 
     entity = Plane
-    links: ClassVar = {"crew": Link(CREWS, "plane_id", "pilot_id", "crew_ids")}
+    links: ClassVar = {
+        "crew": Link(CREWS, "plane_id", "pilot_id", "crew_ids"),
+        "twins": Link(TWINS, "plane_id", "twin_id", "twin_ids"),
+    }
 
 
 class Pilots(Repository[Pilot]):
@@ -133,6 +155,22 @@ async def test_update_links_with_exactly_the_given_ids(
     assert await planes.update(uuid.uuid4(), PlaneUpdate(crew_ids=ids)) is None
 
 
+async def test_a_row_that_is_linked_with_itself_can_be_changed(
+    planes: Planes, ids: list[uuid.UUID]
+) -> None:
+    plane = await planes.create(PlaneCreate(crew_ids=ids[:1]))
+    await planes.link("twins", plane.id, plane.id)
+    planes.db.expunge_all()
+    for wanted in (ids[1:], ids):  # the second time, the row is known
+        changed = await planes.update(plane.id, PlaneUpdate(crew_ids=wanted))
+        assert changed is not None
+        assert changed.crew_ids == wanted
+        assert changed.twin_ids == [plane.id]
+    replaced = await planes.replace(plane.id, PlaneCreate(crew_ids=ids[:1]))
+    assert replaced is not None
+    assert (replaced.crew_ids, replaced.twin_ids) == (ids[:1], [])
+
+
 async def test_link_and_unlink_are_idempotent(
     planes: Planes, pilots: Pilots, ids: list[uuid.UUID]
 ) -> None:
@@ -143,7 +181,7 @@ async def test_link_and_unlink_are_idempotent(
     found = await pilots.list(where={"plane_crew": plane.id})
     assert {pilot.id for pilot in found} == set(ids[:2])
     assert await pilots.count({"plane_crew": plane.id}) == 2
-    first = Cursor.of(found[0])
+    first = cursors.encode(found[0])
     rest = await pilots.list(after=first, where={"plane_crew": plane.id})
     assert [pilot.id for pilot in rest] == [found[1].id]
     for _ in range(2):

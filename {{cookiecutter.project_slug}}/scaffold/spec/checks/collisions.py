@@ -292,6 +292,17 @@ def _operators(
         if isinstance(one.member, Reference):
             keys[one.member.json] = (one.origin.label, _at(one))
     names = {*keys, draft.id.json, *(draft.timestamps.json if draft.timestamps else ())}
+    for field in draft.fields:
+        if field.field and field.field.filterable and "__" in field.name:
+            message = (
+                f"the name {quote(field.name)} has two underscores, which separate"
+            )
+            message += (
+                ' a field from an operator in filters; rename it, or set "filter"'
+            )
+            problems.rule(
+                field.at("name"), f"{draft.name}.{field.name}", f"{message}: false"
+            )
     for key, (path, at) in keys.items():
         of, _, operator = key.rpartition("__")
         if of in names and operator in reserved_names.OPERATORS:

@@ -13,14 +13,21 @@ from scaffold.spec.vocabulary.field_types import (
     INDEX_BYTES,
     INDEXED_LENGTH,
     INT64,
+    SORTED_BYTES,
     TYPES,
 )
 
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 # Keys that can contradict another one; fields without them are skipped.
 _CHECKED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
-_CHECKED |= {"unique", "index", "default", "example", "read_only", "write_only"}
-
+_CHECKED |= {"unique", "index", "filter", "sort", "default", "example"}
+_CHECKED |= {"read_only", "write_only"}
+_INDEXES = {
+    "unique": "unique",
+    "index": "indexed",
+    "filter": "filtered",
+    "sort": "sorted",
+}
 _ACCESS = ("read_only", "write_only", "immutable", "required")
 _NO_NULL = {
     "default": ": a field without required and default can be null",
@@ -114,13 +121,14 @@ class _Rules:
             self._refuse(written[0], f"{self._shown(*bounds)} {allow} no {what}")
 
     def index(self) -> None:
-        for key in self._written("unique", "index"):
+        for key in self._written(*_INDEXES):
             if not getattr(self.field, key):
                 continue
             reason = index_problem(self.field)
+            if reason is None and key == "sort":
+                reason = _sort_problem(self.field)
             if reason:
-                word = "unique" if key == "unique" else "indexed"
-                self._refuse(key, f"cannot be {word}: {reason}")
+                self._refuse(key, f"cannot be {_INDEXES[key]}: {reason}")
 
     def access(self) -> None:
         """Refuse keys that say opposite things of who may see or set the field."""
@@ -136,6 +144,10 @@ class _Rules:
             self._refuse("immutable", message)
         if "write_only" not in written:
             return
+        for key in self._written("filter", "sort"):
+            if getattr(self.field, key):
+                message = f"a write_only field is in no answer; remove {key}"
+                self._refuse(key, message)
         if "example" in self.draft.node:
             message = "a write_only field cannot have an example; remove it"
             self._refuse("example", message)
@@ -169,6 +181,18 @@ def index_problem(field: Field) -> str | None:
     if field.max_length is not None and field.max_length > limit:
         return f"its max_length must be at most {limit}, not {field.max_length}"
     return None
+
+
+def _sort_problem(field: Field) -> str | None:
+    """Return why the cursor of a list cannot hold every value of a field, or None."""
+    size = TYPES[field.type].index_bytes(field)
+    if size <= SORTED_BYTES:
+        return None
+    fix = 'remove "sort"'
+    if "max_length" in TYPES[field.type].keys:
+        most = SORTED_BYTES * (field.max_length or 0) // size
+        fix = f"its max_length must be at most {most}, or {fix}"
+    return f"the cursor of a list would be too long; {fix}"
 
 
 def _no_integer(field: Field) -> str | None:

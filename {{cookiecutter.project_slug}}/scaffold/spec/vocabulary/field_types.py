@@ -16,9 +16,12 @@ MAX_STRING = 10_485_760
 MAX_TEXT = 268_435_455
 MAX_PRECISION = 1000
 INT64 = 2**63
-# An index entry of PostgreSQL holds 2,704 bytes; this leaves room for its header.
+# An index entry of PostgreSQL holds 2,704 bytes; this leaves room for its header, and for
+# the UUID that most indexes end with.
 INDEX_BYTES = 2_600
 INDEXED_LENGTH = 600
+# A cursor has the values that a list is sorted by, and is part of a URL: 2 KB in base64.
+SORTED_BYTES = 1_500
 
 
 @dataclass(frozen=True)

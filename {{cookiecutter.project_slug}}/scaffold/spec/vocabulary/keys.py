@@ -21,6 +21,7 @@ class Key:
         return number
 
 
+SORT_KEY = "^-?[a-z][a-z0-9_]*$"
 NAME = "^[a-z][a-z0-9_]*$"
 CLASS = "^[A-Z][A-Za-z0-9]*$"
 MAX_NAME = 63
@@ -94,6 +95,18 @@ _JSON_KEY = Key(
     "json_key",
     "The key in JSON; by default the name.",
     {"type": "string", "pattern": JSON_KEY, "maxLength": MAX_NAME},
+)
+_FILTER = Key(
+    "flag",
+    "Whether lists can be filtered by it; by default if it has an index. true makes the "
+    "index.",
+    _FLAG,
+)
+_SORT = Key(
+    "flag",
+    "Whether lists can be sorted by it; by default if it has an index. true makes the "
+    "index.",
+    _FLAG,
 )
 _COLUMN = Key(
     "column",
@@ -180,6 +193,12 @@ ENTITY = {
     "relations": Key("list", "The relations to other entities."),
     "unique": _together("Composite unique constraints"),
     "indexes": _together("Composite indexes"),
+    "default_sort": Key(
+        "sort_key",
+        "What lists are sorted by if a request does not say it: the name of a sortable "
+        "field, with a - before it for descending order, such as -created_at.",
+        {"type": "string", "pattern": SORT_KEY, "maxLength": MAX_NAME + 1},
+    ),
     "renamed_from": Key("class", _FORMER, _CLASS),
 }
 
@@ -194,6 +213,8 @@ FIELD = {
     ),
     "unique": Key("flag", "Whether values must be unique; false by default.", _FLAG),
     "index": Key("flag", "Whether the column has an index; false by default.", _FLAG),
+    "filter": _FILTER,
+    "sort": _SORT,
     "read_only": Key(
         "flag",
         "Whether the field is in responses only; the service or a default sets it. "
@@ -259,6 +280,8 @@ RELATION = {
         "Whether the column has an index; to-one relations only; true by default.",
         _FLAG,
     ),
+    "filter": _FILTER,
+    "sort": _SORT,
     "column": _COLUMN,
     "json": Key(
         "json_key", "The key of the id in JSON; by default <name>_id.", _JSON_KEY.schema
@@ -281,7 +304,9 @@ PLACES = {
         'fields and to-one relations (an id has a "name" instead)',
     ),
     **dict.fromkeys(("generated", "bits"), 'the "id" of an entity'),
+    **dict.fromkeys(("filter", "sort"), "fields and to-one relations"),
+    "default_sort": "an entity",
     "json_case": "the top level",
 }
 # These keys need a column, which only to-one relations have.
-ONLY_TO_ONE = ("required", "on_delete", "index", "column", "json")
+ONLY_TO_ONE = ("required", "on_delete", "index", "filter", "sort", "column", "json")

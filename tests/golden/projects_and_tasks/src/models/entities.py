@@ -20,15 +20,21 @@ class ProjectEntity(base.Entity):
         base.check("budget", "finite", "budget <> 'NaN'"),
         base.check("state", "choice", "state IN ('open', 'on hold', 'closed')"),
         sa.Index(None, "created_at", "id"),
+        sa.Index(None, "updated_at", "id"),
+        sa.Index(None, "milestone_id", "id"),
     )
 
-    name: orm.Mapped[str] = orm.mapped_column(sa.String(100), unique=True)
+    name: orm.Mapped[str] = orm.mapped_column(
+        sa.String(100, collation="C"), unique=True
+    )
     budget: orm.Mapped[decimal.Decimal] = orm.mapped_column(
         sa.Numeric(12, 2), server_default="0.00"
     )
-    state: orm.Mapped[str] = orm.mapped_column(sa.String(255), server_default="open")
+    state: orm.Mapped[str] = orm.mapped_column(
+        sa.String(255, collation="C"), server_default="open"
+    )
     milestone_id: orm.Mapped[uuid.UUID | None] = orm.mapped_column(
-        sa.ForeignKey("tasks.id", ondelete="SET NULL"), index=True
+        sa.ForeignKey("tasks.id", ondelete="SET NULL")
     )
 
     milestone: orm.Mapped["TaskEntity | None"] = orm.relationship(
@@ -52,18 +58,21 @@ class TaskEntity(base.Entity):
         base.check("title", "min_length", "char_length(title) >= 1"),
         base.check("class", "ge", "class >= 1"),
         base.check("class", "le", "class <= 5"),
-        sa.Index(None, "project_id", "class", "created_at"),
         sa.Index(None, "created_at", "id"),
+        sa.Index(None, "updated_at", "id"),
+        sa.Index(None, "due_at", "id"),
+        sa.Index(None, "project_id", "id"),
+        sa.Index(None, "project_id", "class", "created_at", "id"),
     )
 
-    title: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    title: orm.Mapped[str] = orm.mapped_column(sa.String(200, collation="C"))
     class_: orm.Mapped[int | None] = orm.mapped_column("class", sa.BigInteger)
     due_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(
-        sa.DateTime(timezone=True), index=True
+        sa.DateTime(timezone=True)
     )
     notes: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     project_id: orm.Mapped[uuid.UUID] = orm.mapped_column(
-        sa.ForeignKey("projects.id", ondelete="CASCADE"), index=True
+        sa.ForeignKey("projects.id", ondelete="CASCADE")
     )
 
     project: orm.Mapped["ProjectEntity"] = orm.relationship(

@@ -8,7 +8,7 @@ import uuid
 import pydantic
 import typing_extensions
 
-from src.models import base, types
+from src.models import base, queries, types
 
 ProjectStateChoice = typing_extensions.TypeAliasType(
     "ProjectStateChoice", typing.Literal["open", "on hold", "closed"]
@@ -76,10 +76,58 @@ class Project(base.Resource):
     budget: decimal.Decimal
     state: ProjectStateChoice
     milestone_id: uuid.UUID | None
+    included_milestone: "Task | None" = base.embedded("milestone")
 
 
 class ProjectPage(base.Page[Project]):
     """A page of projects."""
+
+
+ProjectSort = typing.Literal[
+    "id",
+    "-id",
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "name",
+    "-name",
+    "milestone_id",
+    "-milestone_id",
+]
+ProjectInclude = typing.Literal["milestone", "milestone.project"]
+
+
+class ProjectQuery(queries.ListQuery):
+    """What lists of projects can be asked for."""
+
+    sort: queries.SortBy[ProjectSort] = pydantic.Field(default=[])
+    include: queries.Include[ProjectInclude] = pydantic.Field(default=[])
+    id: queries.UUID = base.UNSET
+    id__in: queries.ListOf[queries.UUID] = base.UNSET
+    id__ne: queries.UUID = base.UNSET
+    created_at: queries.DateTime = base.UNSET
+    created_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    created_at__ne: queries.DateTime = base.UNSET
+    created_at__gt: queries.DateTime = base.UNSET
+    created_at__gte: queries.DateTime = base.UNSET
+    created_at__lt: queries.DateTime = base.UNSET
+    created_at__lte: queries.DateTime = base.UNSET
+    updated_at: queries.DateTime = base.UNSET
+    updated_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    updated_at__ne: queries.DateTime = base.UNSET
+    updated_at__gt: queries.DateTime = base.UNSET
+    updated_at__gte: queries.DateTime = base.UNSET
+    updated_at__lt: queries.DateTime = base.UNSET
+    updated_at__lte: queries.DateTime = base.UNSET
+    name: queries.Text = base.UNSET
+    name__in: queries.ListOf[queries.Text] = base.UNSET
+    name__ne: queries.Text = base.UNSET
+    name__startswith: queries.Text = base.UNSET
+    milestone_id: queries.UUID = base.UNSET
+    milestone_id__in: queries.ListOf[queries.UUID] = base.UNSET
+    milestone_id__ne: queries.UUID = base.UNSET
+    milestone_id__null: queries.Flag = base.UNSET
 
 
 TaskTitle = typing.Annotated[str, pydantic.Field(min_length=1, max_length=200)]
@@ -139,7 +187,58 @@ class Task(base.Resource):
     due_at: dt.datetime | None
     notes: str | None
     project_id: uuid.UUID
+    included_project: "Project | None" = base.embedded("project")
 
 
 class TaskPage(base.Page[Task]):
     """A page of tasks."""
+
+
+TaskSort = typing.Literal[
+    "id",
+    "-id",
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "due_at",
+    "-due_at",
+    "project_id",
+    "-project_id",
+]
+TaskInclude = typing.Literal["project", "project.milestone"]
+
+
+class TaskQuery(queries.ListQuery):
+    """What lists of tasks can be asked for."""
+
+    sort: queries.SortBy[TaskSort] = pydantic.Field(default=[])
+    include: queries.Include[TaskInclude] = pydantic.Field(default=[])
+    id: queries.UUID = base.UNSET
+    id__in: queries.ListOf[queries.UUID] = base.UNSET
+    id__ne: queries.UUID = base.UNSET
+    created_at: queries.DateTime = base.UNSET
+    created_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    created_at__ne: queries.DateTime = base.UNSET
+    created_at__gt: queries.DateTime = base.UNSET
+    created_at__gte: queries.DateTime = base.UNSET
+    created_at__lt: queries.DateTime = base.UNSET
+    created_at__lte: queries.DateTime = base.UNSET
+    updated_at: queries.DateTime = base.UNSET
+    updated_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    updated_at__ne: queries.DateTime = base.UNSET
+    updated_at__gt: queries.DateTime = base.UNSET
+    updated_at__gte: queries.DateTime = base.UNSET
+    updated_at__lt: queries.DateTime = base.UNSET
+    updated_at__lte: queries.DateTime = base.UNSET
+    due_at: queries.DateTime = base.UNSET
+    due_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    due_at__ne: queries.DateTime = base.UNSET
+    due_at__gt: queries.DateTime = base.UNSET
+    due_at__gte: queries.DateTime = base.UNSET
+    due_at__lt: queries.DateTime = base.UNSET
+    due_at__lte: queries.DateTime = base.UNSET
+    due_at__null: queries.Flag = base.UNSET
+    project_id: queries.UUID = base.UNSET
+    project_id__in: queries.ListOf[queries.UUID] = base.UNSET
+    project_id__ne: queries.UUID = base.UNSET

@@ -1,9 +1,16 @@
 """Business rules of projects."""
 
 import uuid
+from collections import abc
 
 from src.models.entities import ProjectEntity
-from src.models.schemas import Project, ProjectCreate, ProjectPage, ProjectUpdate
+from src.models.schemas import (
+    Project,
+    ProjectCreate,
+    ProjectPage,
+    ProjectQuery,
+    ProjectUpdate,
+)
 from src.services import base
 
 
@@ -19,15 +26,17 @@ class ProjectService(
         """Create a project and return it as stored."""
         return await self._create(data)
 
-    async def get_project(self, project_id: uuid.UUID) -> Project:
-        """Return the project with this id."""
-        return await self._get(project_id)
+    async def get_project(
+        self, project_id: uuid.UUID, include: abc.Sequence[str] = ()
+    ) -> Project:
+        """Return the project with this id, and what `include` embeds."""
+        return await self._get(project_id, include)
 
     async def list_projects(
-        self, paging: base.Paging, *, milestone_id: uuid.UUID | None = None
+        self, query: ProjectQuery, *, milestone_id: uuid.UUID | None = None
     ) -> ProjectPage:
-        """Return a page of projects, oldest first, optionally of one parent."""
-        return await self._list(ProjectPage, paging, {"milestone_id": milestone_id})
+        """Return a page of projects, optionally of one parent."""
+        return await self._list(ProjectPage, query, {"milestone_id__eq": milestone_id})
 
     async def replace_project(
         self, project_id: uuid.UUID, data: ProjectCreate

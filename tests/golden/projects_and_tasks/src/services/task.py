@@ -1,9 +1,10 @@
 """Business rules of tasks."""
 
 import uuid
+from collections import abc
 
 from src.models.entities import TaskEntity
-from src.models.schemas import Task, TaskCreate, TaskPage, TaskUpdate
+from src.models.schemas import Task, TaskCreate, TaskPage, TaskQuery, TaskUpdate
 from src.services import base
 
 
@@ -18,15 +19,17 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
         """Create a task and return it as stored."""
         return await self._create(data)
 
-    async def get_task(self, task_id: uuid.UUID) -> Task:
-        """Return the task with this id."""
-        return await self._get(task_id)
+    async def get_task(
+        self, task_id: uuid.UUID, include: abc.Sequence[str] = ()
+    ) -> Task:
+        """Return the task with this id, and what `include` embeds."""
+        return await self._get(task_id, include)
 
     async def list_tasks(
-        self, paging: base.Paging, *, project_id: uuid.UUID | None = None
+        self, query: TaskQuery, *, project_id: uuid.UUID | None = None
     ) -> TaskPage:
-        """Return a page of tasks, oldest first, optionally of one parent."""
-        return await self._list(TaskPage, paging, {"project_id": project_id})
+        """Return a page of tasks, optionally of one parent."""
+        return await self._list(TaskPage, query, {"project_id__eq": project_id})
 
     async def replace_task(self, task_id: uuid.UUID, data: TaskCreate) -> Task:
         """Replace every field; omitted ones get their default or null."""

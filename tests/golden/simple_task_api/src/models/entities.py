@@ -15,10 +15,13 @@ class TaskEntity(base.Entity):
         base.check("title", "min_length", "char_length(title) >= 1"),
         base.check("description", "max_length", "char_length(description) <= 1000"),
         sa.Index(None, "created_at", "id"),
+        sa.Index(None, "updated_at", "id"),
+        sa.Index(None, "title", "id"),
+        sa.Index(None, "completed", "id"),
     )
 
-    title: orm.Mapped[str] = orm.mapped_column(sa.String(200), index=True)
+    title: orm.Mapped[str] = orm.mapped_column(sa.String(200, collation="C"))
     description: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     completed: orm.Mapped[bool] = orm.mapped_column(
-        sa.Boolean, server_default=sa.false(), index=True
+        sa.Boolean, server_default=sa.false()
     )

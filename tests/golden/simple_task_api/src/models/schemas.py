@@ -4,7 +4,7 @@ import typing
 
 import pydantic
 
-from src.models import base
+from src.models import base, queries
 
 TaskTitle = typing.Annotated[
     str,
@@ -69,3 +69,47 @@ class Task(base.Resource):
 
 class TaskPage(base.Page[Task]):
     """A page of tasks."""
+
+
+TaskSort = typing.Literal[
+    "id",
+    "-id",
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "title",
+    "-title",
+    "completed",
+    "-completed",
+]
+
+
+class TaskQuery(queries.ListQuery):
+    """What lists of tasks can be asked for."""
+
+    sort: queries.SortBy[TaskSort] = pydantic.Field(default=[])
+    id: queries.UUID = base.UNSET
+    id__in: queries.ListOf[queries.UUID] = base.UNSET
+    id__ne: queries.UUID = base.UNSET
+    created_at: queries.DateTime = base.UNSET
+    created_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    created_at__ne: queries.DateTime = base.UNSET
+    created_at__gt: queries.DateTime = base.UNSET
+    created_at__gte: queries.DateTime = base.UNSET
+    created_at__lt: queries.DateTime = base.UNSET
+    created_at__lte: queries.DateTime = base.UNSET
+    updated_at: queries.DateTime = base.UNSET
+    updated_at__in: queries.ListOf[queries.DateTime] = base.UNSET
+    updated_at__ne: queries.DateTime = base.UNSET
+    updated_at__gt: queries.DateTime = base.UNSET
+    updated_at__gte: queries.DateTime = base.UNSET
+    updated_at__lt: queries.DateTime = base.UNSET
+    updated_at__lte: queries.DateTime = base.UNSET
+    title: queries.Text = base.UNSET
+    title__in: queries.ListOf[queries.Text] = base.UNSET
+    title__ne: queries.Text = base.UNSET
+    title__startswith: queries.Text = base.UNSET
+    completed: queries.Flag = base.UNSET
+    completed__in: queries.ListOf[queries.Flag] = base.UNSET
+    completed__ne: queries.Flag = base.UNSET

@@ -3,7 +3,7 @@
 import uuid
 
 from src.models.entities import TaskEntity
-from src.models.schemas import Task, TaskCreate, TaskPage, TaskUpdate
+from src.models.schemas import Task, TaskCreate, TaskPage, TaskQuery, TaskUpdate
 from src.services import base
 
 
@@ -22,9 +22,9 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
         """Return the task with this id."""
         return await self._get(task_id)
 
-    async def list_tasks(self, paging: base.Paging) -> TaskPage:
-        """Return a page of tasks, oldest first."""
-        return await self._list(TaskPage, paging)
+    async def list_tasks(self, query: TaskQuery) -> TaskPage:
+        """Return a page of tasks."""
+        return await self._list(TaskPage, query)
 
     async def replace_task(self, task_id: uuid.UUID, data: TaskCreate) -> Task:
         """Replace every field; omitted ones get their default or null."""

@@ -1,16 +1,23 @@
 """HTTP routes of projects."""
 
+import functools
+import typing
+
 import fastapi
 
 from src.api import dependencies as deps
-from src.api import http
+from src.api import http, lists
+from src.models import queries
 from src.models.schemas import (
     Project,
     ProjectCreate,
+    ProjectInclude,
     ProjectPage,
+    ProjectQuery,
     ProjectReplace,
     ProjectUpdate,
     TaskPage,
+    TaskQuery,
 )
 
 router = fastapi.APIRouter(
@@ -31,18 +38,29 @@ async def create_project(
     return created
 
 
-@router.get("")
+@router.get(
+    "", response_model=ProjectPage, responses=lists.DOCUMENTED, dependencies=lists.ONCE
+)
 async def list_projects(
-    paging: http.PageQuery, service: deps.ProjectServiceDep
-) -> ProjectPage:
+    query: typing.Annotated[ProjectQuery, fastapi.Query()],
+    service: deps.ProjectServiceDep,
+    request: fastapi.Request,
+    response: fastapi.Response,
+) -> typing.Any:
     """List projects, oldest first."""
-    return await service.list_projects(paging)
+    return await lists.respond(request, response, query, service.list_projects, service)
 
 
 @router.get("/{project_id}", responses=http.problems(404))
-async def get_project(project_id: http.Id, service: deps.ProjectServiceDep) -> Project:
+async def get_project(
+    project_id: http.Id,
+    service: deps.ProjectServiceDep,
+    include: typing.Annotated[
+        queries.Include[ProjectInclude], fastapi.Query(default_factory=list)
+    ],
+) -> Project:
     """Return one project."""
-    return await service.get_project(project_id)
+    return await service.get_project(project_id, include)
 
 
 @router.put("/{project_id}", responses=http.problems(404, 409))
@@ -67,13 +85,21 @@ async def delete_project(project_id: http.Id, service: deps.ProjectServiceDep) -
     await service.delete_project(project_id)
 
 
-@router.get("/{project_id}/tasks", responses=http.problems(404))
+@router.get(
+    "/{project_id}/tasks",
+    response_model=TaskPage,
+    responses=lists.DOCUMENTED | http.problems(404),
+    dependencies=lists.ONCE,
+)
 async def list_project_tasks(
     project_id: http.Id,
-    paging: http.PageQuery,
+    query: typing.Annotated[TaskQuery, fastapi.Query()],
     service: deps.ProjectServiceDep,
     sources: deps.TaskServiceDep,
-) -> TaskPage:
+    request: fastapi.Request,
+    response: fastapi.Response,
+) -> typing.Any:
     """List the tasks of a project, oldest first."""
     await service.get_project(project_id)
-    return await sources.list_tasks(paging, project_id=project_id)
+    list_page = functools.partial(sources.list_tasks, project_id=project_id)
+    return await lists.respond(request, response, query, list_page, sources)

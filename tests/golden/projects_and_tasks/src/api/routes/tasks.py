@@ -1,10 +1,21 @@
 """HTTP routes of tasks."""
 
+import typing
+
 import fastapi
 
 from src.api import dependencies as deps
-from src.api import http
-from src.models.schemas import Task, TaskCreate, TaskPage, TaskReplace, TaskUpdate
+from src.api import http, lists
+from src.models import queries
+from src.models.schemas import (
+    Task,
+    TaskCreate,
+    TaskInclude,
+    TaskPage,
+    TaskQuery,
+    TaskReplace,
+    TaskUpdate,
+)
 
 router = fastapi.APIRouter(
     prefix="/api/v1/tasks", tags=["tasks"], route_class=http.StrictJSONRoute
@@ -24,16 +35,29 @@ async def create_task(
     return created
 
 
-@router.get("")
-async def list_tasks(paging: http.PageQuery, service: deps.TaskServiceDep) -> TaskPage:
+@router.get(
+    "", response_model=TaskPage, responses=lists.DOCUMENTED, dependencies=lists.ONCE
+)
+async def list_tasks(
+    query: typing.Annotated[TaskQuery, fastapi.Query()],
+    service: deps.TaskServiceDep,
+    request: fastapi.Request,
+    response: fastapi.Response,
+) -> typing.Any:
     """List tasks, oldest first."""
-    return await service.list_tasks(paging)
+    return await lists.respond(request, response, query, service.list_tasks, service)
 
 
 @router.get("/{task_id}", responses=http.problems(404))
-async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
+async def get_task(
+    task_id: http.Id,
+    service: deps.TaskServiceDep,
+    include: typing.Annotated[
+        queries.Include[TaskInclude], fastapi.Query(default_factory=list)
+    ],
+) -> Task:
     """Return one task."""
-    return await service.get_task(task_id)
+    return await service.get_task(task_id, include)
 
 
 @router.put("/{task_id}", responses=http.problems(404, 409))
