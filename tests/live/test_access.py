@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -57,7 +58,6 @@ DOCUMENT = {
                     "immutable": True,
                     "write_only": True,
                     "max_length": 40,
-                    "pattern": "^canary-",
                 },
             ],
             "relations": [
@@ -121,8 +121,16 @@ def requests(url: str) -> Iterator[tuple[int, str]]:
         status, text = send(accounts, "POST", {**body, "name": mistake})
         assert status == 500, text
         yield status, text
-    for path in (accounts, one, f"{one}/children"):
+    for path in (accounts, one, f"{one}/children", f"{url}/openapi.json"):
         yield send(path, "GET")
+    for kind in SECRETS:
+        for operator in ("", "__ne", "__in", "__gte", "__contains", "__null"):
+            value = quote(str(SECRETS[kind]))
+            found = send(f"{accounts}?secret_{kind}{operator}={value}", "GET")
+            assert found[0] == 422, found[1]
+            yield found
+        for sort in (f"secret_{kind}", f"-secret_{kind}"):
+            yield send(f"{accounts}?sort={sort}", "GET")
     yield send(one, "DELETE")
     yield send(f"{url}/metrics/metrics", "GET")
 
