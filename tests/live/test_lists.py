@@ -1,16 +1,20 @@
 """Lists: what plain Python says of the rows, pages while rows change, what a page reads."""
 
 import json
-import random
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.harness.project import ROOT, Project
-from tests.unit.legal import specification
+from tests.unit.legal import legal
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("base"),
+]
 
 HERE = Path(__file__).parent
 LISTS = ROOT / "tests" / "specs" / "good" / "lists.json"
@@ -21,22 +25,21 @@ def run(project: Project, name: str, **environment: str) -> None:
     folder = project.path / "tests" / "lists"
     folder.mkdir(exist_ok=True)
     shutil.copy(HERE / "lists" / name, folder)
-    project.run("make", "test", f"ARGS=-q tests/lists/{name}", **environment)
+    arguments = f"ARGS=-q tests/lists/{name}"
+    project.run("make", "test", arguments, environment=environment)
 
 
-@pytest.mark.slow
 def test_answers_are_what_python_says(base: Project, tmp_path: Path) -> None:
     project = base.with_entities(LISTS, tmp_path / "lists")
     run(project, "test_oracle.py", REQUESTS="60")
     run(project, "test_plans.py")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_answers_of_random_specifications_are_what_python_says(
     base: Project, tmp_path: Path, seed: int
 ) -> None:
     spec = tmp_path / "spec.json"
-    spec.write_text(json.dumps(specification(random.Random(seed))))
+    spec.write_text(json.dumps(legal(Random(seed))))
     project = base.with_entities(spec, tmp_path / "random")
     run(project, "test_oracle.py", REQUESTS="15", SEED=str(seed))

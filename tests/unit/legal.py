@@ -127,6 +127,8 @@ def legal(random: Random) -> Document:
         document = changed(document, random, random.choice(OWN_NAMES))
     for _ in range(random.choice([0, 0, 3 * len(document["entities"])])):
         document = changed(document, random, random.choice(SHOWN))
+    for _ in range(random.choice([0, 3 * len(document["entities"])])):
+        document = changed(document, random, random.choice(LISTED))
     assert spec_of(document)
     return document
 
@@ -259,7 +261,22 @@ def _leave_out_operations(document: Document, random: Random) -> None:
     random.choice(document["entities"])["operations"] = some
 
 
+def _open_or_close_list(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    if members := entity["fields"] + entity["relations"]:
+        member = random.choice(members)
+        member[random.choice(["filter", "sort"])] = random.random() < 0.7
+
+
+def _sort_list(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    members = [one["name"] for one in entity["fields"] + entity["relations"]]
+    name = random.choice([*members, "created_at", "updated_at", "id"])
+    entity["default_sort"] = random.choice(["", "-"]) + name
+
+
 SHOWN = (_show_field, _show_field, _show_field, _give_example, _leave_out_operations)
+LISTED = (_open_or_close_list, _open_or_close_list, _sort_list)
 OWN_NAMES = (_name_entity, _name_entity, _name_member, _leave_out_index)
 
 
