@@ -77,8 +77,7 @@ class ListQueries:
         """The JSON keys that lists can be sorted by."""
         keys = [self.entity.id.json]
         keys += self.entity.timestamps.json if self.entity.timestamps else ()
-        members = (*self.entity.fields, *self.entity.references)
-        return keys + [one.json for one in members if one.sortable]
+        return keys + [one.json for one in self.entity.members if one.sortable]
 
     @property
     def included(self) -> list[str]:

@@ -90,8 +90,7 @@ class TableView:
     @cached_property
     def _unique_apart(self) -> list[str]:
         """The unique columns whose constraint has an unusual name."""
-        members = (*self.entity.fields, *self.entity.references)
-        columns = [one.column for one in members if one.unique]
+        columns = [one.column for one in self.entity.members if one.unique]
         table = self.entity.table_key
         return [one for one in columns if self._unusual_name("uq", table, (one,))]
 

@@ -32,7 +32,7 @@ def index_names(entities: Sequence[Entity]) -> Mapping[Index, str]:
 def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
     for entity in entities:
         table = entity.table_key
-        for one in (*entity.fields, *entity.references):
+        for one in entity.members:
             if one.unique:
                 yield "uq", table, one.column
         for columns in entity.unique:

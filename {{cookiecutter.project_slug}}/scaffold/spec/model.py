@@ -336,6 +336,11 @@ class Entity:
         return (*times, self.id.column)
 
     @property
+    def members(self) -> tuple["Field | Reference", ...]:
+        """What has a column: the fields and to-one relations."""
+        return (*self.fields, *self.references)
+
+    @property
     def sorted_indexes(self) -> list[tuple[str, ...]]:
         """The columns of the indexes that are not unique: each ends with the id.
 
@@ -344,8 +349,7 @@ class Entity:
         key = self.id.column
         times = self.timestamps
         found = [(times.created_at, key), (times.updated_at, key)] if times else []
-        members: tuple[Field | Reference, ...] = (*self.fields, *self.references)
-        found += [(one.column, key) for one in members if one.has_index]
+        found += [(one.column, key) for one in self.members if one.has_index]
         return found + [(*columns, key) for columns in self.indexes]
 
     @property

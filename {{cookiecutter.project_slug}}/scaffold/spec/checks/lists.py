@@ -23,7 +23,8 @@ def default_sort(
         names = (times.created_at, times.updated_at)
         sortable |= dict(zip(names, times.json, strict=True))
     fields = [item.field for item in draft.fields if item.field]
-    members = [*fields, *(one for one in sides.values() if isinstance(one, Reference))]
+    references = [one for one in sides.values() if isinstance(one, Reference)]
+    members: list[Field | Reference] = [*fields, *references]
     sortable |= {one.name: one.json for one in members if one.sortable}
     if name in sortable:
         return "-" * written.startswith("-") + sortable[name]
