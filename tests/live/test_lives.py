@@ -19,7 +19,7 @@ BAD_ENDS = {
     ("team", 101): "names exchanged on one of two branches whose migrations are joined",
     ("team", 109): "names exchanged on one of two branches whose migrations are joined",
     ("team", 220): "a base that is not valid Python, of a renamed entity",
-    ("team", 204): "a column removed on one branch and renamed on the other",
+    ("team", 204): "a rule dropped on one branch, its table renamed on the other",
 }
 LIVES = [*(("rows", seed) for seed in range(4)), *(("team", seed) for seed in range(4))]
 

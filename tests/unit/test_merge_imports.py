@@ -327,6 +327,24 @@ def test_a_removed_import_goes_below_a_statement_of_a_persons_own() -> None:
     assert found.text.startswith("MINE = 1\n\nfrom pkg import A\n")
 
 
+ABOVE = {
+    "a statement": ("SETTING = 1  # noqa", "{future}SETTING = 1  # noqa"),
+    "a statement with a remark": ("# why\nSETTING = 1", "{future}# why\nSETTING = 1"),
+}
+
+
+@pytest.mark.parametrize("case", ABOVE)
+def test_a_future_import_goes_above_a_persons_statement(case: str) -> None:
+    mine, expected = ABOVE[case]
+    imports = "import alpha\n\nfrom pkg import A"
+    future = "from __future__ import annotations\n\n"
+    before, new = module(imports), module(future + imports)
+    found = merged(module(f"{mine}\n{imports}"), before, new)
+    top = expected.format(future=future)
+    assert found == three_way.Merged(module(f"{top}\n\n{imports}"))
+    compile(found.text, PATH, "exec")
+
+
 USED = {
     "in a quoted annotation": 'mine: "alpha.Number" = 1\n',
     "in a function": "def mine() -> None:\n    alpha.do()\n",

@@ -143,6 +143,22 @@ def joined(top: str, imports: str, rest: str) -> str:
     return top + imports + ("" if imports.endswith("\n") else "\n") + rest
 
 
+def future_first(top: str, imports: str) -> tuple[str, str]:
+    """Move imports of __future__ above the statements of the top, as Python wants it."""
+    body = ast.parse(top).body
+    first = 1 if _is_docstring(body) else 0
+    future = [one for one in statements(imports) if one.module == _FUTURE]
+    if not future or first == len(body):
+        return top, imports
+    above, below = _lines(top), _lines(imports)
+    for one in reversed(future):
+        del below[one.first : one.end]
+    start = body[first].lineno - 1
+    place = _above_comments(above, start) or start
+    above[place:place] = [*(one.text for one in future), "\n"]
+    return "".join(above), "".join(below).lstrip("\n")
+
+
 def statements(text: str) -> list[Statement]:
     """Return the import statements of a text that are in no block."""
     body = ast.parse(text).body

@@ -74,7 +74,10 @@ def _merge_modules(
     found = imports.merge_imports(yours, before, new, rests, package)
     conflicts = top.conflicts + rest.conflicts
     if found is not None:
-        return Merged(imports.joined(top.text, found, rest.text), conflicts)
+        above = top.text
+        if python_source.is_valid(above):
+            above, found = imports.future_first(above, found)
+        return Merged(imports.joined(above, found, rest.text), conflicts)
     shown = _whole(yours.imports, before.imports, new.imports, label)
     return Merged(imports.joined(top.text, shown.text, rest.text), conflicts + 1)
 
