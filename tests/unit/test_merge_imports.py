@@ -293,6 +293,11 @@ HAND_WRITTEN = {
         "import alpha\n\nfrom lib import z\n\nfrom pkg import A",
         "import alpha\nimport mine\n\nfrom lib import z\n\nfrom pkg import A\n",
     ),
+    "a name below a line with another statement": (
+        "import alpha; MINE = 1; from pkg import (\n    A,\n)",
+        "import alpha\n\nfrom pkg import A, B",
+        "import alpha; MINE = 1; from pkg import (\n    A,\n)\nfrom pkg import B\n",
+    ),
     "a name that nothing uses any more": (
         "import alpha\nimport mine\n\nfrom pkg import A",
         "from pkg import A",

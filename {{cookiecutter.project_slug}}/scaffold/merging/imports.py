@@ -65,9 +65,10 @@ class Statement:
 
     @property
     def key(self) -> tuple[object, ...]:
-        name = import_key(self.node.names[0].name)
+        first = self.node.names[0]
+        names = import_key(first.name), first.asname or ""
         is_from, module = self.place
-        return module != _FUTURE, is_from, natural_key(module), name
+        return module != _FUTURE, is_from, natural_key(module), *names
 
     @property
     def has_comment(self) -> bool:
@@ -87,8 +88,8 @@ class Statement:
 def split(text: str) -> Parts:
     """Return the parts of a valid module.
 
-    Blocks that import, such as `try: … except ImportError: …`, count as imports, and
-    simple statements before them as the top.
+    Blocks that import, such as `try: … except ImportError: …`, count as imports, so do
+    statements on the same line, and simple statements before them as the top.
     """
     body = ast.parse(text).body
     lines = _lines(text)
@@ -97,7 +98,10 @@ def split(text: str) -> Parts:
     if all(isinstance(node, ast.Assign | ast.Expr) for node in body[first:found]):
         first = found
     last = first
-    while last < len(body) and _imports(body[last]):
+    while last < len(body) and (
+        _imports(body[last])
+        or (first < last and _on_one_line(*body[last - 1 : last + 1]))
+    ):
         last += 1
     if first < last:
         start, end = body[first].lineno - 1, body[last - 1].end_lineno or 0
@@ -124,6 +128,10 @@ def _imports(node: ast.stmt) -> bool:
     if isinstance(node, _BLOCK):
         return any(isinstance(one, Import) for one in ast.walk(node))
     return isinstance(node, Import)
+
+
+def _on_one_line(one: ast.stmt, other: ast.stmt) -> bool:
+    return other.lineno == one.end_lineno
 
 
 def _is_docstring(body: Sequence[ast.stmt]) -> bool:
@@ -258,6 +266,21 @@ def unbound(text: str) -> set[str]:
     if any(one.name == "*" for one in names.imported):
         return set()
     return names.used - names.bound - _BUILTINS
+
+
+def without_lost(before: str, text: str, package: str) -> str:
+    """Return a base without the imports of names that a text uses and does not bind.
+
+    Git puts one branch's new code below another one's imports, for example.
+    """
+    lost, parts = unbound(text), split(before)
+    imports = parts.imports
+    for one in sorted(Names(imports, package).imported, key=_order):
+        if one.name in lost:
+            imports = _without(imports, one, parts.imports, package)
+    if imports == parts.imports:
+        return before
+    return joined(parts.top, imports, parts.rest)
 
 
 def merge_imports(

@@ -292,6 +292,18 @@ def nearest_base(current: bytes, oldest: bytes, others: Sequence[bytes]) -> byte
     return max(nearest, key=lambda text: _likeness(text, current))
 
 
+def without_lost_imports(path: str, base: bytes, current: bytes) -> bytes:
+    """Return the base of a file without imports that it lacks and whose names it uses.
+
+    A merge of branches has lost them, for example.
+    """
+    before, yours = decoded(base), decoded(current.replace(b"\r\n", b"\n"))
+    texts = before, yours
+    if not path.endswith(".py") or not all(map(python_source.is_valid, texts)):
+        return base
+    return encoded(imports.without_lost(before, yours, _package(path)))
+
+
 def _likeness(text: bytes, current: bytes) -> float:
     lines = _lines(text), _lines(current)
     return difflib.SequenceMatcher(None, *lines, autojunk=False).ratio()
