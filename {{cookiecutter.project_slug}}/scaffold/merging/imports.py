@@ -97,14 +97,12 @@ def split(text: str) -> Parts:
     found = next((n for n, node in enumerate(body) if _imports(node)), first)
     if all(isinstance(node, ast.Assign | ast.Expr) for node in body[first:found]):
         first = found
-    last = first
-    while last < len(body) and (
-        _imports(body[last])
-        or (first < last and _on_one_line(*body[last - 1 : last + 1]))
-    ):
+    last, end = first, 0
+    while last < len(body) and (_imports(body[last]) or body[last].lineno == end):
+        end = body[last].end_lineno or 0
         last += 1
     if first < last:
-        start, end = body[first].lineno - 1, body[last - 1].end_lineno or 0
+        start = body[first].lineno - 1
     elif first:
         start = end = body[0].end_lineno or 0
     else:
@@ -128,10 +126,6 @@ def _imports(node: ast.stmt) -> bool:
     if isinstance(node, _BLOCK):
         return any(isinstance(one, Import) for one in ast.walk(node))
     return isinstance(node, Import)
-
-
-def _on_one_line(one: ast.stmt, other: ast.stmt) -> bool:
-    return other.lineno == one.end_lineno
 
 
 def _is_docstring(body: Sequence[ast.stmt]) -> bool:
