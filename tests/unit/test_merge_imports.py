@@ -149,6 +149,7 @@ OWN = [
     f"try:\n    import {ABSENT}\nexcept ImportError:\n    {ABSENT} = None",
     "with contextlib.suppress(ImportError):\n    import extra",
     "SETTING = 1",
+    "import mine\nMINE = mine.path",
 ]
 NEEDS = {"typing.": "import typing", "contextlib.": "import contextlib"}
 
@@ -298,6 +299,16 @@ HAND_WRITTEN = {
         "import alpha\n\nfrom pkg import A, B",
         "import alpha; MINE = 1; from pkg import (\n    A,\n)\nfrom pkg import B\n",
     ),
+    "a name below a person's statement": (
+        "import mine\nmine.path.append(1)\nimport alpha\n\nfrom pkg import A",
+        "from pkg import A, B",
+        "import mine\nmine.path.append(1)\n\nfrom pkg import A, B\n",
+    ),
+    "a name that only a person's statement among the imports uses": (
+        "import alpha\nalpha.path.append(1)\nimport mine\n\nfrom pkg import A",
+        "from pkg import A, B",
+        "import alpha\nalpha.path.append(1)\nimport mine\n\nfrom pkg import A, B\n",
+    ),
     "a name that nothing uses any more": (
         "import alpha\nimport mine\n\nfrom pkg import A",
         "from pkg import A",
@@ -322,6 +333,17 @@ def test_imports_are_added_and_removed_in_a_persons_layout(case: str) -> None:
     before = module("import alpha\n\nfrom pkg import A")
     found = merged(module(yours), before, module(new, uses))
     assert found == three_way.Merged(module(expected.rstrip("\n"), uses))
+
+
+def test_a_generated_statement_above_a_persons_import_is_merged_as_a_line() -> None:
+    text = "import alpha\n\nFIRST = 1\n{}\n\nLAST = alpha\n"
+    found = merged(
+        text.format("import mine"),
+        text.format(""),
+        text.format("").replace("FIRST = 1", "FIRST = 2"),
+    )
+    assert "FIRST = 2" in found.text
+    assert "FIRST = 1" not in found.text or found.conflicts
 
 
 def test_a_removed_import_goes_below_a_statement_of_a_persons_own() -> None:
@@ -370,6 +392,7 @@ def test_a_removed_import_stays_where_a_person_uses_it(case: str) -> None:
 CLASHES = {
     "an import": ("import alpha\n\nfrom mine import B\nfrom pkg import A", ""),
     "a class": ("import alpha\n\nfrom pkg import A", "\n\nclass B:\n    pass\n"),
+    "a statement": ("import alpha\nB = 1\n\nfrom pkg import A", ""),
 }
 
 

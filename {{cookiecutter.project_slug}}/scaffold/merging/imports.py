@@ -85,8 +85,24 @@ class Statement:
         )
 
 
-def split(text: str) -> Parts:
-    """Return the parts of a valid module.
+def split_all(yours: str, before: str, new: str) -> list[Parts]:
+    """Return the parts of three valid modules.
+
+    A person may write statements between the imports, such as `sys.path.insert(…)`. They
+    belong to the imports, unless the generator has them.
+    """
+    mixed = split(yours, mixed=True)
+    is_generated = _statements(mixed.imports) & _statements(before)
+    return [split(yours) if is_generated else mixed, split(before), split(new)]
+
+
+def _statements(text: str) -> set[str]:
+    body = ast.parse(text).body
+    return {ast.unparse(node) for node in body if isinstance(node, _SIMPLE)}
+
+
+def split(text: str, *, mixed: bool = False) -> Parts:
+    """Return the parts of a valid module; `mixed` allows statements between imports.
 
     Blocks that import, such as `try: … except ImportError: …`, count as imports, so do
     statements on the same line, and simple statements before them as the top.
@@ -95,13 +111,15 @@ def split(text: str) -> Parts:
     lines = _lines(text)
     first = 1 if _is_docstring(body) else 0
     found = next((n for n, node in enumerate(body) if _imports(node)), first)
-    if all(isinstance(node, ast.Assign | ast.Expr) for node in body[first:found]):
+    if all(isinstance(node, _SIMPLE) for node in body[first:found]):
         first = found
-    last, end = first, 0
-    while last < len(body) and (_imports(body[last]) or body[last].lineno == end):
-        end = body[last].end_lineno or 0
-        last += 1
-    if first < last:
+    end = 0  # the line on which the imports end
+    for node in body[first:]:
+        if _imports(node) or node.lineno == end:
+            end = node.end_lineno or 0
+        elif not (mixed and end and isinstance(node, _SIMPLE)):
+            break
+    if end:
         start = body[first].lineno - 1
     elif first:
         start = end = body[0].end_lineno or 0
@@ -114,6 +132,7 @@ def split(text: str) -> Parts:
 
 _DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BLOCK = ast.If | ast.Try | ast.With
+_SIMPLE = ast.Assign | ast.Expr
 
 
 def _lines(text: str) -> list[str]:
@@ -289,13 +308,15 @@ def merge_imports(
     )
     rest = [Names(text, package) for text in rests]
     uses = [Names(part.rest, package) for part in (yours, before, new)]
-    used = set().union(*(one.used for one in rest))
+    above = Names(yours.imports, package)
+    used = above.used.union(*(one.used for one in rest))
     kept = used | _in_strings(
         set().union(*(one.strings for one in rest)) - uses[1].strings - uses[2].strings
     )
     own = mine | uses[0].imported
+    defined = (above.bound - above.only_typed) | (uses[0].bound - uses[1].bound)
     for one in fresh - old:
-        if _clashes(one, own, old, uses[0].bound - uses[1].bound):
+        if _clashes(one, own, old, defined):
             return None
     rebound = {one for one in old - fresh if _is_rebound(one, fresh)}
     if any(

@@ -51,7 +51,7 @@ def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
         return _joined(_merge_lines(yours, before, new, label))
     if not all(map(python_source.is_valid, (yours, before, new))):
         return _joined(_merge_lines(yours, before, new, label))  # in the middle of work
-    mine, old, theirs = (imports.split(text) for text in (yours, before, new))
+    mine, old, theirs = imports.split_all(yours, before, new)
     if not all(python_source.is_valid(part.rest) for part in (mine, old, theirs)):
         return _joined(_merge_lines(yours, before, new, label))
     merged = _merge_modules(mine, old, theirs, label, _package(path))
