@@ -346,6 +346,14 @@ def test_a_generated_statement_above_a_persons_import_is_merged_as_a_line() -> N
     assert "FIRST = 1" not in found.text or found.conflicts
 
 
+def test_an_import_behind_the_end_of_another_statement() -> None:
+    yours = module("MINE = (\n    1,\n); import alpha\nfrom pkg import A")
+    before = module("import alpha\n\nfrom pkg import A")
+    found = merged(yours, before, module("from pkg import A, B", "A, B"))
+    expected = module("MINE = (\n    1,\n); import alpha\nfrom pkg import A, B", "A, B")
+    assert found == three_way.Merged(expected)
+
+
 def test_a_removed_import_goes_below_a_statement_of_a_persons_own() -> None:
     before = module("import alpha\n\nfrom pkg import A")
     yours = before.replace('"""A module."""', "MINE = 1")

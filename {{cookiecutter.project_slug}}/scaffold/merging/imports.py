@@ -120,6 +120,8 @@ def split(text: str, *, mixed: bool = False) -> Parts:
         elif not (mixed and end and isinstance(node, _SIMPLE)):
             break
     if end:
+        while first and body[first - 1].end_lineno == body[first].lineno:
+            first -= 1
         start = body[first].lineno - 1
     elif first:
         start = end = body[0].end_lineno or 0
