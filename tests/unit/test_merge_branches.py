@@ -103,3 +103,19 @@ def test_an_import_that_git_loses_comes_back(project: Path) -> None:
     assert "import uuid\nimport uuid as ids\n" in page.read_text()
     assert "Mapped[ids.UUID" in page.read_text()
     assert main(["plan"], project) == 0
+
+
+def test_a_file_that_was_taken_back_to_before_a_rename_is_renamed_again(
+    project: Path,
+) -> None:
+    page = project / "src" / "models" / "schemas.py"
+    commit_run(project, {**TASK, "name": "Job", "renamed_from": "Task"}, PERSON)
+    git(project, "checkout", "--quiet", "HEAD~1", "--", str(page))
+    page.write_text(page.read_text() + "\nMINE = 1\n")
+    git(project, "commit", "--quiet", "--all", "--message", "Ours")
+    assert "class Task(" in page.read_text()
+    assert main(["apply"], project) == 0
+    assert "class Job(" in page.read_text()
+    assert "Task" not in page.read_text()
+    assert "MINE = 1" in page.read_text()
+    assert main(["plan"], project) == 0
