@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -27,8 +27,9 @@ from src.repositories.base import Repository
 from src.repositories.filters import Filters
 from src.repositories.sorting import sort_of
 
-__all__ = ["Page", "Service"]
+__all__ = ["Page", "Paths", "Service"]
 
+Paths: TypeAlias = Sequence[str]  # of relations to embed: order, order.customer
 EntityT = TypeVar("EntityT", bound=BareEntity)
 ResourceT = TypeVar("ResourceT", bound=BareResource)
 CreateT = TypeVar("CreateT", bound=Schema)
@@ -52,7 +53,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         entity = await self.repository.create(self._clean(data))
         return self.resource.model_validate(entity)
 
-    async def _get(self, entity_id: Id, include: Sequence[str] = ()) -> ResourceT:
+    async def _get(self, entity_id: Id, include: Paths = ()) -> ResourceT:
         paths = [self._relations(path) for path in include]
         entity = await self.repository.get(entity_id, include=paths)
         if entity is not None:
