@@ -108,7 +108,8 @@ TYPES: dict[str, FieldType] = {
         "A string of limited length: varchar(n).",
         default_values.text,
         _TEXT,
-        _text_keys(MAX_STRING, "strip"),
+        _text_keys(MAX_STRING, "strip")
+        | {"case_insensitive": keys.CASE_INSENSITIVE},
         markup="strip",
         length=STRING_LENGTH,
         max_length=MAX_STRING,
@@ -202,6 +203,7 @@ TYPES: dict[str, FieldType] = {
         "An email address: varchar(320).",
         default_values.email,
         _like(r"[^@\s]+@[^@\s]+\.[^@\s]+", "email"),
+        {"case_insensitive": keys.CASE_INSENSITIVE},
         length=EMAIL_LENGTH,
         max_length=EMAIL_LENGTH,
         index_bytes=_characters(1),
