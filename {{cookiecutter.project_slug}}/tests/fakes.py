@@ -248,9 +248,7 @@ def in_other_case(text: str) -> str:
     return other if other.lower() == text.lower() else text
 
 
-def in_order(
-    rows: Sequence[Any], sort: Sort, entity: type[BareEntity]
-) -> list[Any]:
+def in_order(rows: Sequence[Any], sort: Sort, entity: type[BareEntity]) -> list[Any]:
     """Return rows in the order of a list: null comes last in both directions."""
     ordered = [*rows]
     for key in reversed(sort):

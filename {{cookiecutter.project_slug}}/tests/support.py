@@ -388,7 +388,9 @@ class Case:
     @cached_property
     def searched(self) -> Sequence[str]:
         """The attributes that lists search with `q`."""
-        return searched(self.factory.entity) if SEARCH in self.query.model_fields else ()
+        return (
+            searched(self.factory.entity) if SEARCH in self.query.model_fields else ()
+        )
 
     def words(self, row: Any) -> Sequence[str]:
         """Return words by which a search finds a row, the longest first."""

@@ -236,6 +236,9 @@ class Arranger:
     def _drop_column(self, operation: ops.DropColumnOp) -> None:
         made: Any = operation.reverse()
         table, column = table_of(operation), made.column
+        if column.computed is not None and self._is_our_column(operation):
+            self._plain(LOOSEN, operation)  # it is made of other columns
+            return
         name, schema = naming.split_key(table)
         part = Part(table, column.name)
         if not self._is_our_column(operation):
@@ -272,7 +275,8 @@ class Arranger:
         if reason:
             label = self._label(table, column.name)
             self.draft.refusals.append(f"{label}: {reason}")
-        self._plain(ADD, operation)
+        # What it is made of may be added or changed as well.
+        self._plain(ADD if column.computed is None else FASTEN, operation)
 
     def _alter_column(self, operation: ops.AlterColumnOp) -> None:
         table, name = table_of(operation), operation.column_name

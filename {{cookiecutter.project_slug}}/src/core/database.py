@@ -49,7 +49,8 @@ def _name(kind: str) -> Callable[[Any, Table], str]:
 
 def columns_of(index: Index) -> list[str]:
     """Return the names of an index's columns, and of those in its expressions."""
-    parts = (part for one in index.expressions for part in iterate(one))
+    expressions: list[Any] = [*index.expressions]
+    parts = (part for one in expressions for part in iterate(one))
     return [part.name for part in parts if isinstance(part, ColumnClause)]
 
 

@@ -27,6 +27,11 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+# The words of a search: an INSERT would return them like other values that the database
+# makes.
+NOT_MAPPED = {"exclude_properties": ["_search"]}
+
+
 class BareEntity(Base):
     """A row whose class declares the column of its `id` itself."""
 
@@ -34,8 +39,7 @@ class BareEntity(Base):
     __resource__: ClassVar[str]
     __plural__: ClassVar[str]  # where it is not the name of the table
     __linked__: ClassVar[tuple[str, ...]] = ()  # the relationships whose ids are shown
-    # An INSERT would return it as other values that the database makes.
-    __mapper_args__: ClassVar[dict[str, Any]] = {"exclude_properties": ["_search"]}
+    __mapper_args__ = NOT_MAPPED
     if TYPE_CHECKING:
         id: orm.Mapped[Any]
 
@@ -117,7 +121,7 @@ CASE_INSENSITIVE = {"case_insensitive": True}
 SEARCHED_CHARACTERS = 100_000  # with more, a tsvector can be too large for PostgreSQL
 
 
-def ignore_case(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+def ignore_case(text: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[Any]:
     """Return text in lower case, sorted by code points.
 
     The database's own collation folds letters; "C", that of columns, folds A to Z only.
@@ -125,7 +129,7 @@ def ignore_case(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return sa.func.lower(sa.collate(text, "default")).collate("C")
 
 
-def lowered(column: str) -> sa.ColumnElement[str]:
+def lowered(column: str) -> sa.ColumnElement[Any]:
     """Return what an index has of a column that is case-insensitive."""
     return ignore_case(sa.column(sa.quoted_name(column, quote=True), sa.String))
 

@@ -56,7 +56,7 @@ def _split(value: Any) -> Any:
 
 def _check_search(value: str) -> str:
     if len(_NOT.findall(value)) > MAX_NOT:
-        raise PydanticCustomError("query_value", "Write fewer words with a - before them")
+        raise PydanticCustomError("query_value", "Write fewer words after a -")
     return value
 
 

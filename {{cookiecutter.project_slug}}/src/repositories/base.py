@@ -127,7 +127,11 @@ class Repository(Generic[EntityT]):
         """
         where = _given(where)
         sort = sort or sort_of(self.entity)
-        values = {**filters.parameters(self.entity, where), "_skip": skip, "_limit": limit}
+        values = {
+            **filters.parameters(self.entity, where),
+            "_skip": skip,
+            "_limit": limit,
+        }
         names, nulls = tuple(values)[:-2], None
         if after is not None:
             start = cursors.decode(after, self.entity, sort, where)

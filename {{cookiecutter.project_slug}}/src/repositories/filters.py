@@ -42,7 +42,7 @@ def has_search(entity: type) -> bool:
 
 def ignores_case(entity: type, attribute: str) -> bool:
     """Whether values of an attribute are the same in upper and lower case."""
-    column = sa.inspect(entity).columns.get(attribute)
+    column: sa.Column[Any] | None = sa.inspect(entity).columns.get(attribute)
     return column is not None and bool(column.info.get("case_insensitive"))
 
 
@@ -97,7 +97,7 @@ def _condition_on_text(
     value = ignore_case(sa.bindparam(name, type_=sa.String))
     if word == "startswith":
         last = sa.func.repeat(sa.func.chr(sys.maxunicode), MAX_TEXT)
-        return sa.and_(text >= value, text <= value + last)
+        return sa.and_(text >= value, text <= value.concat(last))
     return COMPARISONS[word](text, value)
 
 
@@ -112,7 +112,7 @@ def _words(entity: type) -> sa.ColumnElement[Any]:
 
 
 def _search() -> sa.ColumnElement[Any]:
-    simple = sa.literal_column("'simple'")
+    simple: sa.ColumnClause[str] = sa.literal_column("'simple'")
     return sa.func.websearch_to_tsquery(simple, sa.bindparam(SEARCH, type_=sa.String))
 
 

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 
 from src.models.base import BareEntity, TimedEntity, ignore_case
 from src.repositories.filters import ignores_case
@@ -124,7 +123,7 @@ def _after(
 
 def attribute_of(entity: type[BareEntity], key: Key) -> sa.ColumnElement[Any]:
     """Return what a key compares: without regard to case, if its values have none."""
-    attribute: orm.InstrumentedAttribute[Any] = getattr(entity, key.name)
+    attribute: sa.ColumnElement[Any] = getattr(entity, key.name)
     return ignore_case(attribute) if ignores_case(entity, key.name) else attribute
 
 

@@ -66,12 +66,16 @@ def search(
         elif not any(one.name == name for one in (*draft.fields, *draft.relations)):
             known = [n for n, one in fields.items() if one and not _search_problem(one)]
             otherwise = f"known here: {listing(known)}" if known else ""
-            suggestion = Suggestion(name, known, otherwise, lambda: list(map(str, listed)))
+            suggestion = Suggestion(
+                name, known, otherwise, lambda: list(map(str, listed))
+            )
             problems.shape(at, path, f"unknown field {quote(name)}", suggestion)
     references = (one for one in sides.values() if isinstance(one, Reference))
     for member in (*filter(None, fields.values()), *references):
         if member.column == SEARCH_COLUMN:
-            message = f"{quote(member.name)} has the column {quote(SEARCH_COLUMN)}, which"
+            message = (
+                f"{quote(member.name)} has the column {quote(SEARCH_COLUMN)}, which"
+            )
             message += " search needs; give it another column"
             problems.rule(draft.at("search"), f"{draft.label}.search", message)
     return tuple(found)

@@ -108,8 +108,7 @@ TYPES: dict[str, FieldType] = {
         "A string of limited length: varchar(n).",
         default_values.text,
         _TEXT,
-        _text_keys(MAX_STRING, "strip")
-        | {"case_insensitive": keys.CASE_INSENSITIVE},
+        _text_keys(MAX_STRING, "strip") | {"case_insensitive": keys.CASE_INSENSITIVE},
         markup="strip",
         length=STRING_LENGTH,
         max_length=MAX_STRING,
