@@ -65,6 +65,8 @@ class ListQueries:
         if self.included:
             paths = f"queries.Include[{self._type('Include')}]"
             yield f"include: {paths} = {_default('[]')}"
+        if self.entity.search:
+            yield "q: queries.Search = base.UNSET"
         for one in self.filters():
             for operator in one.operators:
                 yield self._parameter(one, operator)
