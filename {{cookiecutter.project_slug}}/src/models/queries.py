@@ -66,6 +66,12 @@ def _check_keys(names: list[str]) -> list[str]:
     return names
 
 
+def _check_exponent(value: decimal.Decimal) -> decimal.Decimal:
+    if abs(value.adjusted()) > types.MAX_EXPONENT:
+        raise PydanticCustomError("query_value", "The exponent is too large")
+    return value
+
+
 def _with_plus(value: Any) -> Any:
     """Return a time with the plus of its offset, which is a space in a URL."""
     if isinstance(value, str):
@@ -79,12 +85,18 @@ Flag: TypeAlias = Annotated[bool, written_as("true|false", "Write true or false"
 Integer: TypeAlias = Annotated[
     int, types.INT64, written_as(_INTEGER, "Write an integer")
 ]
+Integer32: TypeAlias = Annotated[
+    int, types.INT32, written_as(_INTEGER, "Write an integer")
+]
+SmallInteger: TypeAlias = Annotated[
+    int, types.INT16, written_as(_INTEGER, "Write an integer")
+]
 Float: TypeAlias = Annotated[
     float, pydantic.AllowInfNan(False), written_as(_NUMBER, "Write a number")
 ]
 Decimal: TypeAlias = Annotated[
     decimal.Decimal,
-    pydantic.Field(allow_inf_nan=False),
+    pydantic.AfterValidator(_check_exponent),
     written_as(_NUMBER, "Write a number"),
     pydantic.WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER}$"}),
 ]
