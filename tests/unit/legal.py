@@ -5,7 +5,7 @@ from typing import Any
 
 from scaffold.spec.vocabulary import reserved_names
 from scaffold.spec.vocabulary.field_types import TYPES
-from scaffold.spec.vocabulary.keys import OPERATIONS
+from scaffold.spec.vocabulary.keys import OPERATIONS, SEARCHED
 from tests.unit.evolution import (
     COLUMNS,
     IDS,
@@ -127,6 +127,8 @@ def legal(random: Random) -> Document:
         document = changed(document, random, random.choice(OWN_NAMES))
     for _ in range(random.choice([0, 0, 3 * len(document["entities"])])):
         document = changed(document, random, random.choice(SHOWN))
+    for _ in range(random.choice([0, 3 * len(document["entities"])])):
+        document = changed(document, random, random.choice(LISTED))
     assert spec_of(document)
     return document
 
@@ -259,6 +261,21 @@ def _leave_out_operations(document: Document, random: Random) -> None:
     random.choice(document["entities"])["operations"] = some
 
 
+def _search(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    names = [one["name"] for one in entity["fields"] if one["type"] in SEARCHED]
+    if names:
+        entity["search"] = random.sample(names, random.randint(1, len(names)))
+
+
+def _ignore_case(document: Document, random: Random) -> None:
+    fields = random.choice(document["entities"])["fields"]
+    some = [field for field in fields if field["type"] in ("string", "email")]
+    if some:
+        random.choice(some)["case_insensitive"] = True
+
+
+LISTED = (_search, _ignore_case, _ignore_case)
 SHOWN = (_show_field, _show_field, _show_field, _give_example, _leave_out_operations)
 OWN_NAMES = (_name_entity, _name_entity, _name_member, _leave_out_index)
 
