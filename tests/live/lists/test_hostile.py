@@ -1,5 +1,6 @@
 """Runs within a project of tests/specs/good/lists.json: parameters that nobody means well."""
 
+from decimal import Decimal
 from urllib.parse import quote
 
 import httpx2
@@ -116,6 +117,15 @@ async def test_accepted(
 ) -> None:
     await PRODUCT.factory.store_batch(db_session, 3)
     json_of(await client.get(f"{PRODUCT.url}?{query}"), 200)
+
+
+async def test_values_are_not_cut_to_fit(
+    client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    await PRODUCT.factory.store(db_session, sku="A" * 40, price=Decimal("1.00"))
+    for query in ("price=1.004", f"sku={'A' * 41}", "price__in=1.004,0.996"):
+        page = json_of(await client.get(f"{PRODUCT.url}?{query}"), 200)
+        assert page["total"] == 0, query
 
 
 @pytest.mark.parametrize("name", ["maker_no", "country_id", "maker_no__in"])

@@ -78,10 +78,16 @@ def condition(entity: type, name: str) -> sa.ColumnElement[bool]:
         return _condition_on_text(column, name, word)
     if word == "in":
         # An array is one parameter: one statement for any number of values.
-        values = sa.bindparam(name, type_=sa.ARRAY(column.type))
+        values = sa.bindparam(name, type_=sa.ARRAY(_type_of(column)))
         return column == sa.any_(values)
     compare = COMPARISONS[word.removesuffix("_text")]
-    return compare(column, sa.bindparam(name, type_=column.type))
+    return compare(column, sa.bindparam(name, type_=_type_of(column)))
+
+
+def _type_of(column: orm.InstrumentedAttribute[Any]) -> sa.types.TypeEngine[Any]:
+    """Return the type of a value to compare with: a decimal is not rounded to fit."""
+    exact = isinstance(column.type, sa.Numeric) and column.type.asdecimal
+    return sa.Numeric() if exact else column.type
 
 
 def _condition_on_text(

@@ -319,7 +319,6 @@ PLACES = {
     **dict.fromkeys(("id", "table", "schema", "url", "timestamps"), "an entity"),
     **dict.fromkeys(("read_only", "write_only", "immutable", "example"), "fields"),
     **dict.fromkeys(("operations", "search"), "an entity"),
-    "case_insensitive": "string and email fields",
     **dict.fromkeys(
         ("column", "json"),
         'fields and to-one relations (an id has a "name" instead)',
