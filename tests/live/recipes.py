@@ -122,7 +122,7 @@ class Recipes:
         sent: Any = json.loads(body) if body else None
         answer = client.call(method, path, int(status), sent)
         if name:
-            self.ids[name] = answer["id"]
+            self.ids[name] = answer["id"] if "id" in answer else answer["next"]
         wanted: dict[str, Any] = json.loads(expected) if expected else {}
         assert wanted == {key: answer[key] for key in wanted}, line
 
