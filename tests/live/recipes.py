@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.harness.documentation import NAMED_FILE, Block, blocks
 from tests.harness.project import HOST, MINUTE, Project, clean_environment
-from tools.smoke import Client
+from tools.smoke_client import Client
 
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
 STEP_OF_MIGRATION = re.compile(r"`(upgrade|downgrade)\(\)`")
