@@ -1,4 +1,4 @@
-"""Tests a running service: one row of every entity, with every verb that it has.
+"""Tests a running service: rows of every entity, with every verb that it has.
 
     python -m tools.smoke http://127.0.0.1:8000
 
@@ -10,8 +10,6 @@ import datetime as dt
 import json
 import re
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -19,13 +17,11 @@ from random import Random
 from typing import Any
 
 from tests.harness.schema_samples import NoSample, Sampler, Schema
+from tools.smoke_client import Client, Unexpected, difference
+from tools.smoke_lists import ListCheck, key_of
 
+MORE_ROWS = 2
 SYSTEM = ("/health/health", "/health/ready", "/metrics/metrics", "/docs", "/redoc")
-TIMEOUT = 30
-
-
-class Unexpected(Exception):
-    """The service does not behave as its OpenAPI document says."""
 
 
 @dataclass
@@ -35,16 +31,18 @@ class Resource:
     path: str
     create: Schema
     update: Schema
-    verbs: set[str] = field(default_factory=set)  # but create
-    lists: list[str] = field(default_factory=list)
+    verbs: set[str] = field(default_factory=set)  # of one row
+    lists: dict[str, Schema] = field(default_factory=dict)  # of other entities' rows
+    own_list: Schema | None = None
     row: dict[str, Any] = field(default_factory=dict)
+    more_rows: list[dict[str, Any]] = field(default_factory=list)  # for the lists
     # What the service says to refer to other rows, beside the UUIDs of that form.
     references: set[str] = field(default_factory=set)
 
     @property
     def key(self) -> str:
-        """The name of the id: the first key of a row, unless there is an `id`."""
-        return "id" if "id" in self.row else next(iter(self.row))
+        """The name of the id."""
+        return key_of(self.row)
 
     @property
     def id(self) -> Any:
@@ -57,36 +55,6 @@ class Resource:
     @property
     def location(self) -> str:
         return f"{self.path}/{self.id}"
-
-
-class Client:
-    """An HTTP client that checks the status of each response."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url.rstrip("/")
-
-    def send(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        request = urllib.request.Request(
-            self.base_url + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"} if body is not None else {},
-            method=method,
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-        except OSError as error:
-            raise Unexpected(f"{method} {path}: {error}") from error
-
-    def call(self, method: str, path: str, expected: int, body: Any = None) -> Any:
-        status, content = self.send(method, path, body)
-        if status != expected:
-            raise Unexpected(_difference(method, path, status, expected, content, body))
-        is_json = content[:1] in (b"{", b"[")
-        return json.loads(content) if is_json else content.decode()
 
 
 class Smoke:
@@ -105,6 +73,9 @@ class Smoke:
         created = self.create_all(resources)
         for resource in created:
             self.read(resource)
+            self.create_more(resource)
+        for resource in created:
+            self.read_lists(resource)
         for resource in created:
             self.change(resource)
         self.delete_all(created)
@@ -120,16 +91,16 @@ class Smoke:
                 continue
             item = items[0]
             by_id = paths.get(item, {})
-            lists = [
-                inner.removeprefix(item)
+            lists = {
+                inner.removeprefix(item): methods["get"]
                 for inner, methods in paths.items()
                 if re.fullmatch(re.escape(item) + r"/[\w-]+", inner)
                 and _is_page(methods, self.sampler)
-            ]
+            }
             update = self._body(by_id["patch"]) if "patch" in by_id else {}
-            verbs = {*by_id} | ({"list"} if "get" in operations else set())
             create = self._body(operations["post"])
-            found.append(Resource(path, create, update, verbs, lists))
+            own_list = operations.get("get")
+            found.append(Resource(path, create, update, {*by_id}, lists, own_list))
         if not found:
             raise Unexpected("the document has no resource to create")
         return found
@@ -175,7 +146,7 @@ class Smoke:
             wrong = _wrong_references(content, {*targets, *resource.references})
             if not wrong:
                 raise Unexpected(
-                    _difference("POST", resource.path, status, 201, content, body)
+                    difference("POST", resource.path, status, 201, content, body)
                 )
             resource.references.update(wrong)
         answer = json.loads(content)
@@ -204,13 +175,36 @@ class Smoke:
             answer = self.client.call("GET", resource.location, 200)
             if answer != resource.row:
                 raise Unexpected(f"{resource.location}: {answer} is not {resource.row}")
-        if "list" in resource.verbs:
+        if resource.own_list is not None:
             page = self.client.call("GET", f"{resource.path}?limit=100", 200)
             listed = [row[resource.key] for row in page["items"]]
             if page["next"] is None and resource.id not in listed:
                 raise Unexpected(f"{resource.path}: the new row is not in the list")
-        for path in resource.lists:
-            self.client.call("GET", resource.location + path, 200)
+
+    def create_more(self, resource: Resource) -> None:
+        """Create other rows with the same references, if those may be repeated."""
+        for _ in range(MORE_ROWS):
+            body = self.payload(resource)
+            for name in resource.create.get("required", ()):
+                if self.is_reference(name, resource):
+                    body[name] = resource.row[name]
+            status, content = self.client.send("POST", resource.path, body)
+            if status == 201:
+                resource.more_rows.append(json.loads(content))
+            elif status != 409:
+                raise Unexpected(
+                    difference("POST", resource.path, status, 201, content, body)
+                )
+
+    def read_lists(self, resource: Resource) -> None:
+        """Filter, sort, page and include the resource's list, and those below it."""
+        if resource.own_list is not None:
+            rows = [resource.row, *resource.more_rows]
+            ListCheck(self.client, resource.path, resource.own_list, rows).run()
+        for path, operation in resource.lists.items():
+            location = resource.location + path
+            rows = self.client.call("GET", location, 200)["items"]
+            ListCheck(self.client, location, operation, rows[: 1 + MORE_ROWS]).run()
 
     def change(self, resource: Resource) -> None:
         """Replace the row, then change one field; other fields must not change."""
@@ -242,7 +236,7 @@ class Smoke:
             return self.client.call(method, resource.location, 200, body)
         if status != 200:
             raise Unexpected(
-                _difference(method, resource.location, status, 200, content, body)
+                difference(method, resource.location, status, 200, content, body)
             )
         return json.loads(content)
 
@@ -252,12 +246,14 @@ class Smoke:
         for resource in reversed(created):
             if "delete" not in resource.verbs:
                 continue
+            for row in resource.more_rows:
+                self.client.call("DELETE", f"{resource.path}/{row[resource.key]}", 204)
             status, content = self.client.send("DELETE", resource.location)
             if status == 409 and some_stay:
                 continue
             if status != 204:
                 raise Unexpected(
-                    _difference("DELETE", resource.location, status, 204, content, None)
+                    difference("DELETE", resource.location, status, 204, content, None)
                 )
             if "get" in resource.verbs:
                 self.client.call("GET", resource.location, 404)
@@ -321,14 +317,6 @@ def _same(sent: Any, answered: Any) -> bool:
     return False
 
 
-def _difference(
-    method: str, path: str, status: int, expected: int, content: bytes, body: Any
-) -> str:
-    answer = content.decode(errors="replace")[:1000]
-    sent = "" if body is None else f"\n  sent     {json.dumps(body)[:1000]}"
-    return f"{method} {path}: {status} instead of {expected}{sent}\n  answered {answer}"
-
-
 def smoke(base_url: str, seed: int | None = None) -> bool:
     """Test the service, print the result, and return whether it has passed."""
     seed = Random().getrandbits(32) if seed is None else seed
@@ -338,7 +326,7 @@ def smoke(base_url: str, seed: int | None = None) -> bool:
         print(f"smoke: {error}\n  again with --seed {seed}", file=sys.stderr)
         return False
     print(
-        f"smoke: created, read, listed, replaced, changed and deleted "
+        f"smoke: created, read, filtered, sorted, paged, replaced, changed and deleted "
         f"{len(names)} resources: {', '.join(names)}"
     )
     return True

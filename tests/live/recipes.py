@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.harness.documentation import NAMED_FILE, Block, blocks
 from tests.harness.project import HOST, MINUTE, Project, clean_environment
-from tools.smoke import Client
+from tools.smoke_client import Client
 
 REQUEST = re.compile(r"([A-Z]+) (\S+)(?: (\{.*\}))? → (\d+)(?: (\w+))?(?: (\{.*\}))?")
 STEP_OF_MIGRATION = re.compile(r"`(upgrade|downgrade)\(\)`")
@@ -122,7 +122,7 @@ class Recipes:
         sent: Any = json.loads(body) if body else None
         answer = client.call(method, path, int(status), sent)
         if name:
-            self.ids[name] = answer["id"]
+            self.ids[name] = answer["id"] if "id" in answer else answer["next"]
         wanted: dict[str, Any] = json.loads(expected) if expected else {}
         assert wanted == {key: answer[key] for key in wanted}, line
 

@@ -83,4 +83,5 @@ def cwd(process: Path) -> str:
 def test_smoke_prints_what_it_did(clone: Path) -> None:
     said, status = at_a_terminal(clone, *DEMO, "SMOKE=1")
     assert status == 0, said
-    assert "smoke: created, read, listed, replaced, changed and deleted 13" in said
+    assert "smoke: created, read, filtered, sorted, paged, replaced, " in said
+    assert "changed and deleted 13 resources" in said

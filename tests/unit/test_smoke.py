@@ -5,7 +5,9 @@ import threading
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import itemgetter
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -22,20 +24,37 @@ SHAPES: dict[str, dict[str, Any]] = {
     "rooms": {"properties": {"name": TITLE}, "required": ["name"]},
 }
 TARGETS = {"boss_id": "people"}
+SHARED = ("after", "id__in", "limit", "total")
+NAMES = {"type": "array", "items": {"enum": ["name", "-name"], "type": "string"}}
+BOSS = {"type": "array", "items": {"const": "boss", "type": "string"}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "tasks": {"include": BOSS},
+    "people": {"name": {"type": "string"}, "sort": NAMES},
+    "rooms": {},
+}
+
+
+def operation(plural: str) -> dict[str, Any]:
+    """Return how a list is read, as OpenAPI says it."""
+    schemas = {name: {"type": "string"} for name in SHARED} | PARAMETERS[plural]
+    parameters = [
+        {"name": name, "in": "query", "schema": schema}
+        for name, schema in schemas.items()
+    ]
+    page = {"properties": {"items": {"type": "array"}}}
+    answer = {"content": {"application/json": {"schema": page}}}
+    return {"parameters": parameters, "responses": {"200": answer}}
 
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of these schemas, as far as the client reads it."""
-    page = {"properties": {"items": {"type": "array"}}}
     paths: dict[str, Any] = {}
     for plural, shape in SHAPES.items():
         body = {"requestBody": {"content": {"application/json": {"schema": shape}}}}
-        paths[f"/api/v1/{plural}"] = {"get": {}, "post": body}
+        paths[f"/api/v1/{plural}"] = {"get": operation(plural), "post": body}
         by_id = {"get": {}, "put": body, "patch": body, "delete": {}}
         paths[f"/api/v1/{plural}/{{id}}"] = by_id
-    answer = {"content": {"application/json": {"schema": page}}}
-    lists = {"get": {"responses": {"200": answer}}}
-    paths["/api/v1/people/{id}/tasks"] = lists
+    paths["/api/v1/people/{id}/tasks"] = {"get": operation("tasks")}
     return {"paths": paths}
 
 
@@ -65,15 +84,45 @@ class Handler(BaseHTTPRequestHandler):
             found = document() if self.path == "/openapi.json" else {}
             return self.answer(503 if fault == self.path else 200, found)
         rows, row_id = self.find()
+        plural = self.path.partition("?")[0].rpartition("/")[2]
+        if row_id and plural == "tasks":
+            if fault == "reverse":
+                return self.answer(404)
+            tasks = self.server.rows["tasks"].values()
+            items = [row for row in tasks if row["boss_id"] == row_id]
+            return self.answer_list("tasks", items)
         if not row_id:
             items = [] if fault == "list" else list(rows.values())
-            return self.answer(200, {"items": items, "next": None})
-        if self.path.endswith("/tasks"):
-            return self.answer(404 if fault == "reverse" else 200, {"items": []})
+            return self.answer_list(plural, items)
         row = rows.get(row_id)
         if row and fault == "get":
             row = row | {"extra": 1}
         return self.answer(200 if row else 404, row or {})
+
+    def answer_list(self, plural: str, rows: list[dict[str, Any]]) -> None:
+        fault = self.server.fault
+        query = dict(parse_qsl(self.path.partition("?")[2]))
+        wrong = query.keys() - {*SHARED, *PARAMETERS[plural]}
+        if wrong and fault != "unknown":
+            return self.answer(422, {"errors": [{"field": f"/{n}"} for n in wrong]})
+        if "id__in" in query:
+            rows = [row for row in rows if row["id"] in query["id__in"].split(",")]
+        if "name" in query and fault != "filter":
+            rows = [row for row in rows if row["name"] == query["name"]]
+        if "sort" in query:
+            descending = query["sort"].startswith("-") and fault != "sort"
+            rows = sorted(rows, key=itemgetter("name"), reverse=descending)
+        if "include" in query and fault != "include":
+            rows = [row | {"boss": {"id": row["boss_id"]}} for row in rows]
+        skip, limit = int(query.get("after", 0)), int(query.get("limit", 20))
+        end = skip + limit + (fault == "cursor")
+        counted = query.get("total") != "false" or fault == "total"
+        page = {
+            "items": rows[skip : skip + limit],
+            "next": str(end) if end < len(rows) else None,
+            "total": len(rows) if counted else None,
+        }
+        self.answer(200, page)
 
     def do_POST(self) -> None:
         rows, _ = self.find()
@@ -144,6 +193,7 @@ def test_correct_service_passes_and_is_empty_afterwards(
     "fault",
     [
         *("status", "create", "get", "list", "reverse", "patch", "forget", "delete"),
+        *("unknown", "filter", "sort", "include", "cursor", "total"),
         *("/health/ready", "/metrics/metrics", "/docs", "/openapi.json"),
     ],
 )

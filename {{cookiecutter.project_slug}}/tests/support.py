@@ -381,9 +381,9 @@ class Case:
 
     @cached_property
     def filters(self) -> Sequence[str]:
-        """The filters of lists, by their names in Python."""
-        shared = {*ListQuery.model_fields, "include", SEARCH}
-        return [name for name in self.query.model_fields if name not in shared]
+        """The filters of lists by attributes, by their names in Python."""
+        others = {*ListQuery.model_fields, "include", SEARCH, *self.repository.filters}
+        return [name for name in self.query.model_fields if name not in others]
 
     @cached_property
     def searched(self) -> Sequence[str]:

@@ -19,7 +19,8 @@ from scaffold.spec.model import Entity
 from tests.harness.postgres_server import Server
 from tests.harness.project import HOST, ROOT, Project, clean_environment
 from tests.harness.service_process import replica
-from tools.smoke import Client, Smoke
+from tools.smoke import Smoke
+from tools.smoke_client import Client
 
 HERE = Path(__file__).parent
 CASES = 2_000

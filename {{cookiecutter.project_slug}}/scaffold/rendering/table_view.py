@@ -80,8 +80,9 @@ class TableView:
     def _unique_constraint(self, columns: tuple[str, ...]) -> str:
         """Return a unique constraint; only an index can be without regard to case."""
         if not self.entity.lowered.isdisjoint(columns):
-            name = self.names.indexes["uq", self.entity.table_key, *columns]
-            return f"sa.Index({literal(name)}, {_parts(columns, self.entity.lowered)}, unique=True)"
+            index = literal(self.names.indexes["uq", self.entity.table_key, *columns])
+            parts = _parts(columns, self.entity.lowered)
+            return f"sa.Index({index}, {parts}, unique=True)"
         name = self._unusual_name("uq", self.entity.table_key, columns)
         own_name = "" if name is None else f", name={literal(name)}"
         return f"sa.UniqueConstraint({_columns(columns)}{own_name})"

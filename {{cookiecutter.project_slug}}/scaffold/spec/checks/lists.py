@@ -72,7 +72,8 @@ def search(
             )
             problems.shape(at, path, f"unknown field {quote(name)}", suggestion)
     references = (one for one in sides.values() if isinstance(one, Reference))
-    for member in (*filter(None, fields.values()), *references):
+    members: list[Field | Reference] = [*filter(None, fields.values()), *references]
+    for member in members:
         if member.column == SEARCH_COLUMN:
             message = (
                 f"{quote(member.name)} has the column {quote(SEARCH_COLUMN)}, which"
