@@ -17,7 +17,8 @@ pytestmark = [
 ]
 
 HERE = Path(__file__).parent
-LISTS = ROOT / "tests" / "specs" / "good" / "lists.json"
+GOOD = ROOT / "tests" / "specs" / "good"
+LISTS = GOOD / "lists.json"
 
 
 def run(project: Project, name: str, **environment: str) -> None:
@@ -33,6 +34,14 @@ def test_answers_are_what_python_says(base: Project, tmp_path: Path) -> None:
     project = base.with_entities(LISTS, tmp_path / "lists")
     run(project, "test_oracle.py", REQUESTS="60")
     run(project, "test_plans.py")
+
+
+def test_search_and_values_without_regard_to_case(
+    base: Project, tmp_path: Path
+) -> None:
+    project = base.with_entities(GOOD / "search_and_case.json", tmp_path / "search")
+    run(project, "test_oracle.py", REQUESTS="60")
+    run(project, "test_search.py")
 
 
 @pytest.mark.parametrize("seed", range(2))

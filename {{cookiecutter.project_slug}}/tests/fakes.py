@@ -3,7 +3,6 @@
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -113,11 +112,11 @@ class InMemoryRepository(Repository[EntityT]):
             given = {k: v for k, v in (where or {}).items() if v is not None}
             values = cursors.decode(after, self.entity, sort, given)
             names = [key.name for key in sort]
-            start = SimpleNamespace(**dict(zip(names, values, strict=True)))
+            start = self.entity(**dict(zip(names, values, strict=True)))
             # An equal row, that of the cursor, is sorted before it.
-            rows = in_order([*rows, start], sort, self.entity)
+            rows = in_order([*rows, start], sort)
             rows = rows[rows.index(start) + 1 :]
-        return in_order(rows, sort, self.entity)[skip : skip + limit]
+        return in_order(rows, sort)[skip : skip + limit]
 
     async def count(self, where: Filters | None = None) -> int:
         return len(self._matching(where))
@@ -248,13 +247,13 @@ def in_other_case(text: str) -> str:
     return other if other.lower() == text.lower() else text
 
 
-def in_order(rows: Sequence[Any], sort: Sort, entity: type[BareEntity]) -> list[Any]:
+def in_order(rows: Sequence[Any], sort: Sort) -> list[Any]:
     """Return rows in the order of a list: null comes last in both directions."""
     ordered = [*rows]
     for key in reversed(sort):
 
         def place(row: Any, name: str = key.name) -> Any:
-            return folded(entity, name, getattr(row, name))
+            return folded(type(row), name, getattr(row, name))
 
         known = [row for row in ordered if place(row) is not None]
         known.sort(key=place, reverse=key.descending)

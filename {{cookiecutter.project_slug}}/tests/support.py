@@ -492,7 +492,7 @@ class Case:
 
     def in_order(self, rows: Sequence[Any]) -> list[Any]:
         """Return rows in the order of lists."""
-        return in_order(rows, self.sort, self.factory.entity)
+        return in_order(rows, self.sort)
 
     def answer(self, entity: BareEntity | None) -> Body:
         """Return the JSON that shows a row."""

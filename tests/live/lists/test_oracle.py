@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from src.repositories.filters import split
+from src.repositories.filters import ignores_case, split
 from src.repositories.sorting import Sort, sort_of
 from tests.answers import json_of
-from tests.fakes import in_order, matches
+from tests.fakes import in_order, in_other_case, matches
 from tests.support import Case, Field, as_json, keys
 from tests.tables import BY_NAME, each_case, each_sort_key
 
@@ -63,6 +63,8 @@ def condition(case: Case, rows: list[Any], name: str, dice: random.Random) -> An
     known = [found for row in rows if (found := getattr(row, attribute)) is not None]
     if word == "null":
         return dice.random() < 0.5
+    if ignores_case(case.factory.entity, attribute):
+        known = [dice.choice([text, in_other_case(text)]) for text in known]
     if not known:
         return None
     if word == "in":

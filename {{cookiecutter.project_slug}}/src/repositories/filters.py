@@ -27,6 +27,8 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
 }
 SEARCH = "q"
 _AFTER_SURROGATES = "\ue000"
+# Nothing in a column that lists are filtered by comes after it.
+_LAST = sa.literal_column(f"repeat(chr({sys.maxunicode}), {MAX_TEXT})", sa.String)
 
 
 def split(name: str) -> tuple[str, str]:
@@ -102,8 +104,7 @@ def _condition_on_text(
         return text == sa.any_(sa.func.array(every))
     value = ignore_case(sa.bindparam(name, type_=sa.String))
     if word == "startswith":
-        last = sa.func.repeat(sa.func.chr(sys.maxunicode), MAX_TEXT)
-        return sa.and_(text >= value, text <= value.concat(last))
+        return sa.and_(text >= value, text <= value.concat(_LAST))
     return COMPARISONS[word](text, value)
 
 

@@ -131,7 +131,7 @@ async def test_list_is_in_order_of_creation(
     # Rows of one moment are in the order of their ids.
     moment = {"created_at": START} if case.times else {}
     rows += [await tested.store(**moment) for _ in range(case.rows(SOME + 2) - 5)]
-    expected = in_order(rows, sort_of(case.factory.entity), case.factory.entity)
+    expected = in_order(rows, sort_of(case.factory.entity))
     assert ids(await tested.repository.list()) == ids(expected)
     assert await tested.repository.count() == len(rows)
 
@@ -213,7 +213,7 @@ async def test_list_is_sorted(
     rows = [await tested.store() for _ in range(case.rows(SOME))]
     name = f"{key[: key.startswith('-')]}{case.attribute(key.removeprefix('-'))}"
     sort = sort_of(case.factory.entity, [name])
-    expected = ids(in_order(rows, sort, case.factory.entity))
+    expected = ids(in_order(rows, sort))
     assert ids(await tested.repository.list(sort=sort)) == expected
     found: list[Any] = []
     after = None
