@@ -46,22 +46,17 @@ class Generated:
     def _make_anew(self, draft: Draft, table: str, name: str, old: str) -> None:
         """Drop the column with its indexes, and add both after all other changes."""
         model = self.models.tables[table]
-        column = model.c[name]
-        former = sa.Column(name, column.type, sa.Computed(old, persisted=True))
+        new: Any = model.c[name].computed
         own_name, schema = naming.split_key(table)
+
+        def add(expression: str) -> Operation:
+            computed = sa.Computed(expression, persisted=True)
+            column = sa.Column(name, model.c[name].type, computed)
+            return ops.AddColumnOp(own_name, column, schema=schema)
+
         drop = ops.DropColumnOp(own_name, name, schema=schema)
-        indexes = [*_indexes(model, name)]
-        draft.add(
-            LOOSEN,
-            [drop],
-            [ops.AddColumnOp(own_name, former, schema=schema), *indexes],
-        )
-        draft.add(
-            FASTEN,
-            [ops.AddColumnOp(own_name, column.copy(), schema=schema)],
-            [drop],
-        )
-        draft.add(FASTEN, [*_indexes(model, name)], [])
+        draft.add(LOOSEN, [drop], [add(old), *_indexes(model, name)])
+        draft.add(FASTEN, [add(new.sqltext), *_indexes(model, name)], [drop])
 
 
 def _indexes(table: sa.Table, column: str) -> Iterator[Operation]:

@@ -27,11 +27,6 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-# The words of a search: an INSERT would return them like other values that the database
-# makes.
-NOT_MAPPED = {"exclude_properties": ["_search"]}
-
-
 class BareEntity(Base):
     """A row whose class declares the column of its `id` itself."""
 
@@ -39,7 +34,6 @@ class BareEntity(Base):
     __resource__: ClassVar[str]
     __plural__: ClassVar[str]  # where it is not the name of the table
     __linked__: ClassVar[tuple[str, ...]] = ()  # the relationships whose ids are shown
-    __mapper_args__ = NOT_MAPPED
     if TYPE_CHECKING:
         id: orm.Mapped[Any]
 
@@ -118,6 +112,9 @@ def check(column: str, rule: str, sql: str) -> sa.CheckConstraint:
 
 # The `info` of a column whose values are the same in upper and lower case.
 CASE_INSENSITIVE = {"case_insensitive": True}
+# The `__mapper_args__` of an entity with a search: if its column was an attribute, each
+# INSERT would return it, as other values that the database makes.
+NOT_MAPPED = {"exclude_properties": ["_search"]}
 SEARCHED_CHARACTERS = 100_000  # with more, a tsvector can be too large for PostgreSQL
 
 
