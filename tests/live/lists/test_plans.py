@@ -99,7 +99,7 @@ async def read(
     db: AsyncSession, sort: Sort, where: dict[str, Any], place: int | None
 ) -> int:
     """Return how many rows a page reads: the first one, or the one after a row."""
-    values = {**filters.parameters(where), "_skip": 0, "_limit": LIMIT}
+    values = {**filters.parameters(ProductEntity, where), "_skip": 0, "_limit": LIMIT}
     names, nulls = tuple(values)[:-2], None
     if place is not None:
         ordered = await ProductRepository(db).list(place, 1, where=where, sort=sort)
