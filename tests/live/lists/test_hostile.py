@@ -119,6 +119,24 @@ async def test_accepted(
     json_of(await client.get(f"{PRODUCT.url}?{query}"), 200)
 
 
+async def test_relations_in_a_circle_are_embedded_as_deep_as_asked(
+    client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    first = await PRODUCT.factory.store(db_session)
+    second = await PRODUCT.factory.store(db_session, successor_id=first.id)
+    first.successor_id = second.id
+    await db_session.commit()
+    for query in ("include=successor", "include=successor,successor.successor"):
+        page = json_of(await client.get(f"{PRODUCT.url}?{query}&sort=id"), 200)
+        for item in page["items"]:
+            inner = item["successor"]
+            assert inner["id"] == item["successor_id"]
+            if "." in query:
+                inner = inner["successor"]
+                assert inner["id"] == item["id"]
+            assert "successor" not in inner
+
+
 async def test_values_are_not_cut_to_fit(
     client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:

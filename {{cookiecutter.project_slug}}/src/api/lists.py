@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -43,8 +44,8 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 
 async def once(request: Request) -> None:
     """Refuse a parameter that is repeated: FastAPI would use the last one."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
         problem = {"msg": "Send this parameter only once", "type": "repeated"}
         raise invalid([problem | {"loc": ("query", name)} for name in repeated])

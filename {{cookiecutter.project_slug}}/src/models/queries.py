@@ -22,6 +22,8 @@ from src.models.base import camel as camel_key
 MAX_CONDITIONS = 10
 MAX_VALUES = 100  # of one `__in`
 MAX_SORT_KEYS = 3
+MAX_INCLUDED = 20
+MAX_NAME = 100  # characters of an unknown parameter that are compared with known ones
 MAX_NOT = 30  # of a search; PostgreSQL accepts no more in a row
 MAX_TEXT = 1_000  # characters: more than any column that lists are filtered by
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,8000}$"
@@ -138,7 +140,10 @@ SortBy: TypeAlias = Annotated[
 ]
 Include: TypeAlias = Annotated[
     list[ValueT],
-    pydantic.Field(description="The relations whose resources are embedded."),
+    pydantic.Field(
+        max_length=MAX_INCLUDED,
+        description="The relations whose resources are embedded.",
+    ),
     pydantic.BeforeValidator(_split),
 ]
 
@@ -180,7 +185,7 @@ class ListQuery(pydantic.BaseModel):
         known = [field.alias or name for name, field in cls.model_fields.items()]
         for name in values:
             if name not in known and name not in cls.model_fields:
-                nearest = difflib.get_close_matches(str(name)[:MAX_TEXT], known, 1)
+                nearest = difflib.get_close_matches(str(name)[:MAX_NAME], known, 1)
                 hint = f"; did you mean {nearest[0]}?" if nearest else ""
                 message = f"There is no parameter of this name{hint}"
                 problem = {"loc": ("query", name), "msg": message}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, get_args
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -56,9 +56,9 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
     async def _get(self, entity_id: Id, include: Paths = ()) -> ResourceT:
         paths = [self._relations(path) for path in include]
         entity = await self.repository.get(entity_id, include=paths)
-        if entity is not None:
-            self._embed([entity], paths)
-        return self._found(entity_id, entity)
+        if entity is None:
+            raise NotFoundError(self.repository.entity.__resource__, entity_id)
+        return _shown(self.resource, entity, paths)
 
     async def _find(self, where: Filters) -> ResourceT:
         entity = await self.repository.find(where)
@@ -85,9 +85,8 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             include=paths,
         )
         shown = rows[: query.limit]
-        self._embed(shown, paths)
         return page(
-            items=[self.resource.model_validate(entity) for entity in shown],
+            items=[_shown(self.resource, entity, paths) for entity in shown],
             total=await self.repository.total(where) if query.total else None,
             skip=query.skip,
             limit=query.limit,
@@ -118,17 +117,6 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             names.append(relation.key)
             entity = relation.mapper.class_
         return ".".join(names)
-
-    @staticmethod
-    def _embed(rows: Sequence[BareEntity], paths: Sequence[str]) -> None:
-        """Give rows what their resources embed, under the names of its fields."""
-        for path in paths:
-            level: list[Any] = [*rows]
-            for name in path.split("."):
-                for row in level:
-                    setattr(row, f"included_{name}", getattr(row, name))
-                found = [getattr(row, name) for row in level]
-                level = [row for row in found if row is not None]
 
     async def _replace(self, entity_id: Id, data: CreateT) -> ResourceT:
         if isinstance(data, BareReplacement) and data.id not in (UNSET, entity_id):
@@ -198,6 +186,30 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             if clean != text:
                 changed[name] = clean
         return changed
+
+
+def _shown(
+    resource: type[ResourceT], entity: BareEntity, paths: Sequence[str]
+) -> ResourceT:
+    """Return the resource of a row, in which the relations of the paths are embedded."""
+    shown = resource.model_validate(entity)
+    inner: dict[str, list[str]] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        inner.setdefault(name, []).extend([rest] if rest else [])
+    for name, rests in inner.items():
+        field, target = f"included_{name}", getattr(entity, name)
+        if target is not None:
+            target = _shown(_embedded_type(resource, field), target, rests)
+        setattr(shown, field, target)
+    return shown
+
+
+@cache
+def _embedded_type(resource: type[BareResource], field: str) -> type[BareResource]:
+    """Return the resource of a field such as `included_customer: "Customer | None"`."""
+    embedded: type[BareResource] = get_args(resource.model_fields[field].annotation)[0]
+    return embedded
 
 
 @cache
