@@ -79,3 +79,18 @@ def test_an_entity_at_the_end_keeps_the_names_of_those_before_it() -> None:
     changed = {path for path in before if after[path] != before[path]}
     own = {path for path in changed if path.startswith(folders)}
     assert own == {"src/api/routes/__init__.py"}
+
+
+def test_an_index_without_regard_to_case_has_a_name_of_its_own() -> None:
+    """Turning case_insensitive on replaces the index: the name shows which one is there."""
+    email = {"name": "email", "type": "email", "unique": True}
+    other = {"name": "email_lower", "type": "string", "unique": True}
+    names = []
+    for one in (email, email | {"case_insensitive": True}):
+        entity = {"name": "User", "fields": [one, other], "search": ["email_lower"]}
+        spec = loading.parse(json.dumps({"entities": [entity]}).encode())
+        names.append(index_names(spec.entities))
+    assert names[0]["uq", "users", "email"] == "uq_users_email"
+    assert names[1]["uq", "users", "email"] == "uq_users_email_lower"
+    assert names[0]["ix", "users", "_search"] == "ix_users__search"
+    assert [twice(known.values()) for known in names] == [[], []]
