@@ -96,6 +96,8 @@ def rename(path: str, new: str) -> Callable[[Spec], None]:
         for key in ("unique", "indexes"):
             for names in owner.get(key, []):
                 names[:] = [new if name == old else name for name in names]
+        searched = owner.get("search", [])
+        searched[:] = [new if name == old else name for name in searched]
 
     return change
 
@@ -120,6 +122,8 @@ def remove(path: str) -> Callable[[Spec], None]:
         for key in ("unique", "indexes"):
             lists = owner.get(key, [])
             lists[:] = [names for names in lists if found["name"] not in names]
+        searched = owner.get("search", [])
+        searched[:] = [name for name in searched if name != found["name"]]
 
     return change
 
@@ -220,6 +224,49 @@ RENAMED_BOOK = {
 }
 
 KINDS = [
+    Kind("search a table", set_entity("Author", search=["name"]), quick=True),
+    Kind(
+        "search a table and what is new in it",
+        all_of(
+            add_field("Language", "text", "text", default="none"),
+            set_entity("Language", search=["text", "title"]),
+            set_keys("Language.title", max_length=50),
+        ),
+    ),
+    Kind("search other fields", set_entity("Book", search=["notes", "shelf"])),
+    Kind("search no longer", set_entity("Book", search=None)),
+    Kind(
+        "change the type of what is searched",
+        set_keys("Book.title", max_length=300),
+    ),
+    Kind(
+        "rename what is searched, and search more",
+        all_of(
+            rename("Book.title", "name"), set_entity("Book", search=["shelf", "name"])
+        ),
+        columns={("books", "title"): "name"},
+    ),
+    Kind(
+        "drop what is searched",
+        remove("Book.notes"),
+        dropped=frozenset({("books", "notes")}),
+        arguments=drop("books.notes"),
+    ),
+    Kind(
+        "values without regard to case",
+        all_of(
+            set_keys("Author.email", case_insensitive=True),
+            set_keys("Author.name", case_insensitive=True),
+            set_keys("Book.title", case_insensitive=True),
+            set_keys("Language.title", case_insensitive=True),
+            set_keys("Copy.place", case_insensitive=True, required=None),
+        ),
+        quick=True,
+    ),
+    Kind(
+        "values with regard to case",
+        set_keys("Genre.label", case_insensitive=None),
+    ),
     Kind("rename an entity", rename_entity("Book", "Volume"), **RENAMED_BOOK),
     Kind(
         "rename a plural",
@@ -923,6 +970,9 @@ def test_rows_survive(library: Project, server: dict[str, str], kind: Kind) -> N
     output = library.run(library.python, *arguments, environment=server)
     assert kind.warns in output
     states = json.loads(output.splitlines()[-1])
+    for state in states.values():
+        for row in (row for rows in state.values() for row in rows):
+            row.pop("_search", None)  # it is made of other columns
     for name in ("after", "again"):
         expect(kind, states["before"], states[name])
     expect_back(kind, states["before"], states["back"])
@@ -1690,6 +1740,11 @@ WARNINGS = {
         "warning: books: rows have the same status. The migration fails if there are such "
         "rows: SELECT status, count(*) FROM books WHERE status IS NOT NULL GROUP BY status "
         "HAVING count(*) > 1;",
+    ),
+    "unique but for case": (
+        set_keys("Author.email", case_insensitive=True),
+        "warning: authors: rows have the same email, but for case. The migration fails if "
+        'there are such rows: SELECT (lower(email COLLATE "default") COLLATE "C"), count(*)',
     ),
     "to-one": (
         set_keys("Book.editor", type="one_to_one"),

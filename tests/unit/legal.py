@@ -5,7 +5,7 @@ from typing import Any
 
 from scaffold.spec.vocabulary import reserved_names
 from scaffold.spec.vocabulary.field_types import TYPES
-from scaffold.spec.vocabulary.keys import OPERATIONS
+from scaffold.spec.vocabulary.keys import OPERATIONS, SEARCHED
 from tests.unit.evolution import (
     COLUMNS,
     IDS,
@@ -275,8 +275,25 @@ def _sort_list(document: Document, random: Random) -> None:
     entity["default_sort"] = random.choice(["", "-"]) + name
 
 
+def _search(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    names = [one["name"] for one in entity["fields"] if one["type"] in SEARCHED]
+    if names:
+        entity["search"] = random.sample(names, random.randint(1, len(names)))
+
+
+def _ignore_case(document: Document, random: Random) -> None:
+    fields = random.choice(document["entities"])["fields"]
+    some = [field for field in fields if field["type"] in ("string", "email")]
+    if some:
+        random.choice(some)["case_insensitive"] = True
+
+
 SHOWN = (_show_field, _show_field, _show_field, _give_example, _leave_out_operations)
-LISTED = (_open_or_close_list, _open_or_close_list, _sort_list)
+LISTED = (
+    *(_open_or_close_list, _open_or_close_list, _sort_list),
+    *(_search, _ignore_case, _ignore_case),
+)
 OWN_NAMES = (_name_entity, _name_entity, _name_member, _leave_out_index)
 
 

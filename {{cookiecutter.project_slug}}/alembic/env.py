@@ -75,6 +75,15 @@ def is_compared(name: str | None, kind: str, _: Any) -> bool:
     return kind != "schema" or name is None or name in {*SCHEMAS, *more}
 
 
+def is_made_by_the_database(column: sa.Column[Any]) -> bool:
+    """Return whether values of a column are always made by the database.
+
+    Alembic cannot compare an identity where `compare_server_default` is a function, and
+    it cannot change a generated column.
+    """
+    return column.identity is not None or column.computed is not None
+
+
 def is_wanted(
     item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
 ) -> bool:
@@ -86,9 +95,11 @@ def is_wanted(
     It compares unused tables and columns only if they are to be dropped.
     """
     columns = (item, compare_to) if kind == "column" else ()
-    if any(getattr(column, "identity", None) is not None for column in columns):
-        # Alembic cannot compare one where `compare_server_default` is a function.
-        return compare_to is None
+    if compare_to is not None and any(map(is_made_by_the_database, columns)):
+        return False
+    if compare_to is not None and kind == "index" and str(name).startswith(OUR_NAMES):
+        # The database words expressions anew; an index with another one has another name.
+        return all(isinstance(part, sa.Column) for part in item.expressions)
     if not reflected or compare_to is not None:
         return True
     if not context.config.attributes.get("show_foreign"):

@@ -1,12 +1,14 @@
 """A repository in memory, which passes the tests of the real one."""
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
+from src.core.database import columns_of
 from src.core.errors import ConflictError
 from src.models.base import (
     BareEntity,
@@ -20,7 +22,7 @@ from src.models.base import (
 from src.repositories import cursors, filters
 from src.repositories.base import Repository
 from src.repositories.filters import Filters
-from src.repositories.sorting import Sort, sort_of
+from src.repositories.sorting import BY_RANK, Sort, sort_of
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 
@@ -103,15 +105,19 @@ class InMemoryRepository(Repository[EntityT]):
     ) -> Sequence[EntityT]:
         sort = sort or sort_of(self.entity)
         rows: list[Any] = [*self._matching(where)]
+        if sort == BY_RANK and after is None:
+            words = words_of((where or {})[filters.SEARCH])
+            rows.sort(key=lambda row: (-len(words & words_in(row)), row.id))
+            return rows[skip : skip + limit]
         if after is not None:
             given = {k: v for k, v in (where or {}).items() if v is not None}
             values = cursors.decode(after, self.entity, sort, given)
             names = [key.name for key in sort]
             start = SimpleNamespace(**dict(zip(names, values, strict=True)))
             # An equal row, that of the cursor, is sorted before it.
-            rows = in_order([*rows, start], sort)
+            rows = in_order([*rows, start], sort, self.entity)
             rows = rows[rows.index(start) + 1 :]
-        return in_order(rows, sort)[skip : skip + limit]
+        return in_order(rows, sort, self.entity)[skip : skip + limit]
 
     async def count(self, where: Filters | None = None) -> int:
         return len(self._matching(where))
@@ -175,10 +181,12 @@ class InMemoryRepository(Repository[EntityT]):
                 for name, column in columns.items()
             }
             new = [
-                changes.get(name, changed and getattr(changed, name)) for name in names
+                folded(self.entity, name, value)
+                for name in names
+                for value in [changes.get(name, changed and getattr(changed, name))]
             ]
             for row in self.rows.values():
-                old = [getattr(row, name) for name in names]
+                old = [folded(self.entity, name, getattr(row, name)) for name in names]
                 if row is not changed and None not in new and new == old:
                     fields = list(names.values())
                     raise ConflictError(self.entity.__resource__, fields)
@@ -189,8 +197,13 @@ def matches(row: Any, where: Filters) -> bool:
     for name, wanted in where.items():
         if wanted is None:
             continue
+        if name == filters.SEARCH and filters.has_search(type(row)):
+            if not words_of(wanted) <= words_in(row):
+                return False
+            continue
         attribute, word = filters.split(name)
-        value = getattr(row, attribute)
+        value = folded(type(row), attribute, getattr(row, attribute))
+        wanted = folded(type(row), attribute, wanted)
         if word == "null":
             fits = (value is None) == wanted
         elif value is None:
@@ -202,11 +215,47 @@ def matches(row: Any, where: Filters) -> bool:
     return True
 
 
-def in_order(rows: Sequence[Any], sort: Sort) -> list[Any]:
+def folded(entity: type[BareEntity], attribute: str, value: Any) -> Any:
+    """Return a value, or a list of values, as it is compared with others."""
+    if not filters.ignores_case(entity, attribute):
+        return value
+    if isinstance(value, str):
+        return value.lower()
+    return [one.lower() for one in value] if isinstance(value, list) else value
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text; other than PostgreSQL, without - and quotes."""
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def searched(entity: type[BareEntity]) -> list[str]:
+    """Return the attributes that lists search."""
+    mapper, columns = sa.inspect(entity), cast(sa.Table, entity.__table__).c
+    names = columns["_search"].info["searched"]
+    return [mapper.get_property_by_column(columns[name]).key for name in names]
+
+
+def words_in(row: Any) -> set[str]:
+    """Return the words by which a search finds a row."""
+    texts = [getattr(row, name) or "" for name in searched(type(row))]
+    return words_of(" ".join(texts))
+
+
+def in_other_case(text: str) -> str:
+    """Return a text with its letters in the other case, if that is the same text."""
+    other = text.swapcase()
+    return other if other.lower() == text.lower() else text
+
+
+def in_order(rows: Sequence[Any], sort: Sort, entity: type[BareEntity]) -> list[Any]:
     """Return rows in the order of a list: null comes last in both directions."""
     ordered = [*rows]
     for key in reversed(sort):
-        place = operator.attrgetter(key.name)
+
+        def place(row: Any, name: str = key.name) -> Any:
+            return folded(entity, name, getattr(row, name))
+
         known = [row for row in ordered if place(row) is not None]
         known.sort(key=place, reverse=key.descending)
         ordered = known + [row for row in ordered if place(row) is None]
@@ -214,11 +263,13 @@ def in_order(rows: Sequence[Any], sort: Sort) -> list[Any]:
 
 
 def _unique(entity: type[BareEntity]) -> Iterator[dict[str, sa.Column[Any]]]:
-    """Yield the columns of each unique constraint by their attributes."""
+    """Yield the columns of each unique constraint or index by their attributes."""
     mapper = sa.inspect(entity)
-    for constraint in cast(sa.Table, entity.__table__).constraints:
-        if isinstance(constraint, sa.UniqueConstraint):
-            yield {
-                mapper.get_property_by_column(column).key: column
-                for column in constraint.columns
-            }
+    table = cast(sa.Table, entity.__table__)
+    unique = [one for one in table.constraints if isinstance(one, sa.UniqueConstraint)]
+    found = [[column.name for column in one.columns] for one in unique]
+    indexes = [index for index in table.indexes if index.unique]
+    found += [columns_of(index) for index in indexes]
+    for names in found:
+        columns = [table.c[name] for name in names]
+        yield {mapper.get_property_by_column(one).key: one for one in columns}

@@ -27,10 +27,11 @@ from src.models.base import (
 )
 from src.models.queries import ListQuery
 from src.repositories.base import Repository
+from src.repositories.filters import SEARCH
 from src.repositories.sorting import Sort, sort_of
 from src.services.base import Service
 from tests import values
-from tests.fakes import in_order
+from tests.fakes import in_order, searched
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 Body = dict[str, Any]
@@ -381,8 +382,21 @@ class Case:
     @cached_property
     def filters(self) -> Sequence[str]:
         """The filters of lists by attributes, by their names in Python."""
-        others = {*ListQuery.model_fields, "include", *self.repository.filters}
+        shared = {*ListQuery.model_fields, "include", SEARCH}
+        others = shared | {*self.repository.filters}
         return [name for name in self.query.model_fields if name not in others]
+
+    @cached_property
+    def searched(self) -> Sequence[str]:
+        """The attributes that lists search with `q`."""
+        return (
+            searched(self.factory.entity) if SEARCH in self.query.model_fields else ()
+        )
+
+    def words(self, row: Any) -> Sequence[str]:
+        """Return words by which a search finds a row, the longest first."""
+        texts = " ".join(getattr(row, name) or "" for name in self.searched)
+        return sorted(re.findall("[a-z]{3,}", texts.lower()), key=len, reverse=True)
 
     @cached_property
     def sort_keys(self) -> Sequence[str]:
@@ -479,7 +493,7 @@ class Case:
 
     def in_order(self, rows: Sequence[Any]) -> list[Any]:
         """Return rows in the order of lists."""
-        return in_order(rows, self.sort)
+        return in_order(rows, self.sort, self.factory.entity)
 
     def answer(self, entity: BareEntity | None) -> Body:
         """Return the JSON that shows a row."""

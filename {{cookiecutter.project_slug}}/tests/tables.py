@@ -159,6 +159,9 @@ each_changed_link = _each("link", _changed_links)
 each_own_link = _each("link", _own_links)
 each_filter = _each("name", lambda case: case.filters)
 each_sort_key = _each("key", lambda case: case.sort_keys)
+each_search = _parametrize(
+    ("case",), [pytest.param(case, id=str(case)) for case in CASES if case.searched]
+)
 each_included = _each("path", lambda case: case.included)
 each_unique = _each("names", _unique)
 each_accepted_value = _each_value(Field.accepted_values)

@@ -49,6 +49,26 @@ AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid AND contype <> 
 """
 
 
+GENERATED = """
+SELECT t.name, a.attname, pg_get_expr(d.adbin, d.adrelid),
+    ARRAY(SELECT s.attname::text FROM pg_depend k
+          JOIN pg_attribute s ON s.attrelid = t.oid AND s.attnum = k.refobjsubid
+          WHERE k.classid = 'pg_attrdef'::regclass AND k.objid = d.oid
+          AND k.refobjid = t.oid AND k.refobjsubid <> a.attnum)
+FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid
+JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+WHERE a.attgenerated <> '' AND NOT a.attisdropped
+"""
+
+
+@dataclass(frozen=True)
+class GeneratedColumn:
+    """What a generated column is made of: an expression, and its columns."""
+
+    expression: str
+    sources: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Item:
     """A constraint or an index, and the columns that it is about."""
@@ -75,10 +95,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its columns with their comments, its constraints and indexes by name."""
+    """A table: its columns with their comments, its constraints and indexes by name.
+
+    `generated` has the columns that are made of others.
+    """
 
     columns: Mapping[str, str]
     items: Mapping[str, Item]
+    generated: Mapping[str, GeneratedColumn]
     comment: str = ""
 
     @property
@@ -106,9 +130,18 @@ def read(connection: sa.Connection) -> Catalog:
         ):
             item = Item(name, kind, _definition(text), frozenset(names))
             items.setdefault(table, {})[name] = item
+    generated: dict[str, dict[str, GeneratedColumn]] = {}
+    for table, name, text, names in connection.execute(sa.text(TABLES + GENERATED)):
+        column = GeneratedColumn(text, frozenset(names))
+        generated.setdefault(table, {})[name] = column
     columns.pop("alembic_version", None)
     return {
-        name: Table(columns[name], items.get(name, {}), comments[name])
+        name: Table(
+            columns[name],
+            items.get(name, {}),
+            generated.get(name, {}),
+            comments[name],
+        )
         for name in sorted(columns)
     }
 

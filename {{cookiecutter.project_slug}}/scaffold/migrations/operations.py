@@ -119,11 +119,7 @@ class Arranger:
         gone = _tables(operations, ops.DropTableOp)
         new = _tables(operations, ops.CreateTableOp)
         columns = (one for one in operations if isinstance(one, ops.DropColumnOp))
-        going = {
-            _column(one)
-            for one in columns
-            if self._is_our_column(one) and ".".join(_column(one)) in self.drop
-        }
+        going = {_column(one) for one in columns if self._goes(one)}
         for operation in operations:
             match operation:
                 case ops.DropTableOp():
@@ -195,6 +191,14 @@ class Arranger:
         made: Any = operation.reverse()
         return _is_unused(made.column)
 
+    def _goes(self, operation: ops.DropColumnOp) -> bool:
+        """Whether a column of ours is to be dropped, or is made of others anyway."""
+        made: Any = operation.reverse()
+        named = ".".join(_column(operation)) in self.drop
+        return self._is_our_column(operation) and (
+            named or made.column.computed is not None
+        )
+
     def _drop_table(self, operation: ops.DropTableOp, gone: set[str]) -> None:
         part = Part(table_of(operation))
         name, schema = operation.table_name, operation.schema
@@ -236,6 +240,9 @@ class Arranger:
     def _drop_column(self, operation: ops.DropColumnOp) -> None:
         made: Any = operation.reverse()
         table, column = table_of(operation), made.column
+        if self._goes(operation) and column.computed is not None:
+            self._plain(LOOSEN, operation)  # it is made of other columns
+            return
         name, schema = naming.split_key(table)
         part = Part(table, column.name)
         if not self._is_our_column(operation):
@@ -272,7 +279,8 @@ class Arranger:
         if reason:
             label = self._label(table, column.name)
             self.draft.refusals.append(f"{label}: {reason}")
-        self._plain(ADD, operation)
+        # What it is made of may be added or changed as well.
+        self._plain(ADD if column.computed is None else FASTEN, operation)
 
     def _alter_column(self, operation: ops.AlterColumnOp) -> None:
         table, name = table_of(operation), operation.column_name

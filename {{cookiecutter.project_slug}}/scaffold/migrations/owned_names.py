@@ -8,6 +8,7 @@ from scaffold.python_code.field_code import checks
 from scaffold.spec import naming
 from scaffold.spec.index_names import index_names
 from scaffold.spec.model import Entity, Link, Spec
+from scaffold.spec.vocabulary.keys import SEARCH_COLUMN
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
     for entity in spec.entities:
         for column in entity.json_keys:
             yield entity.table_key, column
+        if entity.search:
+            yield entity.table_key, SEARCH_COLUMN
         for link in _owned(entity):
             yield link.table_key, link.left_column
             yield link.table_key, link.right_column

@@ -32,6 +32,7 @@ from scaffold.migrations import (
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
 from scaffold.migrations.former_names import FormerNames
+from scaffold.migrations.generated_columns import Generated
 from scaffold.migrations.operations import MARK, Arranger, Draft, down_of, up_of
 from scaffold.migrations.owned_names import enum_rules, find_nullable, find_ours
 from scaffold.migrations.renames import Rename, find_renames, follow, in_order
@@ -247,6 +248,7 @@ class Writer:
         draft.left.sort(key=lambda part: part.name)
         checks = Checks(before, after, models, ours, enum_rules(new))
         checks.add_to(draft, drop)
+        Generated(before, after, models, ours).add_to(draft)
         created = models.tables.keys() - before.keys()
         carried_links.add_to(draft, old, new, renames, created)
         outcome.problems += self._check_drops(draft)

@@ -1,13 +1,16 @@
 """Queries for the rows on which a migration can fail."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+import sqlalchemy as sa
 from alembic.operations import ops
 
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.operations import Part, Step, current
 from scaffold.migrations.renames import Rename
 from scaffold.migrations.statements import (
+    DIALECT,
     Refusal,
     Validation,
     quote,
@@ -15,6 +18,7 @@ from scaffold.migrations.statements import (
     table_of,
 )
 from scaffold.spec import naming
+from src.core.database import columns_of
 
 FAILS = "The migration fails if there are such rows"
 SAME = "{}: rows have the same {}"
@@ -58,6 +62,25 @@ def _risks(
                 known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
                 query = TWICE.format(names, rows, known)
                 yield SAME.format(table, names), FAILS, query
+            case ops.CreateIndexOp(unique=True) if (
+                table := table_of(one)
+            ) in before and {*columns_of(one.to_index())} <= before[
+                table
+            ].columns.keys():
+                rows = _source(table, before, back)
+                names = ", ".join(map(_sql, one.columns))
+                columns = columns_of(one.to_index())
+                known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+                query = TWICE.format(names, rows, known)
+                told = ", ".join(map(quote, columns))
+                yield f"{SAME.format(table, told)}, but for case", FAILS, query
+
+
+def _sql(part: Any) -> str:
+    """Return a part of an index as SQL."""
+    if isinstance(part, str | sa.Column):
+        return quote(str(part if isinstance(part, str) else part.name))
+    return str(part.compile(dialect=DIALECT))
 
 
 def _source(table: str, before: Catalog, back: Sequence[Rename]) -> str:

@@ -116,6 +116,8 @@ def column(field: Field, *, unique: bool) -> str:
         arguments.append(f"server_default={server_default(field)}")
     if unique:
         arguments.append("unique=True")
+    if field.case_insensitive:
+        arguments.append("info=base.CASE_INSENSITIVE")
     annotation = table_annotation(field)
     call = f"orm.mapped_column({', '.join(arguments)})"
     return f"{field.attribute}: orm.Mapped[{annotation}] = {call}"

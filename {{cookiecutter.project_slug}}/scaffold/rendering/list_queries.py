@@ -6,7 +6,7 @@ from typing import NamedTuple
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Reference, Spec
+from scaffold.spec.model import Entity, Id, Reference, Spec
 
 # Parameters of every list: a field of such a name is filtered by `total__eq`.
 RESERVED = ("skip", "limit", "after", "total", "sort", "include", "q")
@@ -22,11 +22,6 @@ TYPES = {
     "date": "types.Date",
     "time": "types.Time",
     "datetime": "queries.DateTime",
-    "uuid": "queries.UUID",
-}
-ID_TYPES = {
-    "string": "queries.Text",
-    "integer": "queries.Integer",
     "uuid": "queries.UUID",
 }
 TEXTS = ("string", "email", "url")
@@ -65,6 +60,8 @@ class ListQueries:
         if self.included:
             paths = f"queries.Include[{self._type('Include')}]"
             yield f"include: {paths} = {_default('[]')}"
+        if self.entity.search:
+            yield "q: queries.Search = base.UNSET"
         for one in self.filters():
             for operator in one.operators:
                 yield self._parameter(one, operator)
@@ -94,7 +91,7 @@ class ListQueries:
     def filters(self) -> Iterator[Filter]:
         """Yield what lists can be filtered by."""
         key, times = self.entity.id, self.entity.timestamps
-        yield _filter("id", key.json, ID_TYPES[key.type], key.type)
+        yield _filter("id", key.json, _id_type(key), key.type)
         if times:
             names = ("created_at", "updated_at")
             for name, json in zip(names, times.json, strict=True):
@@ -112,11 +109,10 @@ class ListQueries:
                 )
         for reference in self.entity.references:
             if reference.filterable:
-                kind = self.spec.entity(reference.target).id.type
                 yield _filter(
                     reference.column_attribute,
                     reference.json,
-                    ID_TYPES[kind],
+                    _id_type(self.spec.entity(reference.target).id),
                     "reference",
                     nullable=reference.nullable,
                 )
@@ -148,6 +144,14 @@ def _filter(
     if nullable:
         operators.append("__null")
     return Filter(attribute, key, annotation, tuple(operators))
+
+
+def _id_type(key: Id) -> str:
+    """Return the type of an id in a query."""
+    if key.type == "integer":
+        sizes = {16: "SmallInteger", 32: "Integer32", 64: "Integer"}
+        return f"queries.{sizes[key.bits]}"
+    return "queries.Text" if key.type == "string" else "queries.UUID"
 
 
 def embeddable(entity: Entity, spec: Spec) -> list[Reference]:

@@ -213,6 +213,18 @@ class SchemaView:
         return ListQueries(self.entity, self.names)
 
     @property
+    def search_words(self) -> list[str]:
+        """The keys of what lists search."""
+        keys = self.entity.json_keys
+        return [keys[column] for column in self.entity.search]
+
+    @property
+    def lowered_words(self) -> list[str]:
+        """The keys that lists filter and sort by without regard to case."""
+        shown = (one for one in self.entity.fields if one.filterable or one.sortable)
+        return [one.json for one in shown if one.case_insensitive]
+
+    @property
     def sort_words(self) -> list[str]:
         """What lists can be sorted by."""
         return self._list_queries.sorted

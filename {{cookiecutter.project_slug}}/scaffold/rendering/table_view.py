@@ -1,5 +1,6 @@
 """An entity's table, as the template of models/entities.py uses it."""
 
+from collections.abc import Collection
 from functools import cached_property
 
 from scaffold.python_code import field_code, id_code
@@ -7,6 +8,7 @@ from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Field, Link, Reference, Reverse
+from scaffold.spec.vocabulary.keys import SEARCH_COLUMN
 
 ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT"}
 
@@ -37,6 +39,12 @@ class TableView:
             self._index(self.entity.table_key, columns)
             for columns in self.entity.sorted_indexes
         ]
+        if self.entity.search:
+            columns = ", ".join(map(literal, self.entity.search))
+            arguments.append(f"base.search_column({columns})")
+            name = self.names.indexes["ix", self.entity.table_key, SEARCH_COLUMN]
+            index = f'{literal(name)}, "{SEARCH_COLUMN}", postgresql_using="gin"'
+            arguments.append(f"sa.Index({index})")
         arguments += [self._unique_constraint((one,)) for one in self._unique_apart]
         if self._options:
             arguments.append(f"{{{', '.join(self._options)}}}")
@@ -70,6 +78,10 @@ class TableView:
         return id_code.python_type(self.entity.id)
 
     def _unique_constraint(self, columns: tuple[str, ...]) -> str:
+        """Return a unique constraint; only an index can be without regard to case."""
+        if not self.entity.lowered.isdisjoint(columns):
+            name = self.names.indexes["uq", self.entity.table_key, *columns]
+            return f"sa.Index({literal(name)}, {_parts(columns, self.entity.lowered)}, unique=True)"
         name = self._unusual_name("uq", self.entity.table_key, columns)
         own_name = "" if name is None else f", name={literal(name)}"
         return f"sa.UniqueConstraint({_columns(columns)}{own_name})"
@@ -77,12 +89,13 @@ class TableView:
     def _index(self, table: str, columns: tuple[str, ...]) -> str:
         name = self._unusual_name("ix", table, columns)
         own_name = None if name is None else literal(name)
-        return f"sa.Index({own_name}, {_columns(columns)})"
+        lowered = self.entity.lowered if table == self.entity.table_key else ()
+        return f"sa.Index({own_name}, {_parts(columns, lowered)})"
 
     def _unusual_name(
         self, kind: str, key: str, columns: tuple[str, ...]
     ) -> str | None:
-        """Return an index's name if it is not the one that the naming convention gives."""
+        """Return an index's name if the naming convention does not give it."""
         name = self.names.indexes[kind, key, *columns]
         table = naming.split_key(key)[0]
         return None if name == naming.constraint(kind, table, *columns) else name
@@ -248,6 +261,14 @@ def _id_column(entity: Entity) -> str:
 def _linked_column(name: str, entity: Entity, index: str) -> str:
     key = f'sa.ForeignKey({_id_column(entity)}, ondelete="CASCADE")'
     return f'sa.Column("{name}", {key}, primary_key=True{index})'
+
+
+def _parts(columns: tuple[str, ...], lowered: Collection[str]) -> str:
+    """Return what an index has: names of columns, and what ignores the case of some."""
+    return ", ".join(
+        f"base.lowered({literal(one)})" if one in lowered else literal(one)
+        for one in columns
+    )
 
 
 def _columns(names: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scaffold.spec import naming
 from scaffold.spec.model import Entity
+from scaffold.spec.vocabulary.keys import SEARCH_COLUMN
 
 # The kind (ix or uq), the table with its schema, and the columns.
 Index = tuple[str, ...]
@@ -13,16 +14,20 @@ def index_names(entities: Sequence[Entity]) -> Mapping[Index, str]:
     """Return the name of every index and unique constraint.
 
     `a_b(c)` and `a(b_c)` would both be `ix_a_b_c`: the second one in the file is called
-    `ix__a__b_c`.
+    `ix__a__b_c`. An index without regard to case has `lower` in its name, so that it is
+    another one than the index with it.
     """
     taken = {(entity.schema, entity.table) for entity in entities}
     taken |= {(link.schema, link.table) for one in entities for link in one.links}
+    lowered = {entity.table_key: entity.lowered for entity in entities}
     names = {}
     for kind, key, *columns in _indexes(entities):
         table, schema = naming.split_key(key)
-        name, end = naming.constraint(kind, table, *columns), ""
+        folded = lowered.get(key, frozenset())
+        words = [f"{one}_lower" if one in folded else one for one in columns]
+        name, end = naming.constraint(kind, table, *words), ""
         while (schema, name) in taken:
-            name = naming.shorten("__".join((kind, table, *columns)) + end)
+            name = naming.shorten("__".join((kind, table, *words)) + end)
             end += "_"
         taken.add((schema, name))
         names[kind, key, *columns] = name
@@ -39,6 +44,8 @@ def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
             yield "uq", table, *columns
         for columns in entity.sorted_indexes:
             yield "ix", table, *columns
+        if entity.search:
+            yield "ix", table, SEARCH_COLUMN
         for link in entity.links:
             if link.owner:
                 yield "ix", link.table_key, link.right_column

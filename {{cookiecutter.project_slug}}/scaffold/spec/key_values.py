@@ -337,6 +337,26 @@ def operations(value: object, key: Key) -> tuple[str, ...]:
     return tuple(name for name in keys.OPERATIONS if name in seen)
 
 
+def searched(value: object, key: Key) -> Array:
+    """Read the names of fields; whether there are such fields is checked later."""
+    listed = array(value, key)
+    most = key.limit("maxItems")
+    if not 1 <= len(listed) <= most:
+        raise BadValue(f"must have 1 to {most} names, not {len(listed)}")
+    seen: dict[str, int] = {}
+    for index, item in enumerate(listed):
+        problem = None
+        if not isinstance(item, str):
+            problem = f"must be a string, not {describe(item)}"
+        elif item in seen:
+            first = f"already listed as search[{seen[item]}]"
+            problem = f"duplicate name {quote(item)}, {first}"
+        if problem:
+            raise BadValue(problem, item=index, at=listed.items_at[index])
+        seen[str(item)] = index
+    return listed
+
+
 def _one_of(
     known: Mapping[str, object], unknown: Callable[[str], BadValue]
 ) -> Callable[[object, Key], str]:
@@ -392,6 +412,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
         ),
     ),
     "schema": schema_name,
+    "search": searched,
     "sort_key": formed("write a name in snake_case, with a - for descending order"),
     "table": table_name,
     "text": string,

@@ -151,5 +151,6 @@ def _entity(
         own_url=draft.text("url"),
         schema=draft.schema,
         default_sort=lists.default_sort(draft, sides, problems),
+        search=lists.search(draft, sides, problems),
         operations=draft.operations,
     )

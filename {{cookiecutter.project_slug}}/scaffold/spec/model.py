@@ -103,6 +103,7 @@ class Field:
     scale: int = 0
     values: tuple[str, ...] = ()
     markup: str | None = None
+    case_insensitive: bool = False
     read_only: bool = False
     write_only: bool = False
     immutable: bool = False
@@ -321,6 +322,7 @@ class Entity:
     own_url: str | None = None
     schema: str | None = None  # of PostgreSQL; None: the default one
     default_sort: str | None = None
+    search: tuple[str, ...] = ()  # the columns that `q` searches, in their order
     operations: tuple[str, ...] = tuple(keys.OPERATIONS)
 
     @property
@@ -351,6 +353,11 @@ class Entity:
         found = [(times.created_at, key), (times.updated_at, key)] if times else []
         found += [(one.column, key) for one in self.members if one.has_index]
         return found + [(*columns, key) for columns in self.indexes]
+
+    @cached_property
+    def lowered(self) -> frozenset[str]:
+        """The columns that indexes have without regard to case."""
+        return frozenset(one.column for one in self.fields if one.case_insensitive)
 
     @property
     def json_keys(self) -> dict[str, str]:

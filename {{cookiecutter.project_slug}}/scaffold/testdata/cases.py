@@ -14,6 +14,7 @@ from scaffold.testdata.samples import (
     Series,
     distinct,
     example_id,
+    in_lower_case,
     key_series,
     series,
 )
@@ -288,6 +289,9 @@ def _own(entity: Entity) -> int:
     single = [(field.name,) for field in entity.fields if field.unique]
     sets = [*single, *entity.unique]
     made = _series(entity) if sets else {}
+    for field in entity.fields:
+        if field.case_insensitive and field.name in made:
+            made[field.name] = in_lower_case(made[field.name])
     counts = [ENOUGH]
     for names in sets:
         # Each row has its own parents or none, so that references do not collide.

@@ -80,6 +80,11 @@ def distinct(*series: Series) -> int:
     return len(seen)
 
 
+def in_lower_case(one: Series) -> Series:
+    """Return the values of a series as the database compares them without case."""
+    return Series(one.expression, lambda n: str(one.at(n)).lower())
+
+
 def series(entity: Entity, field: Field) -> Series | None:
     """Return the values of a field, or None if no valid ones are found.
 

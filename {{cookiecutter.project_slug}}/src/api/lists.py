@@ -101,7 +101,9 @@ async def _csv(
     if query.included():
         problem = {"loc": ("query", "include"), "type": "csv"}
         raise invalid([problem | {"msg": "CSV has no embedded resources"}])
-    whole = query.model_copy(update={"limit": size, "total": False})
+    # With `sort`, results of a search have a cursor as well.
+    sent = {"limit": size, "total": False, "sort": query.sort}
+    whole = query.model_copy(update=sent)
     first = await list_page(whole)
     return StreamingResponse(
         _lines(whole, first, list_page, service), media_type=f"{CSV}; charset=utf-8"

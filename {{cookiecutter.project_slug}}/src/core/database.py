@@ -8,10 +8,11 @@ from hashlib import sha256
 from typing import Any
 
 import asyncpg
-from sqlalchemy import MetaData, Table, orm
+from sqlalchemy import ColumnClause, Index, MetaData, Table, orm
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.visitors import iterate
 from starlette.requests import HTTPConnection
 
 from src.core.config import get_settings
@@ -44,6 +45,13 @@ def _name(kind: str) -> Callable[[Any, Table], str]:
         return f"{full[: MAX_NAME - 9]}_{sha256(full.encode()).hexdigest()[:8]}"
 
     return name
+
+
+def columns_of(index: Index) -> list[str]:
+    """Return the names of an index's columns, and of those in its expressions."""
+    expressions: list[Any] = [*index.expressions]
+    parts = (part for one in expressions for part in iterate(one))
+    return [part.name for part in parts if isinstance(part, ColumnClause)]
 
 
 NAMING_CONVENTION: dict[str, Any] = {

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import ColumnCollectionConstraint
 
-from src.core.database import Base
+from src.core.database import Base, columns_of
 from src.core.errors import (
     ConflictError,
     InUseError,
@@ -221,5 +221,5 @@ def _constraints(metadata: MetaData, table_name: str) -> dict[str, tuple[str, ..
         columns = (constraint.info["column"],) if constraint.info else columns
         found[str(constraint.name)] = columns
     for index in table.indexes:
-        found[str(index.name)] = tuple(column.name for column in index.columns)
+        found[str(index.name)] = tuple(columns_of(index))
     return found

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core.core_schema import CoreSchema
 from sqlalchemy import orm
+from sqlalchemy.dialects import postgresql
 
 from src.core.database import Base
 from src.models.types import UUID, DateTime, StoredInteger, check_text
@@ -26,6 +27,11 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+# The words of a search: an INSERT would return them like other values that the database
+# makes.
+NOT_MAPPED = {"exclude_properties": ["_search"]}
+
+
 class BareEntity(Base):
     """A row whose class declares the column of its `id` itself."""
 
@@ -33,6 +39,7 @@ class BareEntity(Base):
     __resource__: ClassVar[str]
     __plural__: ClassVar[str]  # where it is not the name of the table
     __linked__: ClassVar[tuple[str, ...]] = ()  # the relationships whose ids are shown
+    __mapper_args__ = NOT_MAPPED
     if TYPE_CHECKING:
         id: orm.Mapped[Any]
 
@@ -107,6 +114,36 @@ def check(column: str, rule: str, sql: str) -> sa.CheckConstraint:
     """
     text = sql.replace(":", "\\:")
     return sa.CheckConstraint(text, name=f"{column}_{rule}", info={"column": column})
+
+
+# The `info` of a column whose values are the same in upper and lower case.
+CASE_INSENSITIVE = {"case_insensitive": True}
+SEARCHED_CHARACTERS = 100_000  # with more, a tsvector can be too large for PostgreSQL
+
+
+def ignore_case(text: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[Any]:
+    """Return text in lower case, sorted by code points.
+
+    The database's own collation folds letters; "C", that of columns, folds A to Z only.
+    """
+    return sa.func.lower(sa.collate(text, "default")).collate("C")
+
+
+def lowered(column: str) -> sa.ColumnElement[Any]:
+    """Return what an index has of a column that is case-insensitive."""
+    return ignore_case(sa.column(sa.quoted_name(column, quote=True), sa.String))
+
+
+def search_column(*columns: str) -> sa.Column[Any]:
+    """Return the column of words that lists search, made by the database from others."""
+    texts = " || ' ' || ".join(f"coalesce(\"{column}\", '')" for column in columns)
+    words = f"to_tsvector('simple', left({texts}, {SEARCHED_CHARACTERS}))"
+    return sa.Column(
+        "_search",
+        postgresql.TSVECTOR,
+        sa.Computed(words, persisted=True),
+        info={"searched": columns},
+    )
 
 
 class Schema(pydantic.BaseModel):

@@ -22,11 +22,13 @@ from src.models.base import camel as camel_key
 MAX_CONDITIONS = 10
 MAX_VALUES = 100  # of one `__in`
 MAX_SORT_KEYS = 3
+MAX_NOT = 30  # of a search; PostgreSQL accepts no more in a row
 MAX_TEXT = 1_000  # characters: more than any column that lists are filtered by
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,8000}$"
 _INTEGER = "-?(0|[1-9][0-9]*)"
 _NUMBER = _INTEGER + r"(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _UUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_NOT = re.compile(r"(?<!\w)-")
 _VALUE = re.compile(r"(?:^|,)((?:[^,\\]|\\.|\\$)*)", re.DOTALL)
 
 
@@ -52,10 +54,22 @@ def _split(value: Any) -> Any:
     return [re.sub(r"\\(.)", r"\1", part) for part in _VALUE.findall(value[0])]
 
 
+def _check_search(value: str) -> str:
+    if len(_NOT.findall(value)) > MAX_NOT:
+        raise PydanticCustomError("query_value", "Write fewer words after a -")
+    return value
+
+
 def _check_keys(names: list[str]) -> list[str]:
     if len({name.removeprefix("-") for name in names}) < len(names):
         raise PydanticCustomError("query_value", "Sort by a field only once")
     return names
+
+
+def _check_exponent(value: decimal.Decimal) -> decimal.Decimal:
+    if abs(value.adjusted()) > types.MAX_EXPONENT:
+        raise PydanticCustomError("query_value", "The exponent is too large")
+    return value
 
 
 def _with_plus(value: Any) -> Any:
@@ -71,12 +85,18 @@ Flag: TypeAlias = Annotated[bool, written_as("true|false", "Write true or false"
 Integer: TypeAlias = Annotated[
     int, types.INT64, written_as(_INTEGER, "Write an integer")
 ]
+Integer32: TypeAlias = Annotated[
+    int, types.INT32, written_as(_INTEGER, "Write an integer")
+]
+SmallInteger: TypeAlias = Annotated[
+    int, types.INT16, written_as(_INTEGER, "Write an integer")
+]
 Float: TypeAlias = Annotated[
     float, pydantic.AllowInfNan(False), written_as(_NUMBER, "Write a number")
 ]
 Decimal: TypeAlias = Annotated[
     decimal.Decimal,
-    pydantic.Field(allow_inf_nan=False),
+    pydantic.AfterValidator(_check_exponent),
     written_as(_NUMBER, "Write a number"),
     pydantic.WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER}$"}),
 ]
@@ -88,6 +108,18 @@ UUID: TypeAlias = Annotated[
     written_as(_UUID, "Write a UUID as 0190d1e2-3f4a-7b5c-8d6e-7f8091a2b3c4"),
 ]
 DateTime: TypeAlias = Annotated[types.DateTime, pydantic.BeforeValidator(_with_plus)]
+Search: TypeAlias = Annotated[
+    str,
+    pydantic.Field(
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="Words that a row has, in any order and case. Quotes keep words "
+        "together, `or` makes them alternatives, and `-` excludes one. The best results "
+        "come first, unless `sort` is sent.",
+    ),
+    pydantic.AfterValidator(_check_search),
+    pydantic.AfterValidator(types.check_text),
+]
 # Values that are separated by commas, in one parameter.
 ListOf: TypeAlias = Annotated[
     list[ValueT],

@@ -30,7 +30,7 @@ from src.models.types import MAX_LINKS
 from src.repositories import cursors, filters, sorting
 from src.repositories.filters import Filters, OwnFilter
 from src.repositories.links import Link as Link
-from src.repositories.sorting import Sort, sort_of
+from src.repositories.sorting import BY_RANK, Sort, sort_of
 
 EntityT = TypeVar("EntityT", bound=BareEntity)
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -105,7 +105,7 @@ class Repository(Generic[EntityT]):
         """
         if not where:
             raise ValueError("find() needs a value to look for")
-        values = filters.parameters(_given(where))
+        values = filters.parameters(self.entity, _given(where))
         if len(values) < len(where):
             return None
         return await self.db.scalar(self._narrowed(tuple(values)), values)
@@ -122,11 +122,16 @@ class Repository(Generic[EntityT]):
     ) -> Sequence[EntityT]:
         """Return a page, in the order of creation unless `sort` has another.
 
-        It starts after the cursor `after`; `include` is that of `get`.
+        It starts after the cursor `after`; `include` is that of `get`. BY_RANK is the
+        order of a search, which is the filter `q`.
         """
         where = _given(where)
         sort = sort or sort_of(self.entity)
-        values = {**filters.parameters(where), "_skip": skip, "_limit": limit}
+        values = {
+            **filters.parameters(self.entity, where),
+            "_skip": skip,
+            "_limit": limit,
+        }
         names, nulls = tuple(values)[:-2], None
         if after is not None:
             start = cursors.decode(after, self.entity, sort, where)
@@ -140,7 +145,7 @@ class Repository(Generic[EntityT]):
 
     async def count(self, where: Filters | None = None) -> int:
         """Return how many rows a list without paging would have."""
-        values = filters.parameters(_given(where))
+        values = filters.parameters(self.entity, _given(where))
         return await self.db.scalar(self._count(tuple(values)), values) or 0
 
     async def total(self, where: Filters | None = None) -> int | None:
@@ -148,7 +153,7 @@ class Repository(Generic[EntityT]):
         most = self.db.info.get("max_total")
         if most is None:
             return await self.count(where)
-        values = filters.parameters(_given(where))
+        values = filters.parameters(self.entity, _given(where))
         statement = self._count(tuple(values), limited=True)
         found = await self.db.scalar(statement, {**values, "_most": most + 1}) or 0
         return found if found <= most else None
@@ -304,9 +309,13 @@ class Repository(Generic[EntityT]):
     def _page(
         cls, names: Names, sort: Sort, nulls: tuple[bool, ...] | None
     ) -> sa.Select[EntityT]:
-        parts = sorting.parts(cls.entity, sort, nulls)
         skip = sa.bindparam("_skip", type_=sa.BigInteger)
         limit = sa.bindparam("_limit", type_=sa.BigInteger)
+        if sort == BY_RANK:
+            order = (filters.rank(cls.entity).desc(), cls.entity.id)
+            page = cls._narrowed(names).order_by(*order)
+            return page.offset(skip).limit(limit)
+        parts = sorting.parts(cls.entity, sort, nulls)
         if len(parts) == 1:
             (part,) = parts
             page = cls._narrowed(names).where(part.where).order_by(*part.order)
@@ -323,7 +332,7 @@ class Repository(Generic[EntityT]):
             "_limit", type_=sa.BigInteger
         )
         keys = [
-            getattr(cls.entity, key.name).label(f"key_{number}")
+            sorting.attribute_of(cls.entity, key).label(f"key_{number}")
             for number, key in enumerate(sort)
         ]
         scans = [

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 from src.core.errors import InvalidError, invalid
 from src.models.base import BareEntity
 from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits, check_text
-from src.repositories.sorting import Sort, column_of
+from src.repositories.sorting import BY_RANK, Sort, column_of
 
 CHECKSUM_BYTES = 8
 BITS: Mapping[type, Bits] = {
@@ -30,6 +30,12 @@ BITS: Mapping[type, Bits] = {
 WRONG_CURSOR = {
     "loc": ("query", "after"),
     "msg": "Send the `next` of a page of this list, with the same filters and sort",
+    "type": "cursor",
+}
+
+NO_CURSOR = {
+    "loc": ("query", "after"),
+    "msg": "The results of a search have no cursor; send `skip`, or `sort` as well",
     "type": "cursor",
 }
 
@@ -45,6 +51,8 @@ def decode(
     text: str, entity: type[BareEntity], sort: Sort, where: Mapping[str, Any]
 ) -> Sequence[Any]:
     """Return the values of the sort keys; raise InvalidError for another list's cursor."""
+    if sort == BY_RANK:
+        raise invalid([NO_CURSOR])
     try:
         signed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
         values = signed[CHECKSUM_BYTES:]

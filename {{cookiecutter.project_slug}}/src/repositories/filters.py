@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from src.models.base import ignore_case
+from src.models.queries import MAX_TEXT
+
 # A filter of a team's own: the condition for a parameter with the value that was sent.
 OwnFilter: TypeAlias = Callable[[sa.BindParameter[Any]], sa.ColumnElement[bool]]
 # The filters of a list, such as {"project_id": …, "total__gte": 5}; None is ignored.
@@ -22,6 +25,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     "lt": operator.lt,
     "lte": operator.le,
 }
+SEARCH = "q"
 _AFTER_SURROGATES = "\ue000"
 
 
@@ -31,7 +35,18 @@ def split(name: str) -> tuple[str, str]:
     return (attribute, word) if mark and attribute else (name, "")
 
 
-def parameters(where: Filters) -> dict[str, Any]:
+def has_search(entity: type) -> bool:
+    """Whether lists of an entity can be searched."""
+    return "_search" in sa.inspect(entity).local_table.c
+
+
+def ignores_case(entity: type, attribute: str) -> bool:
+    """Whether values of an attribute are the same in upper and lower case."""
+    column: sa.Column[Any] | None = sa.inspect(entity).columns.get(attribute)
+    return column is not None and bool(column.info.get("case_insensitive"))
+
+
+def parameters(entity: type, where: Filters) -> dict[str, Any]:
     """Return the parameters of the statement for these filters, which name it, too."""
     values: dict[str, Any] = {}
     for name, value in where.items():
@@ -40,7 +55,7 @@ def parameters(where: Filters) -> dict[str, Any]:
             continue
         if word == "null":
             values[name if value else f"{attribute}__not_null"] = value
-        elif word == "startswith":
+        elif word == "startswith" and not ignores_case(entity, attribute):
             values[f"{attribute}__gte_text"] = value
             if (end := following(value)) is not None:
                 values[f"{attribute}__lt_text"] = end
@@ -51,18 +66,60 @@ def parameters(where: Filters) -> dict[str, Any]:
 
 def condition(entity: type, name: str) -> sa.ColumnElement[bool]:
     """Return the condition for a parameter of this name."""
+    if name == SEARCH and has_search(entity):
+        return _words(entity).bool_op("@@")(_search())
     attribute, word = split(name)
     column: orm.InstrumentedAttribute[Any] = getattr(entity, attribute)
     if word == "null":
         return column.is_(None)
     if word == "not_null":
         return column.is_not(None)
+    if ignores_case(entity, attribute):
+        return _condition_on_text(column, name, word)
     if word == "in":
         # An array is one parameter: one statement for any number of values.
-        values = sa.bindparam(name, type_=sa.ARRAY(column.type))
+        values = sa.bindparam(name, type_=sa.ARRAY(_type_of(column)))
         return column == sa.any_(values)
     compare = COMPARISONS[word.removesuffix("_text")]
-    return compare(column, sa.bindparam(name, type_=column.type))
+    return compare(column, sa.bindparam(name, type_=_type_of(column)))
+
+
+def _type_of(column: orm.InstrumentedAttribute[Any]) -> sa.types.TypeEngine[Any]:
+    """Return the type of a value to compare with: a decimal is not rounded to fit."""
+    exact = isinstance(column.type, sa.Numeric) and column.type.asdecimal
+    return sa.Numeric() if exact else column.type
+
+
+def _condition_on_text(
+    column: orm.InstrumentedAttribute[Any], name: str, word: str
+) -> sa.ColumnElement[bool]:
+    """Return a condition without regard to case; the database folds the value, too."""
+    text = ignore_case(column)
+    if word == "in":
+        values = sa.bindparam(name, type_=sa.ARRAY(sa.String))
+        each = sa.func.unnest(values).column_valued("value")
+        every = sa.select(ignore_case(each)).scalar_subquery()
+        return text == sa.any_(sa.func.array(every))
+    value = ignore_case(sa.bindparam(name, type_=sa.String))
+    if word == "startswith":
+        last = sa.func.repeat(sa.func.chr(sys.maxunicode), MAX_TEXT)
+        return sa.and_(text >= value, text <= value.concat(last))
+    return COMPARISONS[word](text, value)
+
+
+def rank(entity: type) -> sa.ColumnElement[float]:
+    """Return how well a row matches the search, which is the parameter `q`."""
+    return sa.func.ts_rank(_words(entity), _search())
+
+
+def _words(entity: type) -> sa.ColumnElement[Any]:
+    words: sa.ColumnElement[Any] = sa.inspect(entity).local_table.c["_search"]
+    return words
+
+
+def _search() -> sa.ColumnElement[Any]:
+    simple: sa.ColumnClause[str] = sa.literal_column("'simple'")
+    return sa.func.websearch_to_tsquery(simple, sa.bindparam(SEARCH, type_=sa.String))
 
 
 def following(prefix: str) -> str | None:

@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 
-from src.models.base import BareEntity, TimedEntity
+from src.models.base import BareEntity, TimedEntity, ignore_case
+from src.repositories.filters import ignores_case
 
 
 class Key(NamedTuple):
@@ -18,6 +18,8 @@ class Key(NamedTuple):
 
 
 Sort: TypeAlias = tuple[Key, ...]
+# The order of a search: by how well rows match. No cursor can go on in it.
+BY_RANK: Sort = (Key("_search", descending=True), Key("id"))
 
 
 def sort_of(entity: type[BareEntity], names: Sequence[str] = ()) -> Sort:
@@ -53,7 +55,7 @@ def order_by(
     has in descending order, is left out for them.
     """
     for number, key in enumerate(sort):
-        column = columns[f"key_{number}"] if columns else _attribute(entity, key)
+        column = columns[f"key_{number}"] if columns else attribute_of(entity, key)
         ordered = column.desc() if key.descending else column.asc()
         if key.descending and number >= constant and _nullable(entity, key):
             ordered = ordered.nulls_last()
@@ -80,7 +82,7 @@ def parts(
         return list(_first_page(entity, sort))
     nullable = any(_nullable(entity, key) for key in sort)
     if not nullable and len({key.descending for key in sort}) == 1:
-        columns = sa.tuple_(*(_attribute(entity, key) for key in sort))
+        columns = sa.tuple_(*(attribute_of(entity, key) for key in sort))
         values = sa.tuple_(*(_value(entity, sort, n) for n in range(len(sort))))
         where = columns < values if sort[0].descending else columns > values
         return [Part(where, list(order_by(entity, sort)))]
@@ -93,8 +95,8 @@ def _first_page(entity: type[BareEntity], sort: Sort) -> Iterator[Part]:
         yield Part(sa.true(), list(order_by(entity, sort)))
         return
     order = list(order_by(entity, sort, constant=1))
-    yield Part(_attribute(entity, first).is_not(None), order)
-    yield Part(_attribute(entity, first).is_(None), order)
+    yield Part(attribute_of(entity, first).is_not(None), order)
+    yield Part(attribute_of(entity, first).is_(None), order)
 
 
 def _after(
@@ -105,13 +107,13 @@ def _after(
         if nulls[number]:
             continue  # nothing follows null
         equal = [
-            _attribute(entity, key).is_(None)
+            attribute_of(entity, key).is_(None)
             if nulls[place]
-            else _attribute(entity, key) == _value(entity, sort, place)
+            else attribute_of(entity, key) == _value(entity, sort, place)
             for place, key in enumerate(sort[:number])
         ]
         key = sort[number]
-        column, value = _attribute(entity, key), _value(entity, sort, number)
+        column, value = attribute_of(entity, key), _value(entity, sort, number)
         order = list(order_by(entity, sort, constant=number + 1))
         greater = column < value if key.descending else column > value
         yield Part(sa.and_(*equal, greater), order)
@@ -119,15 +121,18 @@ def _after(
             yield Part(sa.and_(*equal, column.is_(None)), order)
 
 
-def _attribute(entity: type[BareEntity], key: Key) -> orm.InstrumentedAttribute[Any]:
-    attribute: orm.InstrumentedAttribute[Any] = getattr(entity, key.name)
-    return attribute
+def attribute_of(entity: type[BareEntity], key: Key) -> sa.ColumnElement[Any]:
+    """Return what a key compares: without regard to case, if its values have none."""
+    attribute: sa.ColumnElement[Any] = getattr(entity, key.name)
+    return ignore_case(attribute) if ignores_case(entity, key.name) else attribute
 
 
 def _nullable(entity: type[BareEntity], key: Key) -> bool:
     return bool(column_of(entity, key.name).nullable)
 
 
-def _value(entity: type[BareEntity], sort: Sort, number: int) -> sa.BindParameter[Any]:
-    kind = column_of(entity, sort[number].name).type
-    return sa.bindparam(f"_after_{number}", type_=kind)
+def _value(entity: type[BareEntity], sort: Sort, number: int) -> sa.ColumnElement[Any]:
+    name = sort[number].name
+    kind = column_of(entity, name).type
+    value: sa.BindParameter[Any] = sa.bindparam(f"_after_{number}", type_=kind)
+    return ignore_case(value) if ignores_case(entity, name) else value

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -22,13 +22,14 @@ from src.models.base import (
     camel,
 )
 from src.models.queries import ListQuery
-from src.repositories import cursors
+from src.repositories import cursors, filters
 from src.repositories.base import Repository
 from src.repositories.filters import Filters
-from src.repositories.sorting import sort_of
+from src.repositories.sorting import BY_RANK, Sort, sort_of
 
-__all__ = ["Page", "Service"]
+__all__ = ["Page", "Paths", "Service"]
 
+Paths: TypeAlias = Sequence[str]  # of relations to embed: order, order.customer
 EntityT = TypeVar("EntityT", bound=BareEntity)
 ResourceT = TypeVar("ResourceT", bound=BareResource)
 CreateT = TypeVar("CreateT", bound=Schema)
@@ -52,7 +53,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         entity = await self.repository.create(self._clean(data))
         return self.resource.model_validate(entity)
 
-    async def _get(self, entity_id: Id, include: Sequence[str] = ()) -> ResourceT:
+    async def _get(self, entity_id: Id, include: Paths = ()) -> ResourceT:
         paths = [self._relations(path) for path in include]
         entity = await self.repository.get(entity_id, include=paths)
         if entity is not None:
@@ -72,7 +73,7 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             name: value for name, value in (where or {}).items() if value is not None
         }
         where = {**query.conditions(), **parent}
-        sort = sort_of(self.repository.entity, list(map(self._attribute, query.sort)))
+        sort = self._sort(query, where)
         paths = [self._relations(path) for path in query.included()]
         # One more row than requested shows whether there is a next page.
         rows = await self.repository.list(
@@ -91,9 +92,17 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             skip=query.skip,
             limit=query.limit,
             next=cursors.encode(shown[-1], sort, where)
-            if len(rows) > query.limit
+            if len(rows) > query.limit and sort != BY_RANK
             else None,
         )
+
+    def _sort(self, query: ListQuery, where: Filters) -> Sort:
+        """Return the order of a list; a search goes by rank unless `sort` is sent."""
+        entity = self.repository.entity
+        is_search = filters.SEARCH in where and filters.has_search(entity)
+        if is_search and "sort" not in query.model_fields_set:
+            return BY_RANK
+        return sort_of(entity, list(map(self._attribute, query.sort)))
 
     def _attribute(self, key: str) -> str:
         """Return the attribute of a key in `sort`, with its `-`."""

@@ -13,12 +13,19 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.models.queries import MAX_VALUES
-from src.repositories.filters import split
+from src.repositories.filters import ignores_case, split
 from src.repositories.sorting import sort_of
 from tests.answers import invalid_fields, json_of
-from tests.fakes import in_order, matches
+from tests.fakes import in_order, in_other_case, matches
 from tests.support import START, Case, as_json, keys
-from tests.tables import BY_NAME, each_case, each_filter, each_included, each_sort_key
+from tests.tables import (
+    BY_NAME,
+    each_case,
+    each_filter,
+    each_included,
+    each_search,
+    each_sort_key,
+)
 
 SOME = 5
 
@@ -132,6 +139,8 @@ async def test_list_is_filtered(
     rows = await stored(case, db_session)
     attribute, word = split(name)
     known = [v for row in rows if (v := getattr(row, attribute)) is not None]
+    if ignores_case(case.factory.entity, attribute):
+        known = list(map(in_other_case, known))
     wanted: list[Any] = known[-2:]
     if word == "null":
         wanted = [True, False]
@@ -164,7 +173,76 @@ async def test_pages_in_each_order_have_every_row_once(
         url = link.partition(">")[0].removeprefix("<")
         response = await client.get(url)
         found += ids(case, json_of(response, 200))
-    assert found == [as_json(row.id) for row in in_order(rows, sort)]
+    assert found == [
+        as_json(row.id) for row in in_order(rows, sort, case.factory.entity)
+    ]
+
+
+@each_search
+@pytest.mark.needs("list")
+async def test_search_finds_rows_by_their_words(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    rows = await stored(case, db_session)
+    wanted = next((words[0] for row in rows if (words := case.words(row))), None)
+    if wanted is None:
+        pytest.skip("no row has a word of letters")
+    for q in (wanted, wanted.upper()):
+        response = await client.get(case.url, params={"q": q})
+        expected = {str(as_json(row.id)) for row in rows if matches(row, {"q": q})}
+        assert set(map(str, ids(case, json_of(response, 200)))) == expected
+        assert response.headers["x-total-count"] == str(len(expected))
+    query = {"q": f"-{wanted}", "total": "false"}
+    others = ids(case, json_of(await client.get(case.url, params=query), 200))
+    assert not expected & set(map(str, others))
+
+
+@each_search
+@pytest.mark.needs("list")
+async def test_search_is_paged_by_skip_or_in_an_order(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    rows = await stored(case, db_session)
+    words = [words[0] for row in rows if (words := case.words(row))]
+    if not words:
+        pytest.skip("no row has a word of letters")
+    query = {"q": max(words, key=words.count), "limit": "1"}
+    whole = json_of(await client.get(case.url, params=query | {"limit": "50"}), 200)
+    total = whole["total"]
+    found: list[Any] = []
+    for skip in range(total):
+        params = query | {"skip": str(skip)}
+        page = json_of(await client.get(case.url, params=params), 200)
+        assert page["next"] is None  # results by rank have no cursor
+        found += ids(case, page)
+    assert found == ids(case, whole)
+    params = query | {"sort": case.key.name}
+    page = json_of(await client.get(case.url, params=params), 200)
+    in_turn = ids(case, page)
+    while page["next"] is not None:
+        after = page["next"]
+        page = json_of(
+            await client.get(case.url, params=params | {"after": after}), 200
+        )
+        in_turn += ids(case, page)
+    assert sorted(map(str, in_turn)) == sorted(map(str, found))
+    response = await client.get(case.url, params=query | {"after": "AAAA"})
+    assert invalid_fields(response) == {"/after"}
+    csv_ = await client.get(case.url, params=query, headers={"Accept": "text/csv"})
+    assert len(list(csv.DictReader(io.StringIO(csv_.text)))) == total
+
+
+@each_search
+@pytest.mark.needs("list")
+async def test_search_takes_any_text(
+    case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    await stored(case, db_session)
+    for q in ("!!!", '"', "or", "\\", "a" * 1_000, "\U0001f600" * 1_000):
+        assert json_of(await client.get(case.url, params={"q": q}), 200)["total"] == 0
+    for q in ("", "\x00", "a" * 1_001, "-" * 40):
+        response = await client.get(case.url, params={"q": q})
+        assert invalid_fields(response) == {"/q"}
 
 
 @each_included

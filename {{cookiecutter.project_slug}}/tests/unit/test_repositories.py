@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from src.core.errors import ConflictError, InUseError, ReferenceNotFoundError
 from src.repositories import cursors
 from src.repositories.base import Repository
-from src.repositories.filters import Filters, split
-from src.repositories.sorting import sort_of
-from tests.fakes import InMemoryRepository, in_order, matches
+from src.repositories.filters import Filters, ignores_case, split
+from src.repositories.sorting import BY_RANK, sort_of
+from tests.fakes import InMemoryRepository, in_order, in_other_case, matches
 from tests.support import START, Case, Link, Reference, as_json, keys, read
 from tests.tables import (
     BY_NAME,
@@ -19,6 +19,7 @@ from tests.tables import (
     each_link,
     each_own_link,
     each_reference,
+    each_search,
     each_sort_key,
     each_unique,
 )
@@ -130,7 +131,7 @@ async def test_list_is_in_order_of_creation(
     # Rows of one moment are in the order of their ids.
     moment = {"created_at": START} if case.times else {}
     rows += [await tested.store(**moment) for _ in range(case.rows(SOME + 2) - 5)]
-    expected = in_order(rows, sort_of(case.factory.entity))
+    expected = in_order(rows, sort_of(case.factory.entity), case.factory.entity)
     assert ids(await tested.repository.list()) == ids(expected)
     assert await tested.repository.count() == len(rows)
 
@@ -182,6 +183,8 @@ def wanted(rows: list[Any], name: str) -> list[Filters]:
     attribute, word = split(name)
     values = [getattr(row, attribute) for row in rows]
     known = [value for value in values if value is not None]
+    if rows and ignores_case(type(rows[0]), attribute):
+        known = list(map(in_other_case, known))
     if word == "null":
         return [{name: True}, {name: False}]
     if word == "in":
@@ -191,6 +194,18 @@ def wanted(rows: list[Any], name: str) -> list[Filters]:
     return [{name: value} for value in known[:2]]
 
 
+@each_search
+async def test_list_is_searched(case: Case, tested: RepositoryUnderTest) -> None:
+    rows = [await tested.store() for _ in range(case.rows(SOME))]
+    for words in map(case.words, rows):
+        where = {"q": " ".join(words[:2])} if words else {}
+        expected = [row for row in rows if matches(row, where)]
+        for sort in (BY_RANK, None) if words else (None,):
+            found = await tested.repository.list(where=where, sort=sort)
+            assert sorted(map(str, ids(found))) == sorted(map(str, ids(expected)))
+        assert await tested.repository.count(where) == len(expected)
+
+
 @each_sort_key
 async def test_list_is_sorted(
     case: Case, key: str, tested: RepositoryUnderTest
@@ -198,7 +213,7 @@ async def test_list_is_sorted(
     rows = [await tested.store() for _ in range(case.rows(SOME))]
     name = f"{key[: key.startswith('-')]}{case.attribute(key.removeprefix('-'))}"
     sort = sort_of(case.factory.entity, [name])
-    expected = ids(in_order(rows, sort))
+    expected = ids(in_order(rows, sort, case.factory.entity))
     assert ids(await tested.repository.list(sort=sort)) == expected
     found: list[Any] = []
     after = None

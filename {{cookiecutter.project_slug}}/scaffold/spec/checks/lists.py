@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from scaffold.spec.drafts import EntityDraft
+from scaffold.spec.json.parsing import Array
 from scaffold.spec.model import Field, Link, Reference, Reverse
 from scaffold.spec.problems import Problems, Suggestion, listing, quote
+from scaffold.spec.vocabulary.keys import SEARCH_COLUMN, SEARCHED
 
 Member = Field | Reference | Reverse | Link
 
@@ -42,3 +44,56 @@ def default_sort(
         )
         problems.shape(at, path, f"unknown field or relation {quote(name)}", suggestion)
     return None
+
+
+def search(
+    draft: EntityDraft, sides: Mapping[str, Member], problems: Problems
+) -> tuple[str, ...]:
+    """Return the columns of the fields that lists search."""
+    listed = draft.values.get("search")
+    if not isinstance(listed, Array):
+        return ()
+    fields = {item.name: item.field for item in draft.fields}
+    found = []
+    for index, name in enumerate(map(str, listed)):
+        at, path = listed.items_at[index], f"{draft.label}.search[{index}]"
+        field = fields.get(name)
+        if field is not None:
+            if reason := _search_problem(field):
+                problems.rule(at, path, f"{quote(name)} {reason}")
+            found.append(field.column)
+        elif name in (draft.id.name, *_times(draft), *sides):
+            problems.rule(at, path, f"{quote(name)} {_NO_TEXT}")
+        elif not any(one.name == name for one in (*draft.fields, *draft.relations)):
+            known = [n for n, one in fields.items() if one and not _search_problem(one)]
+            otherwise = f"known here: {listing(known)}" if known else ""
+            suggestion = Suggestion(
+                name, known, otherwise, lambda: list(map(str, listed))
+            )
+            problems.shape(at, path, f"unknown field {quote(name)}", suggestion)
+    references = (one for one in sides.values() if isinstance(one, Reference))
+    for member in (*filter(None, fields.values()), *references):
+        if member.column == SEARCH_COLUMN:
+            message = (
+                f"{quote(member.name)} has the column {quote(SEARCH_COLUMN)}, which"
+            )
+            message += " search needs; give it another column"
+            problems.rule(draft.at("search"), f"{draft.label}.search", message)
+    return tuple(found)
+
+
+_NO_TEXT = "is not a string or text field; remove it"
+
+
+def _search_problem(field: Field) -> str | None:
+    """Return why lists cannot search a field, or None."""
+    if field.type not in SEARCHED:
+        return _NO_TEXT
+    if field.write_only:
+        return "is write_only, and a search would help to guess it; remove it"
+    return None
+
+
+def _times(draft: EntityDraft) -> tuple[str, ...]:
+    times = draft.timestamps
+    return (times.created_at, times.updated_at) if times else ()

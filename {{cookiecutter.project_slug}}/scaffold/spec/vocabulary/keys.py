@@ -37,6 +37,8 @@ URL_SEGMENT = "^[A-Za-z][A-Za-z0-9_-]*$"
 JSON_KEY = "^[A-Za-z_][A-Za-z0-9_-]*$"
 DEFAULT_SCHEMA = "public"
 BITS = (16, 32, 64)
+SEARCH_COLUMN = "_search"
+SEARCHED = ("string", "text")
 MAX_ID = 255  # characters of a string id
 MIN_IDS = 12  # that match a pattern: the generated tests store several rows
 ID_TYPES = {
@@ -199,6 +201,17 @@ ENTITY = {
         "field, with a - before it for descending order, such as -created_at.",
         {"type": "string", "pattern": SORT_KEY, "maxLength": MAX_NAME + 1},
     ),
+    "search": Key(
+        "search",
+        "The string and text fields that lists search with the parameter q.",
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_COLUMNS,
+            "uniqueItems": True,
+            "items": _NAME,
+        },
+    ),
     "renamed_from": Key("class", _FORMER, _CLASS),
 }
 
@@ -240,6 +253,13 @@ FIELD = {
     "description": _DESCRIPTION,
     "renamed_from": Key("member", _FORMER, _NAME),
 }
+
+CASE_INSENSITIVE = Key(
+    "flag",
+    "Whether A and a are the same where values are unique, filtered or sorted; false by "
+    "default.",
+    _FLAG,
+)
 
 MARKUP = {
     "strip": "Markup is removed.",
@@ -298,7 +318,7 @@ RELATION = {
 PLACES = {
     **dict.fromkeys(("id", "table", "schema", "url", "timestamps"), "an entity"),
     **dict.fromkeys(("read_only", "write_only", "immutable", "example"), "fields"),
-    "operations": "an entity",
+    **dict.fromkeys(("operations", "search"), "an entity"),
     **dict.fromkeys(
         ("column", "json"),
         'fields and to-one relations (an id has a "name" instead)',

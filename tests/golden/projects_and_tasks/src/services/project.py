@@ -1,7 +1,6 @@
 """Business rules of projects."""
 
 import uuid
-from collections import abc
 
 from src.models.entities import ProjectEntity
 from src.models.schemas import (
@@ -27,7 +26,7 @@ class ProjectService(
         return await self._create(data)
 
     async def get_project(
-        self, project_id: uuid.UUID, include: abc.Sequence[str] = ()
+        self, project_id: uuid.UUID, include: base.Paths = ()
     ) -> Project:
         """Return the project with this id, and what `include` embeds."""
         return await self._get(project_id, include)

@@ -1,7 +1,6 @@
 """Business rules of tasks."""
 
 import uuid
-from collections import abc
 
 from src.models.entities import TaskEntity
 from src.models.schemas import Task, TaskCreate, TaskPage, TaskQuery, TaskUpdate
@@ -19,9 +18,7 @@ class TaskService(base.Service[TaskEntity, Task, TaskCreate, TaskUpdate]):
         """Create a task and return it as stored."""
         return await self._create(data)
 
-    async def get_task(
-        self, task_id: uuid.UUID, include: abc.Sequence[str] = ()
-    ) -> Task:
+    async def get_task(self, task_id: uuid.UUID, include: base.Paths = ()) -> Task:
         """Return the task with this id, and what `include` embeds."""
         return await self._get(task_id, include)
 
