@@ -382,7 +382,8 @@ class Case:
     @cached_property
     def filters(self) -> Sequence[str]:
         """The filters of lists by attributes, by their names in Python."""
-        others = {*ListQuery.model_fields, "include", SEARCH, *self.repository.filters}
+        shared = {*ListQuery.model_fields, "include", SEARCH}
+        others = shared | {*self.repository.filters}
         return [name for name in self.query.model_fields if name not in others]
 
     @cached_property

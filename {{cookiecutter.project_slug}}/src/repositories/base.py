@@ -105,7 +105,7 @@ class Repository(Generic[EntityT]):
         """
         if not where:
             raise ValueError("find() needs a value to look for")
-        values = filters.parameters(self.entity, _given(where))
+        values = filters.parameters(self.entity, _given(where), self.filters)
         if len(values) < len(where):
             return None
         return await self.db.scalar(self._narrowed(tuple(values)), values)
@@ -128,7 +128,7 @@ class Repository(Generic[EntityT]):
         where = _given(where)
         sort = sort or sort_of(self.entity)
         values = {
-            **filters.parameters(self.entity, where),
+            **filters.parameters(self.entity, where, self.filters),
             "_skip": skip,
             "_limit": limit,
         }
@@ -145,7 +145,7 @@ class Repository(Generic[EntityT]):
 
     async def count(self, where: Filters | None = None) -> int:
         """Return how many rows a list without paging would have."""
-        values = filters.parameters(self.entity, _given(where))
+        values = filters.parameters(self.entity, _given(where), self.filters)
         return await self.db.scalar(self._count(tuple(values)), values) or 0
 
     async def total(self, where: Filters | None = None) -> int | None:
@@ -153,7 +153,7 @@ class Repository(Generic[EntityT]):
         most = self.db.info.get("max_total")
         if most is None:
             return await self.count(where)
-        values = filters.parameters(self.entity, _given(where))
+        values = filters.parameters(self.entity, _given(where), self.filters)
         statement = self._count(tuple(values), limited=True)
         found = await self.db.scalar(statement, {**values, "_most": most + 1}) or 0
         return found if found <= most else None

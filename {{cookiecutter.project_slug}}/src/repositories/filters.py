@@ -2,7 +2,7 @@
 
 import operator
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -48,11 +48,16 @@ def ignores_case(entity: type, attribute: str) -> bool:
     return column is not None and bool(column.info.get("case_insensitive"))
 
 
-def parameters(entity: type, where: Filters) -> dict[str, Any]:
-    """Return the parameters of the statement for these filters, which name it, too."""
+def parameters(
+    entity: type, where: Filters, own: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the parameters of the statement for these filters, which name it, too.
+
+    The names in `own` have no operators.
+    """
     values: dict[str, Any] = {}
     for name, value in where.items():
-        attribute, word = split(name)
+        attribute, word = (name, "") if name in own else split(name)
         if value is None:
             continue
         if word == "null":
