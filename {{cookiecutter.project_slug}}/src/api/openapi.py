@@ -135,8 +135,8 @@ def _document_parameters(document: Mapping[str, Any], settings: Settings) -> Non
     for _, _, operation in _operations(document):
         for parameter in operation.get("parameters", ()):
             schema = parameter["schema"]
-            if schema.get("default", ...) is None:
-                del schema["default"]  # it may be left out, and is never null
+            if schema.get("default", ...) in (None, []):
+                del schema["default"]  # it may be left out, and is never null or empty
             if schema.get("type") == "array":
                 parameter["explode"] = False  # a,b
             if parameter["in"] == "query" and parameter["name"] == "limit":

@@ -28,7 +28,8 @@ MAX_NOT = 30  # of a search; PostgreSQL accepts no more in a row
 MAX_TEXT = 1_000  # characters: more than any column that lists are filtered by
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,8000}$"
 _INTEGER = "-?(0|[1-9][0-9]*)"
-_NUMBER = _INTEGER + r"(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+# As JSON has them, in the range of PostgreSQL's numeric.
+_NUMBER = r"-?(0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][+-]?[0-9]{1,3})?"
 _UUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NOT = re.compile(r"(?<!\w)-")
 _VALUE = re.compile(r"(?:^|,)((?:[^,\\]|\\.|\\$)*)", re.DOTALL)
@@ -52,7 +53,7 @@ def _split(value: Any) -> Any:
     if len(value) > 1:
         raise PydanticCustomError("query_value", "Separate values by commas")
     if not value[0]:
-        raise PydanticCustomError("query_value", "Write at least one value")
+        raise PydanticCustomError("no_value", "Write at least one value")
     return [re.sub(r"\\(.)", r"\1", part) for part in _VALUE.findall(value[0])]
 
 
@@ -64,14 +65,8 @@ def _check_search(value: str) -> str:
 
 def _check_keys(names: list[str]) -> list[str]:
     if len({name.removeprefix("-") for name in names}) < len(names):
-        raise PydanticCustomError("query_value", "Sort by a field only once")
+        raise PydanticCustomError("sort_keys", "Sort by a field only once")
     return names
-
-
-def _check_exponent(value: decimal.Decimal) -> decimal.Decimal:
-    if abs(value.adjusted()) > types.MAX_EXPONENT:
-        raise PydanticCustomError("query_value", "The exponent is too large")
-    return value
 
 
 def _with_plus(value: Any) -> Any:
@@ -98,7 +93,6 @@ Float: TypeAlias = Annotated[
 ]
 Decimal: TypeAlias = Annotated[
     decimal.Decimal,
-    pydantic.AfterValidator(_check_exponent),
     written_as(_NUMBER, "Write a number"),
     pydantic.WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER}$"}),
 ]
@@ -125,13 +119,15 @@ Search: TypeAlias = Annotated[
 # Values that are separated by commas, in one parameter.
 ListOf: TypeAlias = Annotated[
     list[ValueT],
-    pydantic.Field(max_length=MAX_VALUES),
+    pydantic.Field(min_length=1, max_length=MAX_VALUES),
     pydantic.BeforeValidator(_split),
 ]
 SortBy: TypeAlias = Annotated[
     list[ValueT],
     pydantic.Field(
+        min_length=1,
         max_length=MAX_SORT_KEYS,
+        json_schema_extra={"uniqueItems": True},
         description="The fields to sort by, the first one first; `-` before a field "
         "reverses its order. Null comes last.",
     ),
@@ -141,6 +137,7 @@ SortBy: TypeAlias = Annotated[
 Include: TypeAlias = Annotated[
     list[ValueT],
     pydantic.Field(
+        min_length=1,
         max_length=MAX_INCLUDED,
         description="The relations whose resources are embedded.",
     ),
