@@ -51,7 +51,7 @@ def columns_of(index: Index) -> list[str]:
     """Return the names of an index's columns, and of those in its expressions."""
     expressions: list[Any] = [*index.expressions]
     parts = (part for one in expressions for part in iterate(one))
-    return [part.name for part in parts if isinstance(part, ColumnClause)]
+    return [str(part.name) for part in parts if isinstance(part, ColumnClause)]
 
 
 NAMING_CONVENTION: dict[str, Any] = {
