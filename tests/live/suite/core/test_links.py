@@ -15,6 +15,7 @@ from src.models.base import Changes, Entity, Schema
 from src.models.types import Ids
 from src.repositories import cursors
 from src.repositories.base import Link, Repository
+from src.repositories.sorting import sort_of
 
 # Not the service's metadata: its migrations shall not know these tables. No table of
 # an entity begins with an underscore.
@@ -40,6 +41,7 @@ class Plane(Entity):
     metadata = METADATA
     __tablename__ = "_planes"
     __resource__ = "plane"
+    __linked__ = ("crew", "twins")
 
     crew: orm.Mapped[list["Pilot"]] = orm.relationship(secondary=CREWS, lazy="raise")
     twins: orm.Mapped[list["Plane"]] = orm.relationship(
@@ -178,15 +180,16 @@ async def test_link_and_unlink_are_idempotent(
     for _ in range(2):
         await planes.link("crew", plane.id, ids[0])
     await pilots.link("planes", ids[1], plane.id)
-    found = await pilots.list(where={"plane_crew": plane.id})
+    where = {"plane_crew": plane.id}
+    found = await pilots.list(where=where)
     assert {pilot.id for pilot in found} == set(ids[:2])
-    assert await pilots.count({"plane_crew": plane.id}) == 2
-    first = cursors.encode(found[0])
-    rest = await pilots.list(after=first, where={"plane_crew": plane.id})
+    assert await pilots.count(where) == 2
+    first = cursors.encode(found[0], sort_of(Pilot), where)
+    rest = await pilots.list(after=first, where=where)
     assert [pilot.id for pilot in rest] == [found[1].id]
     for _ in range(2):
         await planes.unlink("crew", plane.id, ids[0])
-    assert await pilots.count({"plane_crew": plane.id}) == 1
+    assert await pilots.count(where) == 1
 
 
 @pytest.mark.parametrize("far", [False, True])

@@ -232,7 +232,11 @@ async def test_a_stream_beyond_the_time_of_its_transaction_is_logged_in_one_line
         ):
             await client.get("/probe/stream")
     state = running_app.state  # the other application had the sessions
-    bind_sessions(state.engines, state.settings.transaction_timeout)
+    bind_sessions(
+        state.engines,
+        transaction_timeout=state.settings.transaction_timeout,
+        max_total=state.settings.max_total,
+    )
     (line,) = [line for line in logged if line["log_level"] == "error"]
     assert line["event"] == "response_cut"
     assert line["path"] == "/probe/stream"
