@@ -22,26 +22,27 @@ LISTS = GOOD / "lists.json"
 
 
 def run(project: Project, name: str, **environment: str) -> None:
-    """Run a test file within a project."""
+    """Run the tests of lists/<name>.py within a project."""
     folder = project.path / "tests" / "lists"
     folder.mkdir(exist_ok=True)
-    shutil.copy(HERE / "lists" / name, folder)
-    arguments = f"ARGS=-q tests/lists/{name}"
+    shutil.copy(HERE / "lists" / f"{name}.py", folder / f"test_{name}.py")
+    arguments = f"ARGS=-q tests/lists/test_{name}.py"
     project.run("make", "test", arguments, environment=environment)
 
 
 def test_answers_are_what_python_says(base: Project, tmp_path: Path) -> None:
     project = base.with_entities(LISTS, tmp_path / "lists")
-    run(project, "test_oracle.py", REQUESTS="60")
-    run(project, "test_plans.py")
+    run(project, "oracle", REQUESTS="60")
+    run(project, "plans")
+    run(project, "hostile")
 
 
 def test_search_and_values_without_regard_to_case(
     base: Project, tmp_path: Path
 ) -> None:
     project = base.with_entities(GOOD / "search_and_case.json", tmp_path / "search")
-    run(project, "test_oracle.py", REQUESTS="60")
-    run(project, "test_search.py")
+    run(project, "oracle", REQUESTS="60")
+    run(project, "search")
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -51,4 +52,4 @@ def test_answers_of_random_specifications_are_what_python_says(
     spec = tmp_path / "spec.json"
     spec.write_text(json.dumps(legal(Random(seed))))
     project = base.with_entities(spec, tmp_path / "random")
-    run(project, "test_oracle.py", REQUESTS="15", SEED=str(seed))
+    run(project, "oracle", REQUESTS="15", SEED=str(seed))

@@ -106,12 +106,7 @@ def _after(
     for number in reversed(range(len(sort))):
         if nulls[number]:
             continue  # nothing follows null
-        equal = [
-            attribute_of(entity, key).is_(None)
-            if nulls[place]
-            else attribute_of(entity, key) == _value(entity, sort, place)
-            for place, key in enumerate(sort[:number])
-        ]
+        equal = [_equal(entity, sort, place, nulls) for place in range(number)]
         key = sort[number]
         column, value = attribute_of(entity, key), _value(entity, sort, number)
         order = list(order_by(entity, sort, constant=number + 1))
@@ -119,6 +114,15 @@ def _after(
         yield Part(sa.and_(*equal, greater), order)
         if _nullable(entity, key):
             yield Part(sa.and_(*equal, column.is_(None)), order)
+
+
+def _equal(
+    entity: type[BareEntity], sort: Sort, number: int, nulls: Sequence[bool]
+) -> sa.ColumnElement[bool]:
+    column = attribute_of(entity, sort[number])
+    if nulls[number]:
+        return column.is_(None)
+    return column == _value(entity, sort, number)
 
 
 def attribute_of(entity: type[BareEntity], key: Key) -> sa.ColumnElement[Any]:

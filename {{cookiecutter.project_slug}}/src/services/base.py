@@ -85,14 +85,13 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
             include=paths,
         )
         shown = rows[: query.limit]
+        has_next = len(rows) > query.limit and sort != BY_RANK
         return page(
             items=[_shown(self.resource, entity, paths) for entity in shown],
             total=await self.repository.total(where) if query.total else None,
             skip=query.skip,
             limit=query.limit,
-            next=cursors.encode(shown[-1], sort, where)
-            if len(rows) > query.limit and sort != BY_RANK
-            else None,
+            next=cursors.encode(shown[-1], sort, where) if has_next else None,
         )
 
     def _sort(self, query: ListQuery, where: Filters) -> Sort:
