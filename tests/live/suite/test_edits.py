@@ -167,7 +167,7 @@ class ProductUpdate(''',
         return await self._create(NumberedProduct(**dict(data), sku=sku))
 """,
         ),
-        ("import Product,", "import NumberedProduct, Product,"),
+        ("    Product,\n", "    NumberedProduct,\n    Product,\n"),
     )
     edit(
         project,
