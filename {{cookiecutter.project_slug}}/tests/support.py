@@ -119,7 +119,7 @@ class Factory(Generic[EntityT]):
         return cls.create(**changes)
 
     @classmethod
-    async def store(cls, db: AsyncSession, **changes: Any) -> EntityT:
+    async def store(cls, db: AsyncSession, /, **changes: Any) -> EntityT:
         """Return a row that is committed, and with it the rows that it needs."""
         given = {**await cls._stored_parents(db, changes), **changes}
         entity = cls.unsaved(**given)
@@ -129,7 +129,7 @@ class Factory(Generic[EntityT]):
 
     @classmethod
     async def store_batch(
-        cls, db: AsyncSession, n: int, **changes: Any
+        cls, db: AsyncSession, n: int, /, **changes: Any
     ) -> list[EntityT]:
         """Return several rows that are committed."""
         return [await cls.store(db, **changes) for _ in range(n)]

@@ -15,6 +15,7 @@ from src.core.config import Settings
 from src.core.errors import PROBLEM_JSON, ServiceError
 
 WRITING = {"post", "put", "patch", "delete"}
+ROUTES_AT_ONCE = 25  # routers, as the routes of an application are
 NEVER_REJECTED = ("/health/", "/metrics/")  # not even under overload
 SYSTEM_TAGS = [
     {"name": "health", "description": "Whether the process runs and is ready."},
@@ -101,14 +102,23 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
 
 def _build(app: FastAPI, settings: Settings) -> dict[str, Any]:
     named = {tag["name"] for tag in TAGS}
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        description=app.description,
-        routes=app.routes,
-        tags=TAGS + [tag for tag in SYSTEM_TAGS if tag["name"] not in named],
-        servers=[{"url": url} for url in settings.servers or ["/"]],
-    )
+    # FastAPI caches the fields of 128 query models, and needs those of a document twice.
+    documents = [
+        get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes[start : start + ROUTES_AT_ONCE],
+            tags=TAGS + [tag for tag in SYSTEM_TAGS if tag["name"] not in named],
+            servers=[{"url": url} for url in settings.servers or ["/"]],
+        )
+        for start in range(0, len(app.routes), ROUTES_AT_ONCE)
+    ]
+    document = documents[0]
+    for other in documents[1:]:
+        document["paths"] |= other["paths"]
+        schemas = other.get("components", {}).get("schemas", {})
+        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
     contact = {"name": settings.contact_name, "email": settings.contact_email}
     if any(contact.values()):
         document["info"]["contact"] = {k: v for k, v in contact.items() if v}
