@@ -81,10 +81,13 @@ def merged(base: Document, ours: Document, theirs: Document) -> Document | None:
 
 
 def has_all_new(document: Document, base: Document, *sides: Document) -> bool:
-    """Whether it has every part that one of the sides has added."""
-    known, found = ({p["description"] for p in items(one)} for one in (base, document))
+    """Whether it has every part that one of the sides has added or renamed."""
+    known = {(part["description"], part["name"]) for part in items(base)}
+    found = {part["description"] for part in items(document)}
     return all(
-        part["description"] in known | found for one in sides for part in items(one)
+        (part["description"], part["name"]) in known or part["description"] in found
+        for one in sides
+        for part in items(one)
     )
 
 

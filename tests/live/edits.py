@@ -87,7 +87,7 @@ def use_alias(person: Any, path: str) -> None:
 
 
 def _renamed(text: str, old: str, new: str) -> str:
-    """Rename the uses of a name, also those in quoted annotations."""
+    """Rename the uses of a name."""
     lines = text.split("\n")
     places = [
         (
@@ -123,7 +123,7 @@ def _ruff(person: Any, path: str, *words: str) -> None:
 
 
 def shuffle_imports(person: Any, path: str) -> None:
-    """Order the import statements by hand, each with one name, in one block."""
+    """Shuffle the imports into one block, each name in a statement of its own."""
     text = person._text(path)
     imports = _imports(text)
     if len(imports) < 2 or any(n.lineno != n.end_lineno for n in _between(text)):
@@ -149,9 +149,9 @@ def _between(text: str) -> list[ast.stmt]:
 
 def rename_route(person: Any, path: str) -> None:
     """Change the name of a route's function, its path, or its placeholder."""
-    text = person._text(path)
     if "api/routes/" not in path:
         return
+    text = person._text(path)
     routes = [
         node
         for node in ast.parse(text).body
@@ -185,6 +185,7 @@ def _placeholder(text: str, _name: str, mark: str) -> str:
     return re.sub(rf"\b{found[1]}\b", mark, text) if found else text
 
 
+# What is listed more often is done more often.
 WAYS = (
     add_alias,
     add_alias,

@@ -37,12 +37,10 @@ COMMANDS = {
     "rebase": ("rebase", "--quiet", MAIN, OTHER),
 }
 CODES = ("open", "open", "ours", "theirs", "ours page", "theirs page")
-# Where the merged entities.json lacks something that one branch has added or renamed, or
-# the databases keep what is unused under different names.
-DIFFERENT = "databases of the two branches do not end in the same tables"
 STATES = ("git", "ours", "theirs")
 SIDES = {"ours": MAIN, "theirs": OTHER}
 TRIES = 3  # to change entities.json on a branch
+# Syntax errors, and names that are not defined, defined twice or not used.
 RULES = "--select=E9,F401,F811,F821,F822,F823"
 
 
@@ -104,16 +102,8 @@ class TeamLife(Life):
         lost = set(self.person.marks) - set(self._found_marks())
         assert not lost, lost
         self._succeed(self._in_process(self._use_application))
-        ruff = [
-            sys.executable,
-            "-m",
-            "ruff",
-            "check",
-            "--no-cache",
-            "--isolated",
-            RULES,
-        ]
-        done = subprocess.run([*ruff, "src"], cwd=self.root, capture_output=True)
+        ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "--isolated"]
+        done = subprocess.run([*ruff, RULES, "src"], cwd=self.root, capture_output=True)
         assert done.returncode == 0, done.stdout.decode()
 
     def _use_application(self) -> None:
@@ -172,7 +162,7 @@ class TeamLife(Life):
         self._go_back(document)
 
     def _grow(self, name: str, document: Document) -> list[Branch]:
-        """Change entities.json on a branch, unless what is tried is refused."""
+        """Change entities.json on a branch; return nothing if every try is refused."""
         for _ in range(TRIES):
             self._become(document)
             self._become(self._evolved())
@@ -216,7 +206,8 @@ class TeamLife(Life):
         done = self._generator("migrate")
         sides = (mine.document, other.document)
         is_whole = both and changes.has_all_new(both, document, *sides)
-        if DIFFERENT in done[1] and (not is_whole or self._has_given_names_away()):
+        may_differ = not is_whole or self._has_given_names_away()
+        if join_heads.DIFFERENT in done[1] and may_differ:
             self.happened["refusals"] += 1
             return False
         if self._is_refused(done):
@@ -225,7 +216,7 @@ class TeamLife(Life):
             if self._is_stopped(self._upgraded(one.database)):
                 return False
             now = self._snapshot(one.database)
-            # Renames of the other branch, which the merge has not, are not told anywhere.
+            # Without `both`, no renames of the other branch are recorded anywhere.
             one.before.compare(now if both else Snapshot(now.rows, {}))
         self._end_merge(way)
         self._succeed(self._generator("plan"))
@@ -234,7 +225,10 @@ class TeamLife(Life):
         return True
 
     def _has_given_names_away(self) -> bool:
-        """Whether a migration had to rename what is unused, for its name was taken."""
+        """Whether a migration had to rename what is unused.
+
+        The databases of two branches may then keep it under different names.
+        """
         folder = self.root / "alembic" / "versions"
         return any("_unused" in path.read_text() for path in folder.glob("*.py"))
 
@@ -247,7 +241,7 @@ class TeamLife(Life):
             for path in (".devmatrix/entities.json", ".devmatrix/runs")
         }
         if page:
-            # What the generator makes of the open conflicts is what a careful person writes.
+            # The generator resolves the conflicts as a careful person does.
             if self._is_refused(self._generator("apply", "--allow-dirty")):
                 return False
             self._git("add", "--all")

@@ -74,6 +74,14 @@ def remove(name: str) -> Callable[[Spec], None]:
     )
 
 
+def rename_entity(name: str) -> Callable[[Spec], None]:
+    def change(spec: Spec) -> None:
+        entity = spec["entities"][0]
+        entity.update(name=name, renamed_from=entity["name"])
+
+    return change
+
+
 def add_entity(name: str) -> Callable[[Spec], None]:
     entity = {"name": name, "fields": [{"name": "title", "type": "string"}]}
     return lambda spec: spec["entities"].append(entity)
@@ -144,6 +152,14 @@ CASES = [
         remove("description"),
         RENAMED,
         query="SELECT title, summary FROM tasks ORDER BY title",
+    ),
+    Case(
+        "a rule of a table on one branch, and the name of the table on the other",
+        rename_entity("Job"),
+        set_keys("title", unique=False),
+        both(rename_entity("Job"), set_keys("title", unique=False)),
+        before=set_keys("title", unique=True),
+        query="SELECT title, description FROM jobs ORDER BY title",
     ),
     Case(
         "an exchange of names",

@@ -78,3 +78,44 @@ def test_files_that_one_branch_has_renamed_come_back_where_the_merge_keeps_the_n
         assert (project / "src" / path).exists()
     assert not (project / "src/services/job.py").exists()
     assert main(["plan"], project) == 0
+
+
+def test_an_import_that_git_loses_comes_back(project: Path) -> None:
+    """One branch gives it an alias, and the other one has new code that uses it."""
+    page = project / "src" / "models" / "entities.py"
+    number = {"name": "number", "type": "uuid"}
+    task = {**TASK, "fields": [*TASK["fields"], number]}  # type: ignore[misc]
+    commit_run(project, task, PERSON)
+    git(project, "switch", "--quiet", "--create", "other")
+    text = page.read_text().replace("import uuid", "import uuid as ids")
+    page.write_text(text.replace("uuid.UUID", "ids.UUID"))
+    git(project, "commit", "--quiet", "--all", "--message", "Edit")
+    commit_run(project, {**task, "description": "What to do"}, PERSON)
+    git(project, "switch", "--quiet", "main")
+    person = {**PERSON, "fields": [*PERSON["fields"], number]}  # type: ignore[misc]
+    commit_run(project, task, person)
+    git(project, "merge", "--no-commit", "other", fails=True)
+    text = page.read_text()
+    assert "import uuid\n" not in text
+    assert "uuid.UUID" in text
+    write(project, {**task, "description": "What to do"}, person)
+    assert main(["apply", "--allow-dirty"], project) == 0
+    assert "import uuid\nimport uuid as ids\n" in page.read_text()
+    assert "Mapped[ids.UUID" in page.read_text()
+    assert main(["plan"], project) == 0
+
+
+def test_a_file_that_was_taken_back_to_before_a_rename_is_renamed_again(
+    project: Path,
+) -> None:
+    page = project / "src" / "models" / "schemas.py"
+    commit_run(project, {**TASK, "name": "Job", "renamed_from": "Task"}, PERSON)
+    git(project, "checkout", "--quiet", "HEAD~1", "--", str(page))
+    page.write_text(page.read_text() + "\nMINE = 1\n")
+    git(project, "commit", "--quiet", "--all", "--message", "Ours")
+    assert "class Task(" in page.read_text()
+    assert main(["apply"], project) == 0
+    assert "class Job(" in page.read_text()
+    assert "Task" not in page.read_text()
+    assert "MINE = 1" in page.read_text()
+    assert main(["plan"], project) == 0

@@ -149,6 +149,7 @@ OWN = [
     f"try:\n    import {ABSENT}\nexcept ImportError:\n    {ABSENT} = None",
     "with contextlib.suppress(ImportError):\n    import extra",
     "SETTING = 1",
+    "import mine\nMINE = mine.path",
 ]
 NEEDS = {"typing.": "import typing", "contextlib.": "import contextlib"}
 
@@ -293,6 +294,21 @@ HAND_WRITTEN = {
         "import alpha\n\nfrom lib import z\n\nfrom pkg import A",
         "import alpha\nimport mine\n\nfrom lib import z\n\nfrom pkg import A\n",
     ),
+    "a name below a line with another statement": (
+        "import alpha; MINE = 1; from pkg import (\n    A,\n)",
+        "import alpha\n\nfrom pkg import A, B",
+        "import alpha; MINE = 1; from pkg import (\n    A,\n)\nfrom pkg import B\n",
+    ),
+    "a name below a person's statement": (
+        "import mine\nmine.path.append(1)\nimport alpha\n\nfrom pkg import A",
+        "from pkg import A, B",
+        "import mine\nmine.path.append(1)\n\nfrom pkg import A, B\n",
+    ),
+    "a name that only a person's statement among the imports uses": (
+        "import alpha\nalpha.path.append(1)\nimport mine\n\nfrom pkg import A",
+        "from pkg import A, B",
+        "import alpha\nalpha.path.append(1)\nimport mine\n\nfrom pkg import A, B\n",
+    ),
     "a name that nothing uses any more": (
         "import alpha\nimport mine\n\nfrom pkg import A",
         "from pkg import A",
@@ -319,12 +335,49 @@ def test_imports_are_added_and_removed_in_a_persons_layout(case: str) -> None:
     assert found == three_way.Merged(module(expected.rstrip("\n"), uses))
 
 
+def test_a_generated_statement_above_a_persons_import_is_merged_as_a_line() -> None:
+    text = "import alpha\n\nFIRST = 1\n{}\n\nLAST = alpha\n"
+    found = merged(
+        text.format("import mine"),
+        text.format(""),
+        text.format("").replace("FIRST = 1", "FIRST = 2"),
+    )
+    assert "FIRST = 2" in found.text
+    assert "FIRST = 1" not in found.text or found.conflicts
+
+
+def test_an_import_behind_the_end_of_another_statement() -> None:
+    yours = module("MINE = (\n    1,\n); import alpha\nfrom pkg import A")
+    before = module("import alpha\n\nfrom pkg import A")
+    found = merged(yours, before, module("from pkg import A, B", "A, B"))
+    expected = module("MINE = (\n    1,\n); import alpha\nfrom pkg import A, B", "A, B")
+    assert found == three_way.Merged(expected)
+
+
 def test_a_removed_import_goes_below_a_statement_of_a_persons_own() -> None:
     before = module("import alpha\n\nfrom pkg import A")
     yours = before.replace('"""A module."""', "MINE = 1")
     found = merged(yours, before, module("from pkg import A", "A"))
     assert not found.conflicts
     assert found.text.startswith("MINE = 1\n\nfrom pkg import A\n")
+
+
+ABOVE = {
+    "a statement": ("SETTING = 1  # noqa", "{future}SETTING = 1  # noqa"),
+    "a statement with a remark": ("# why\nSETTING = 1", "{future}# why\nSETTING = 1"),
+}
+
+
+@pytest.mark.parametrize("case", ABOVE)
+def test_a_future_import_goes_above_a_persons_statement(case: str) -> None:
+    mine, expected = ABOVE[case]
+    imports = "import alpha\n\nfrom pkg import A"
+    future = "from __future__ import annotations\n\n"
+    before, new = module(imports), module(future + imports)
+    found = merged(module(f"{mine}\n{imports}"), before, new)
+    top = expected.format(future=future)
+    assert found == three_way.Merged(module(f"{top}\n\n{imports}"))
+    compile(found.text, PATH, "exec")
 
 
 USED = {
@@ -347,6 +400,7 @@ def test_a_removed_import_stays_where_a_person_uses_it(case: str) -> None:
 CLASHES = {
     "an import": ("import alpha\n\nfrom mine import B\nfrom pkg import A", ""),
     "a class": ("import alpha\n\nfrom pkg import A", "\n\nclass B:\n    pass\n"),
+    "a statement": ("import alpha\nB = 1\n\nfrom pkg import A", ""),
 }
 
 

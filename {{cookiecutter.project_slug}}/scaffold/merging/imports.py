@@ -65,9 +65,10 @@ class Statement:
 
     @property
     def key(self) -> tuple[object, ...]:
-        name = import_key(self.node.names[0].name)
+        first = self.node.names[0]
+        names = import_key(first.name), first.asname or ""
         is_from, module = self.place
-        return module != _FUTURE, is_from, natural_key(module), name
+        return module != _FUTURE, is_from, natural_key(module), *names
 
     @property
     def has_comment(self) -> bool:
@@ -84,23 +85,44 @@ class Statement:
         )
 
 
-def split(text: str) -> Parts:
-    """Return the parts of a valid module.
+def split_all(yours: str, before: str, new: str) -> list[Parts]:
+    """Return the parts of three valid modules.
 
-    Blocks that import, such as `try: … except ImportError: …`, count as imports, and
-    simple statements before them as the top.
+    A person may write statements between the imports, such as `sys.path.insert(…)`. They
+    belong to the imports, unless the generator has them.
+    """
+    mixed = split(yours, mixed=True)
+    is_generated = _statements(mixed.imports) & _statements(before)
+    return [split(yours) if is_generated else mixed, split(before), split(new)]
+
+
+def _statements(text: str) -> set[str]:
+    body = ast.parse(text).body
+    return {ast.unparse(node) for node in body if isinstance(node, _SIMPLE)}
+
+
+def split(text: str, *, mixed: bool = False) -> Parts:
+    """Return the parts of a valid module; `mixed` allows statements between imports.
+
+    Blocks that import, such as `try: … except ImportError: …`, count as imports, so do
+    statements on the same line, and simple statements before them as the top.
     """
     body = ast.parse(text).body
     lines = _lines(text)
     first = 1 if _is_docstring(body) else 0
     found = next((n for n, node in enumerate(body) if _imports(node)), first)
-    if all(isinstance(node, ast.Assign | ast.Expr) for node in body[first:found]):
+    if all(isinstance(node, _SIMPLE) for node in body[first:found]):
         first = found
-    last = first
-    while last < len(body) and _imports(body[last]):
-        last += 1
-    if first < last:
-        start, end = body[first].lineno - 1, body[last - 1].end_lineno or 0
+    end = 0  # the line on which the imports end
+    for node in body[first:]:
+        if _imports(node) or node.lineno == end:
+            end = node.end_lineno or 0
+        elif not (mixed and end and isinstance(node, _SIMPLE)):
+            break
+    if end:
+        while first and body[first - 1].end_lineno == body[first].lineno:
+            first -= 1
+        start = body[first].lineno - 1
     elif first:
         start = end = body[0].end_lineno or 0
     else:
@@ -112,6 +134,7 @@ def split(text: str) -> Parts:
 
 _DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BLOCK = ast.If | ast.Try | ast.With
+_SIMPLE = ast.Assign | ast.Expr
 
 
 def _lines(text: str) -> list[str]:
@@ -141,6 +164,22 @@ def joined(top: str, imports: str, rest: str) -> str:
     if rest and rest[0] != "\n":
         rest = "\n" + rest
     return top + imports + ("" if imports.endswith("\n") else "\n") + rest
+
+
+def future_first(top: str, imports: str) -> tuple[str, str]:
+    """Move imports of __future__ above the statements of the top, as Python wants it."""
+    body = ast.parse(top).body
+    first = 1 if _is_docstring(body) else 0
+    future = [one for one in statements(imports) if one.module == _FUTURE]
+    if not future or first == len(body):
+        return top, imports
+    above, below = _lines(top), _lines(imports)
+    for one in reversed(future):
+        del below[one.first : one.end]
+    start = body[first].lineno - 1
+    place = _above_comments(above, start) or start
+    above[place:place] = [*(one.text for one in future), "\n"]
+    return "".join(above), "".join(below).lstrip("\n")
 
 
 def statements(text: str) -> list[Statement]:
@@ -244,6 +283,21 @@ def unbound(text: str) -> set[str]:
     return names.used - names.bound - _BUILTINS
 
 
+def without_lost(before: str, text: str, package: str) -> str:
+    """Return a base without the imports of names that a text uses and does not bind.
+
+    Git puts one branch's new code below another one's imports, for example.
+    """
+    lost, parts = unbound(text), split(before)
+    imports = parts.imports
+    for one in sorted(Names(imports, package).imported, key=_order):
+        if one.name in lost:
+            imports = _without(imports, one, parts.imports, package)
+    if imports == parts.imports:
+        return before
+    return joined(parts.top, imports, parts.rest)
+
+
 def merge_imports(
     yours: Parts, before: Parts, new: Parts, rests: Sequence[str], package: str = ""
 ) -> str | None:
@@ -256,13 +310,15 @@ def merge_imports(
     )
     rest = [Names(text, package) for text in rests]
     uses = [Names(part.rest, package) for part in (yours, before, new)]
-    used = set().union(*(one.used for one in rest))
+    above = Names(yours.imports, package)
+    used = above.used.union(*(one.used for one in rest))
     kept = used | _in_strings(
         set().union(*(one.strings for one in rest)) - uses[1].strings - uses[2].strings
     )
     own = mine | uses[0].imported
+    defined = (above.bound - above.only_typed) | (uses[0].bound - uses[1].bound)
     for one in fresh - old:
-        if _clashes(one, own, old, uses[0].bound - uses[1].bound):
+        if _clashes(one, own, old, defined):
             return None
     rebound = {one for one in old - fresh if _is_rebound(one, fresh)}
     if any(

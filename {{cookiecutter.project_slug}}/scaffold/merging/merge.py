@@ -158,6 +158,7 @@ class _Planner:
         if _lf(current) == before:
             same = before == new and not moved_from
             return change(UNCHANGED, current) if same else change(UPDATED, new)
+        before = three_way.without_lost_imports(path, before or b"", current)
         if new in (before, _lf(current)) and not moved_from:
             return change(UNCHANGED, current)
         merged = self._merge(path, move, current, before, text)

@@ -51,7 +51,7 @@ def merge(path: str, yours: str, before: str, new: str, label: str) -> Merged:
         return _joined(_merge_lines(yours, before, new, label))
     if not all(map(python_source.is_valid, (yours, before, new))):
         return _joined(_merge_lines(yours, before, new, label))  # in the middle of work
-    mine, old, theirs = (imports.split(text) for text in (yours, before, new))
+    mine, old, theirs = imports.split_all(yours, before, new)
     if not all(python_source.is_valid(part.rest) for part in (mine, old, theirs)):
         return _joined(_merge_lines(yours, before, new, label))
     merged = _merge_modules(mine, old, theirs, label, _package(path))
@@ -74,7 +74,10 @@ def _merge_modules(
     found = imports.merge_imports(yours, before, new, rests, package)
     conflicts = top.conflicts + rest.conflicts
     if found is not None:
-        return Merged(imports.joined(top.text, found, rest.text), conflicts)
+        above = top.text
+        if python_source.is_valid(above):
+            above, found = imports.future_first(above, found)
+        return Merged(imports.joined(above, found, rest.text), conflicts)
     shown = _whole(yours.imports, before.imports, new.imports, label)
     return Merged(imports.joined(top.text, shown.text, rest.text), conflicts + 1)
 
@@ -287,6 +290,18 @@ def nearest_base(current: bytes, oldest: bytes, others: Sequence[bytes]) -> byte
     if len(nearest) == 1:
         return nearest[0]
     return max(nearest, key=lambda text: _likeness(text, current))
+
+
+def without_lost_imports(path: str, base: bytes, current: bytes) -> bytes:
+    """Return the base of a file without imports that it lacks and whose names it uses.
+
+    A merge of branches has lost them, for example.
+    """
+    before, yours = decoded(base), decoded(current.replace(b"\r\n", b"\n"))
+    texts = before, yours
+    if not path.endswith(".py") or not all(map(python_source.is_valid, texts)):
+        return base
+    return encoded(imports.without_lost(before, yours, _package(path)))
 
 
 def _likeness(text: bytes, current: bytes) -> float:

@@ -17,6 +17,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +122,14 @@ Facts = frozenset[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Probe:
-    """A statement that finds a row, or none if `negated`, in one schema only."""
+    """A statement that finds a row, or none if `negated`, where a schema is as wanted."""
 
     sql: str
     negated: bool
 
     @property
-    def query(self) -> str:
-        return f"SELECT {'NOT ' if self.negated else ''}EXISTS ({self.sql})"
+    def condition(self) -> str:
+        return f"{'NOT ' if self.negated else ''}EXISTS ({self.sql})"
 
 
 @dataclass(frozen=True)
@@ -311,7 +312,7 @@ class _Joiner:
     def _both_ways(self, at_one: str) -> list[Write]:
         """Return a revision with a way from each side, and the second branch's files."""
         one, two = self.first, self.second
-        probe = self._probe(self._facts(at_one))
+        probes = self._probes(self._facts(at_one))
         ways = self._way(self.folder / "one"), self._way(self.folder / "two")
         copy = self._copy("both", one.files | two.files)
         files = _behind(two, one.head)
@@ -319,7 +320,7 @@ class _Joiner:
             (copy / VERSIONS / path.name).write_text(text, encoding="utf-8")
         text, name = self._empty(copy, "revision")
         test = f"has_{re.sub(r'[^0-9A-Za-z]', '_', one.head)}"
-        function = _test_function(test, one.head, probe)
+        function = _test_function(test, one.head, probes)
         joined = _Way(
             upgrade=[
                 f"    if {test}():",
@@ -344,18 +345,21 @@ class _Joiner:
             for name, text in texts.items()
         ]
 
-    def _probe(self, has: Facts) -> Probe:
-        """Find what the first branch's databases have, and no state of the second."""
-        others = self._states_of_second()
-        present = has - frozenset.union(*others)
-        absent = frozenset.intersection(*others) - has
-        found = [(*fact, False) for fact in present] + [
-            (*fact, True) for fact in absent
-        ]
-        if not found:
-            raise Unfinished(NO_DIFFERENCE)
-        _, sql, negated = min(found, key=lambda one: (one[0], one[2], one[1]))
-        return Probe(sql, negated)
+    def _probes(self, has: Facts) -> list[Probe]:
+        """Find what together tells the first branch's databases from all of the second.
+
+        Where no single fact does, one is added for the states that are left.
+        """
+        found, left = [], self._states_of_second()
+        while left:
+            different = [has ^ state for state in left]
+            if not all(different):
+                raise Unfinished(NO_DIFFERENCE)
+            counts = Counter(fact for facts in different for fact in facts)
+            best = min(counts, key=lambda f: (-counts[f], f[0], f not in has, f[1]))
+            found.append(Probe(best[1], best not in has))
+            left = [state for state in left if best not in has ^ state]
+        return found
 
     def _states_of_second(self) -> list[Facts]:
         copy = self.folder / "two"
@@ -568,14 +572,15 @@ def _guarded(text: str, lines: Sequence[str]) -> str:
     return text
 
 
-def _test_function(name: str, head: str, probe: Probe) -> list[str]:
+def _test_function(name: str, head: str, probes: Sequence[Probe]) -> list[str]:
+    query = f"SELECT {' AND '.join(one.condition for one in probes)}"
     return [
         f"def {name}() -> bool:",
         f'    """Return whether the database has the migrations up to {head}."""',
         "    if context.is_offline_mode():  # a script is for a database from the start",
         "        return True",
         "    query = (",
-        *(f"        {piece!r}" for piece in _pieces(probe.query.replace(":", r"\:"))),
+        *(f"        {piece!r}" for piece in _pieces(query.replace(":", r"\:"))),
         "    )",
         "    return bool(op.get_bind().scalar(sa.text(query)))",
         "",

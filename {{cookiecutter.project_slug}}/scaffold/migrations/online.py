@@ -1,15 +1,14 @@
 """Splits a migration so that requests wait for no step that reads all rows of a table.
 
-The first part changes tables in moments, in one transaction. The second part fills columns,
-builds indexes and validates constraints, for which PostgreSQL has forms that block no
-request. They cannot run in the transaction that has changed the table, or in any. So the
-second part is a migration of its own, all of which can be repeated: if a step fails, the
-first part has been applied, and the second one begins anew.
+The first part is one transaction, of changes that take a moment. The second part fills
+columns, builds indexes and validates constraints in forms that block no request. PostgreSQL
+does not allow these in the transaction that has changed the table, or in any transaction. So
+the second part is a migration of its own. If one of its steps fails, the first part stays
+applied, and all of the second part can be run again.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from alembic.operations import ops
 
@@ -153,9 +152,9 @@ def _concurrently(operation: ops.CreateIndexOp) -> ops.CreateIndexOp:
     return operation
 
 
-def _unique(operation: Any) -> list[Step]:
+def _unique(operation: ops.CreateUniqueConstraintOp) -> list[Step]:
     """The constraint takes over an index that was built before."""
-    table, name = quote_table(table_of(operation)), operation.constraint_name
+    table, name = quote_table(table_of(operation)), str(operation.constraint_name)
     index = ops.CreateIndexOp(
         name,
         operation.table_name,

@@ -78,8 +78,7 @@ def is_foreign(current: bytes, base: bytes, new: bytes) -> bool:
 
     Then another run wrote the file.
     """
-    defined = {line for line in _lines(new) if _DEFINITION.match(line)}
-    return bool(defined & set(_lines(current)) - set(_lines(base)))
+    return bool(_definitions(new) & set(_lines(current)) - set(_lines(base)))
 
 
 class _Finder:
@@ -119,7 +118,7 @@ class _Finder:
         for join in self.joins:
             here, *sides = self._texts(path, join.commit, *join.parents)
             if lacking & here or self._was_there_since(path, join.commit, lacking):
-                return None  # it was deleted later
+                return self._before_run(path, join)  # or it was deleted later
             if len(join.parents) == 1:
                 if files := self._before_squash(path, join, here, lacking):
                     return files
@@ -145,6 +144,18 @@ class _Finder:
         if not any(map(_DEFINITION.match, brought)) or brought & here - {b""}:
             return None
         return old if lacking <= brought else None
+
+    def _before_run(self, path: str, join: Join) -> Files | None:
+        """What was generated before a run, if a file was taken back to that."""
+        if join.commit == WORKING_TREE or len(join.parents) != 1:
+            return None
+        old, new = self._rendered(join.parents[0]), self._rendered(join.commit)
+        if old is None or new is None or path not in old or path not in new:
+            return None
+        current = _definitions(_read(self.root / path) or b"")
+        before, after = _definitions(old[path]), _definitions(new[path])
+        is_old = (before - after) & current and not (after - before) & current
+        return old if is_old and after - before else None
 
     def _was_there_since(self, path: str, commit: str, lacking: set[bytes]) -> bool:
         if commit == WORKING_TREE:
@@ -179,6 +190,10 @@ def _read(path: Path) -> bytes | None:
 
 def _lines(text: bytes) -> list[bytes]:
     return text.replace(b"\r\n", b"\n").split(b"\n")
+
+
+def _definitions(text: bytes) -> set[bytes]:
+    return {line for line in _lines(text) if _DEFINITION.match(line)}
 
 
 def nothing_deleted(current: bytes, base: bytes, new: bytes) -> bytes:
