@@ -20,8 +20,9 @@ class DerivedNames:
     """The derived names of all entities.
 
     `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices` and `types`
-    by entity and field, `ids` the types of string ids by entity; `operations` by entity and relation: the end of the names of its
-    routes, `list_<operation>`; `link_operations` likewise for `link_<operation>`.
+    by entity and field; `ids`, the types of string ids, by entity; `operations` by entity
+    and relation: the end of the names of its routes, `list_<operation>`;
+    `link_operations` likewise for `link_<operation>`.
     """
 
     def __init__(self, spec: Spec) -> None:

@@ -25,11 +25,16 @@ MAX_LINKS = 1_000  # ids in one list, and rows that one row is linked to
 MAX_EXACT = 2**53 - 1  # a larger integer may have been rounded to a double (RFC 8259)
 
 # ISO 8601, also as .NET, Java and Go write it; [0-9] because these are in OpenAPI, too.
-DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = "-[0-9]{2}-[0-9]{2}"
+DATE = f"[0-9]{{4}}{_DAY}"
 TIME = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?"
 OFFSET = "([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 FRACTION = "A second has up to nine decimal places, of which six are kept."
-DATETIME = f"{DATE}[Tt ]{TIME} ?{OFFSET}"
+_CLOCKED = f"[Tt ]{TIME} ?{OFFSET}"
+DATETIME = f"{DATE}{_CLOCKED}"
+# The years of EARLIEST to LATEST, for OpenAPI.
+_YEAR = "(000[2-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-8][0-9]{3}|"
+_YEAR += "9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
 # PostgreSQL's timestamptz has a wider range. But any instant must have a valid year in
 # every offset, so the first and the last year of Python's datetime are left out.
 EARLIEST = dt.datetime(2, 1, 1, tzinfo=dt.UTC)
@@ -411,7 +416,7 @@ DateTime: TypeAlias = Annotated[
         {
             "type": "string",
             "format": "date-time",
-            "pattern": f"^{DATETIME}$",
+            "pattern": f"^{_YEAR}{_DAY}{_CLOCKED}$",
             "description": f"With an offset, stored in UTC. {FRACTION}",
         }
     ),

@@ -117,7 +117,7 @@ _GENERATED = (
     "use integer for a number that clients send"
 )
 _DURATION = "there is no type for durations; use integer, with the unit in the name"
-_RANGE = "there is no type for ranges; use two fields, such as starts_at and ends_at"
+_RANGE = "ranges are not supported; use two fields, such as starts_at and ends_at"
 _PLACE = "there is no type for places; use two fields of type float, or json"
 
 # Types that have no counterpart.
