@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scaffold.legacy import generation as legacy
-from scaffold.project import entities, generator, setup
+from scaffold.project import entities, generator, setup, skeleton
 from scaffold.project.answers import AnswerError, entities_source
 from scaffold.project.template_source import origin
 
@@ -32,12 +32,15 @@ def make(root: Path, tree: Path, answers: Mapping[str, str]) -> None:
 
 
 def keep_what_was_chosen(root: Path, tree: Path, answers: Mapping[str, str]) -> None:
-    """Remove the copy of the generator, and the files of other options."""
+    """Remove the copy of the generator, templates, and the files of other options."""
     for path in generator.tree_files(tree / "scaffold"):
         (root / "scaffold" / path).unlink(missing_ok=True)
     for folder, _, _ in os.walk(root / "scaffold", topdown=False):
         with contextlib.suppress(OSError):  # a folder of the team's own
             os.rmdir(folder)
+    for path in generator.tree_files(tree):
+        if path.endswith(skeleton.OPTIONAL):
+            (root / path).unlink(missing_ok=True)
     licences = root / "licences"
     shutil.move(licences / f"{answers['license']}.txt", root / "LICENSE")
     shutil.rmtree(licences)

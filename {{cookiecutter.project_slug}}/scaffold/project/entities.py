@@ -25,9 +25,10 @@ from scaffold.project import (
     generator,
     lost_code,
     migrated,
+    setup,
     state,
 )
-from scaffold.project.answers import as_json
+from scaffold.project.answers import as_json, read_answers
 from scaffold.project.own_templates import FOLDER as TEMPLATES
 from scaffold.project.state import Files, Last, State
 from scaffold.rendering.app import project_templates
@@ -35,6 +36,7 @@ from scaffold.spec.loading import Spec, SpecError, load, report
 
 ENTITIES = "entities.json"
 OPENAPI = "openapi.json"
+DEPENDENCIES = "pyproject.toml"
 MIGRATIONS = Path("alembic") / "versions"
 WOULD_CHANGE = 2
 ALWAYS_TOLD = {merge.CREATED, merge.MERGED, merge.UPDATED, merge.UNCHANGED}
@@ -87,7 +89,16 @@ def apply(root: Path, words: Sequence[str]) -> int:
     if atomic_writer.recover(root):
         print(UNDONE, file=sys.stderr)
     consistency.check_generator(root)
-    return _on_plan(root, lambda plan: carry_out(plan, allow_dirty=options.allow_dirty))
+    return _on_plan(root, partial(_apply, allow_dirty=options.allow_dirty))
+
+
+def _apply(plan: merge.Plan, *, allow_dirty: bool) -> int:
+    """Carry out a plan; install the packages of a changed pyproject.toml."""
+    status = carry_out(plan, allow_dirty=allow_dirty)
+    is_changed = any(change.path == DEPENDENCIES for change in plan.written)
+    if status or not is_changed:
+        return status
+    return 0 if setup.finish(plan.root, ["environment"]) else 1
 
 
 def generate(root: Path, answers: Mapping[str, Any], packed: bytes) -> int:
@@ -100,37 +111,45 @@ def generate(root: Path, answers: Mapping[str, Any], packed: bytes) -> int:
         merge.carry_out(replace(plan, records={**plan.records, **records}))
         return 0
 
-    return _on_plan(root, write)
+    return _on_plan(root, write, answers)
 
 
 def _parser(name: str, command: Callable[..., int]) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=name, description=command.__doc__)
 
 
-def _on_plan(root: Path, act: Callable[[merge.Plan], int]) -> int:
+def _on_plan(
+    root: Path,
+    act: Callable[[merge.Plan], int],
+    answers: Mapping[str, Any] | None = None,
+) -> int:
     if atomic_writer.is_interrupted(root):
         print(INTERRUPTED, file=sys.stderr)
         return 1
     try:
-        return act(make_plan(root))
+        return act(make_plan(root, answers))
     except SpecError as error:
         print(report(error), file=sys.stderr)
         return 1
 
 
-def make_plan(root: Path, *, only: str | None = None) -> merge.Plan:
+def make_plan(
+    root: Path, answers: Mapping[str, Any] | None = None, *, only: str | None = None
+) -> merge.Plan:
     """Return what brings the code in line with entities.json.
 
-    `only` names a file of all entities, and then the rest is not rendered. Raises
-    `SpecError` and `Unfinished`.
+    `answers` are those of a new project; by default the recorded ones. `only` names a
+    file of all entities, and then the rest is not rendered. Raises `SpecError` and
+    `Unfinished`.
     """
     if has_markers(decoded(atomic_writer.read(root / ENTITIES) or b"")):
         raise Unfinished(merge.OPEN_CONFLICT.format(ENTITIES))
     spec = load(root / ENTITIES)
     text = state.to_record((root / ENTITIES).read_bytes())
-    now = State(state.from_record(text), _own_templates(root))
+    known = read_answers(root) if answers is None else answers
+    now = State(state.from_record(text), _own_templates(root), answers=known)
     last = state.last(root)
-    files = state.rendered(spec, now.templates, only=only)
+    files = state.rendered(spec, now.templates, now.answers, only=only)
     base = files if last.state == now else _base(root, last, files, only=only)
     notes = [last.note] if last.note else []
     if not last.branches:

@@ -1,4 +1,9 @@
-"""The files of a project that do not depend on its entities."""
+"""The files of a project that do not depend on its entities, but for `auth`.
+
+A file of the skeleton whose name ends with `.jinja` depends on `"auth"` in entities.json.
+Cookiecutter does not render it, because it knows only the answers; a run of the generator
+does, and merges it as it does the code of the entities. One that is empty is left out.
+"""
 
 import fnmatch
 import json
@@ -10,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from scaffold.project.generator import HOME, QUESTIONS, SKELETON, contents
 
+OPTIONAL = ".jinja"
 YEAR = "__year"  # of the copyright; answers.json records it as `year`
 # Files that belong to the team, the machine or a tool from the start: an upgrade does not
 # change them.
@@ -27,7 +33,7 @@ NOT_OURS = (
 
 
 def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
-    """Return the files that Cookiecutter renders from the skeleton with these answers."""
+    """Return the files of a project without `auth`, for these answers."""
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     context = {"cookiecutter": complete(answers, questions)}
@@ -41,6 +47,25 @@ def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
             template = environment.from_string(content.decode("utf-8"))
             content = template.render(context).encode("utf-8")
         files[path] = content
+    return files | render_optional(answers, auth=False, home=home)
+
+
+def render_optional(
+    answers: Mapping[str, Any], *, auth: bool, home: Path = HOME
+) -> dict[str, bytes]:
+    """Return the files that depend on `auth`."""
+    packed = contents(home)
+    questions = json.loads(packed[QUESTIONS])
+    known = complete(answers, questions)
+    environment = _environment(trim_blocks=True, lstrip_blocks=True)
+    files = {}
+    for name, content in packed.items():
+        if name.startswith(SKELETON) and name.endswith(OPTIONAL):
+            template = environment.from_string(content.decode("utf-8"))
+            text = template.render(cookiecutter=known, auth=auth)
+            if text:
+                path = name.removeprefix(SKELETON).removesuffix(OPTIONAL)
+                files[path] = text.encode("utf-8")
     return files
 
 
@@ -62,12 +87,13 @@ def complete(
     return known
 
 
-def _environment() -> Environment:
-    """Return a Jinja environment with the settings of Cookiecutter."""
+def _environment(**options: bool) -> Environment:
+    """Return a Jinja environment with the settings of Cookiecutter, and others."""
     return Environment(
         autoescape=False,  # noqa: S701  # nosec B701 - most files are not HTML
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        **options,
     )
 
 
@@ -81,6 +107,8 @@ def _target(path: str, answers: Mapping[str, Any]) -> str:
 
 
 def _is_wanted(path: str, answers: Mapping[str, Any]) -> bool:
+    if path.endswith(OPTIONAL):
+        return False
     if path == "poetry.toml":
         return bool(answers.get("package_manager") == "poetry")
     return not _matches(path, NOT_OURS)

@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scaffold.merging import git_state, history
 from scaffold.merging.atomic_writer import read
 from scaffold.merging.history import History
 from scaffold.processes import Unfinished, environment
 from scaffold.project import generator, skeleton
+from scaffold.project.answers import read_answers
 from scaffold.rendering.app import (
     generate_modular_app,
     project_templates,
@@ -53,12 +55,14 @@ _HEAD, _TAIL = b'{"applied by the last run":\n', b"}\n"
 class State:
     """Entities as a run applied them, and what rendered them.
 
-    `generator` is None for the generator that is running.
+    `generator` is None for the generator that is running. Without `answers`, the files of
+    the skeleton that depend on the entities are not rendered.
     """
 
     entities: bytes
     templates: Mapping[str, str] = field(default_factory=dict)
     generator: bytes | None = None
+    answers: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spec(self) -> Spec:
@@ -67,10 +71,13 @@ class State:
     def files(self, *, only: str | None = None) -> Files:
         """Render what the run wrote. Raises `Unfinished` where that is impossible."""
         if self.generator is not None:
-            files = run_generator(self.generator, self)[0]
+            generated, fixed = run_generator(self.generator, self)
+            # What an older generator had in its skeleton.
+            moved = fixed.keys() & skeleton.render_optional(self.answers, auth=True)
+            files = {**{path: fixed[path] for path in moved}, **generated}
             return {only: files[only]} if only else files
         try:
-            return rendered(self.spec, self.templates, only=only)
+            return rendered(self.spec, self.templates, self.answers, only=only)
         except SpecError as error:
             raise Unfinished(f"{ENTITIES} cannot be used: {report(error)}") from None
 
@@ -112,13 +119,20 @@ class Last:
 
 
 def rendered(
-    spec: Spec, templates: Mapping[str, str] | None = None, *, only: str | None = None
+    spec: Spec,
+    templates: Mapping[str, str] | None = None,
+    answers: Mapping[str, Any] | None = None,
+    *,
+    only: str | None = None,
 ) -> Files:
-    """Return every file that is generated from entities, as bytes."""
+    """Return every file that depends on entities.json, as bytes."""
     files = dict(generate_modular_app(spec, templates, only=only).files)
     if only is None:
         files[SCHEMA] = json_schema.render()
-    return {path: text.encode("utf-8") for path, text in files.items()}
+    optional: Files = {}
+    if answers and only is None:
+        optional = skeleton.render_optional(answers, auth=spec.auth)
+    return {**optional, **{path: text.encode("utf-8") for path, text in files.items()}}
 
 
 def recorded(root: Path) -> State | None:
@@ -129,7 +143,7 @@ def recorded(root: Path) -> State | None:
     packed = read(root / GENERATOR)
     templates = project_templates(root / TEMPLATES)
     generator_used = None if _is_running(packed) else packed
-    return State(from_record(record), templates, generator_used)
+    return State(from_record(record), templates, generator_used, read_answers(root))
 
 
 def last(root: Path) -> Last:
@@ -191,16 +205,15 @@ def state_at(root: Path, commit: str) -> State | None:
         if (content := git_state.committed(root, commit, path)) is not None
     }
     generator_used = None if _is_running(packed) else packed
-    return State(from_record(record), templates, generator_used)
+    answers = json.loads(git_state.committed(root, commit, ANSWERS) or b"{}")
+    return State(from_record(record), templates, generator_used, answers)
 
 
 def _is_running(packed: bytes | None) -> bool:
     return packed is None or generator.sha256(packed) == generator.own_sha256()
 
 
-def run_generator(
-    packed: bytes, state: State, answers: Mapping[str, object] | None = None
-) -> tuple[Files, Files]:
+def run_generator(packed: bytes, state: State) -> tuple[Files, Files]:
     """Let another version of the generator render: entities' files, and the skeleton.
 
     The skeleton is {} without answers. Raises `Unfinished` with what it says.
@@ -213,8 +226,8 @@ def run_generator(
             target = folder / "templates" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
-        if answers is not None:
-            text = json.dumps(answers)
+        if state.answers:
+            text = json.dumps(state.answers)
             (folder / "answers.json").write_text(text, encoding="utf-8")
         command = [sys.executable, "-B", "generator.pyz", "render"]
         done = subprocess.run(
@@ -229,9 +242,12 @@ def run_generator(
 def write_rendering(folder: Path) -> None:
     """Do what `run_generator` asks for, in its folder."""
     spec = parse((folder / "entities.json").read_bytes())
-    parts = {"generated": rendered(spec, project_templates(folder / "templates"))}
+    answers: dict[str, Any] = {}
     if (folder / "answers.json").exists():
         answers = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    templates = project_templates(folder / "templates")
+    parts = {"generated": rendered(spec, templates, answers)}
+    if answers:
         parts["skeleton"] = skeleton.render(answers)
     for part, files in parts.items():
         for path, content in files.items():

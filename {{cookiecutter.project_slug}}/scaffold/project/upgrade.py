@@ -151,8 +151,8 @@ def make_plan(
         )
     old = {**skeleton.render(answers), **last.state.files()}
     templates, changes = _merged_templates(root, packed)
-    now = State(last.state.entities, templates, packed)
-    generated, fresh = state.run_generator(packed, now, chosen)
+    now = State(last.state.entities, templates, packed, chosen)
+    generated, fresh = state.run_generator(packed, now)
     if not fresh:
         raise Unfinished(TOO_OLD)
     texts = {path: decoded(text) for path, text in {**fresh, **generated}.items()}
@@ -208,7 +208,7 @@ def edited_since_commit(root: Path, answers: Mapping[str, Any]) -> list[str]:
     packed = git_state.committed(root, "HEAD", state.GENERATOR)
     if packed is None or generator.own_sha256() != answers.get("generator_sha256"):
         return paths
-    old = [*state.run_generator(packed, before, old_answers)]
+    old = [*state.run_generator(packed, before)]
     new = {**skeleton.render(answers), **last.files()}
     return [
         path

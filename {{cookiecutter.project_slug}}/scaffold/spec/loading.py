@@ -15,7 +15,7 @@ from scaffold.spec.checks import (
 )
 from scaffold.spec.drafts import EntityDraft, read_entities
 from scaffold.spec.json.decoding import MAX_BYTES, EncodingError, decode
-from scaffold.spec.json.parsing import Lines, Parser
+from scaffold.spec.json.parsing import Lines, Object, Parser
 from scaffold.spec.json.syntax_errors import SourceError
 from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Reverse, Spec
 from scaffold.spec.problems import Problem, Problems, SpecError, quote, report
@@ -82,7 +82,8 @@ def _parse(data: bytes, filename: str) -> Spec:
     entities = _check(read_entities(document, problems), problems)
     if problems:
         raise problems.error(filename, parser.lines.position)
-    return Spec(entities)
+    auth = isinstance(document, Object) and document.get("auth") is True
+    return Spec(entities, auth=auth)
 
 
 def _unreadable(path: Path, reason: str) -> SpecError:

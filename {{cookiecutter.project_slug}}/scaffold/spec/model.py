@@ -423,6 +423,7 @@ class Spec:
 
     entities: tuple[Entity, ...]
     camel: bool = False  # whether the keys in JSON are in camelCase
+    auth: bool = False  # whether the service verifies access tokens
 
     def entity(self, name: str) -> Entity:
         """Return the entity with this name; raise KeyError if there is none."""

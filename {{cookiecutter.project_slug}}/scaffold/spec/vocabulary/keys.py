@@ -121,6 +121,12 @@ TOP = {
     "json_case": Key(
         "json_case", "How the keys of entities are written in JSON; snake by default."
     ),
+    "auth": Key(
+        "flag",
+        "Whether the service verifies access tokens of an OpenID provider; false by "
+        "default.",
+        _FLAG,
+    ),
     "entities": Key("list", "The resources that the service stores and serves."),
 }
 
@@ -326,6 +332,7 @@ PLACES = {
     **dict.fromkeys(("generated", "bits"), 'the "id" of an entity'),
     **dict.fromkeys(("filter", "sort"), "fields and to-one relations"),
     "default_sort": "an entity",
+    "auth": "the top level",
     "json_case": "the top level",
 }
 # These keys need a column, which only to-one relations have.
