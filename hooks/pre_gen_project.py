@@ -40,11 +40,16 @@ def check(tree: Path) -> None:
     existing = root / "entities.json"
     try:
         kept = existing.exists() and not ANSWERS["entities_file"]
-        load(existing if kept else entities_source(ANSWERS, tree))
+        spec = load(existing if kept else entities_source(ANSWERS, tree))
     except AnswerError as error:
         raise SystemExit(str(error)) from None
     except SpecError as error:
         raise SystemExit(report(error)) from None
+    if spec.auth and ANSWERS["mode"] == "legacy":
+        raise SystemExit(
+            'mode: legacy cannot verify access tokens; remove "auth" from the entities, '
+            "or choose production"
+        )
 
 
 if __name__ == "__main__":

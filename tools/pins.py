@@ -7,15 +7,10 @@ import tempfile
 from pathlib import Path
 
 from tests.harness.project import ROOT
+from tests.harness.skeleton import TREE, pyproject
 
-TREE = ROOT / "{{cookiecutter.project_slug}}"
-SOURCES = {
-    TREE / "requirements" / "dev.txt": TREE / "pyproject.toml",
-    TREE / "requirements" / "runtime.txt": TREE / "pyproject.toml",
-    TREE / "scaffold" / "legacy" / "requirements.txt": (
-        TREE / "scaffold" / "legacy" / "pyproject.toml.jinja"
-    ),
-}
+PINS = TREE / "requirements"
+LEGACY = TREE / "scaffold" / "legacy"
 HEADER = (
     "# What the template was tested with; `make pins` in its repository writes this.\n"
 )
@@ -23,30 +18,41 @@ COMPILE = "uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 PLAIN = "--no-header --no-emit-index-url"  # nothing of the machine that it ran on
 
 
-def compile_pins(source: Path, target: Path, known: Path | None) -> None:
-    """Resolve the dependencies of a pyproject.toml, which may have Jinja expressions."""
-    text = source.read_text(encoding="utf-8")
-    text = re.sub(r'(?<!")\{\{.*?\}\}', '"x"', text)
-    text = re.sub(r"\{\{.*?\}\}", "x", text)
+def compile_pins(project: str, *options: str, known: Path | None = None) -> list[str]:
+    """Resolve the dependencies of a pyproject.toml; return a line for each package."""
     with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder, "pyproject.toml")
-        lines = [line for line in text.splitlines() if not line.startswith("authors")]
-        project.write_text("\n".join(lines), encoding="utf-8")
-        group = [] if target.name == "runtime.txt" else ["--group", "dev"]
+        lines = [one for one in project.splitlines() if not one.startswith("authors")]
+        Path(folder, "pyproject.toml").write_text("\n".join(lines), encoding="utf-8")
         limits = ["--constraint", str(known)] if known else []
-        command = [*COMPILE.split(), *PLAIN.split(), *limits, *group, "pyproject.toml"]
+        command = [*COMPILE.split(), *PLAIN.split(), *limits, *options]
         done = subprocess.run(
-            command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True
+            [*command, "pyproject.toml"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         )
-    target.write_text(HEADER + done.stdout, encoding="utf-8", newline="\n")
+    return done.stdout.splitlines()
+
+
+def write(target: Path, lines: list[str]) -> None:
+    target.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    print(target.relative_to(ROOT))
 
 
 def main() -> int:
-    known = None
-    for target, source in SOURCES.items():
-        compile_pins(source, target, known)
-        known = known or target  # one version of a package, wherever it is used
-        print(target.relative_to(ROOT))
+    dev = ("--group", "dev")
+    everything, plain = PINS / "dev.txt", pyproject(auth=False)
+    write(everything, compile_pins(plain, *dev))
+    # One version of a package, wherever it is used.
+    write(PINS / "runtime.txt", compile_pins(plain, known=everything))
+    with_auth = compile_pins(pyproject(auth=True), *dev, known=everything)
+    known = everything.read_text(encoding="utf-8").splitlines()
+    write(PINS / "auth.txt", [line for line in with_auth if line not in known])
+    legacy = (LEGACY / "pyproject.toml.jinja").read_text(encoding="utf-8")
+    legacy = re.sub(r"\{\{.*?\}\}", '"x"', legacy)
+    pinned = compile_pins(legacy, *dev, known=everything)
+    write(LEGACY / "requirements.txt", pinned)
     return 0
 
 

@@ -13,6 +13,7 @@ import pytest
 from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import load
 from tests.harness.project import ROOT, clean_environment, cookiecutter
+from tests.harness.skeleton import optional_files, text_of
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"
@@ -37,17 +38,18 @@ def generator(project: Path, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-B", ".devmatrix/generator.pyz", command],
         cwd=project,
+        env={**clean_environment(), "DEVMATRIX_SKIP": STEPS},
         capture_output=True,
         text=True,
     )
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Everything but .env, whose secrets differ, and the list of runs."""
+    """Everything but .env, whose secrets differ, runs, and versions for the first lock."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (".env", "runs")
+        if path.is_file() and path.name not in (".env", "runs", "auth.txt")
     }
 
 
@@ -153,10 +155,40 @@ def test_an_entity_with_names_of_its_own_may_come_later_or_go(
     _may_come_later(bake, {"json_case": "camel", **document}, names)
 
 
+def test_auth_may_come_later_or_go(bake: Callable[..., Path]) -> None:
+    document = json.loads(SHOP.read_text())
+    _may_come_later(bake, {"auth": True, **document}, ())
+
+
+def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> None:
+    document = json.loads(SHOP.read_text())
+    project = bake("edited", document)
+    main, config = project / "src" / "main.py", project / "src" / "core" / "config.py"
+    first = "        # Next to the router"
+    middleware = "        Middleware(Own),\n"
+    main.write_text(main.read_text().replace(first, middleware + first))
+    setting = '\n    # Logging\n    own_setting: str = "own"\n'
+    config.write_text(config.read_text().replace("\n    # Logging\n", setting))
+    before = files(project)
+    for auth in (True, False):
+        (project / "entities.json").write_text(json.dumps({**document, "auth": auth}))
+        done = generator(project, "apply")
+        assert done.returncode == 0, done.stderr
+        assert middleware in main.read_text()
+        assert setting in config.read_text()
+        assert ("AuthenticationMiddleware" in main.read_text()) == auth
+        assert ("auth_issuer" in config.read_text()) == auth
+    after = files(project)
+    for path in ("entities.json", ".devmatrix/entities.json"):
+        del before[path], after[path]
+    assert after == before
+
+
 def _may_come_later(
     bake: Callable[..., Path], document: Mapping[str, Any], names: tuple[str, ...]
 ) -> None:
-    whole, part = bake("whole", document), bake("part", without(document, *names))
+    plain = {**without(document, *names), "auth": False}
+    whole, part = bake("whole", document), bake("part", plain)
     before = files(part)
     (part / "entities.json").write_bytes((whole / "entities.json").read_bytes())
     grown = generator(part, "apply")
@@ -282,13 +314,18 @@ def test_a_plan_may_be_read_in_part(bake: Callable[..., Path]) -> None:
 def rendered(
     renderings: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Every good example, each in a folder as it would stand in a project."""
+    """Every good example, and what `auth` adds, each in a folder as in a project."""
     folder = tmp_path_factory.mktemp("rendered")
     for spec, found in renderings.items():
         for name, text in found.items():
             target = folder / spec / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
+    for name, text in optional_files(auth=True).items():
+        target = folder / "with_auth" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode())
+    (folder / "pyproject.toml").write_text(text_of("pyproject.toml"))
     return folder
 
 
@@ -296,7 +333,7 @@ def rendered(
 # makes a line of 88 characters.
 TOO_LONG = "63_bytes"
 LONG_LINES = f"--per-file-ignores=*{TOO_LONG}/*:E501"
-RUFF = ["--config", f"{TREE}/pyproject.toml", "--no-cache"]
+RUFF = ["--no-cache"]
 SOURCES = 'known-first-party = ["scripts", "src", "tests"]'
 FIRST_PARTY = ["--config", f"lint.isort.{SOURCES}"]
 ISORT = ["--profile=black", "-psrc", "-ptests", "-pscripts"]
@@ -333,3 +370,6 @@ def test_a_path_is_in_the_tree_or_a_template(
 ) -> None:
     for name in {name for found in renderings.values() for name in found}:
         assert not (TREE / name).exists(), name
+    for name in optional_files(auth=True):
+        assert not (TREE / name).exists(), name
+        assert name not in renderings["minimal"], name

@@ -66,7 +66,7 @@ def test_a_conflict_stops_an_upgrade_until_it_is_resolved(
     assert json.loads(answers.read_text())["template"] == git_url
     change_target(project / "Makefile", MINE)
     commit(project)
-    change_target(newer / TREE / "Makefile", THEIRS)
+    change_target(newer / TREE / "Makefile.jinja", THEIRS)
     (newer / TREE / "docs" / "news.md").write_text("# News\n")
     commit(newer)
 
@@ -118,7 +118,7 @@ sys.exit(cli.main(sys.argv[1:], Path.cwd()))
 def test_a_killed_upgrade_is_repeated_without_options(
     project: Path, newer: Path, step: str, after: int
 ) -> None:
-    change_target(newer / TREE / "Makefile", THEIRS)
+    change_target(newer / TREE / "Makefile.jinja", THEIRS)
     (newer / TREE / "docs" / "news.md").write_text("# News\n")
     (newer / TREE / "docs" / "more.md").write_text("# More\n")
     commit(newer)
@@ -135,7 +135,7 @@ def test_an_upgrade_that_is_not_committed_may_be_repeated(
     project: Path, newer: Path
 ) -> None:
     """As when a step that follows it was killed; what a person changed is still named."""
-    change_target(newer / TREE / "Makefile", THEIRS)
+    change_target(newer / TREE / "Makefile.jinja", THEIRS)
     (newer / TREE / "docs" / "news.md").write_text("# News\n")
     commit(newer)
     assert upgrade(project, "--from", "../newer").returncode == 0
@@ -187,7 +187,7 @@ def test_a_project_in_a_folder_of_a_repository_is_upgraded(
     assert "uncommitted changes" in refused.stderr
     commit(top)
     (top / "Makefile").write_text(MINE)
-    change_target(newer / TREE / "Makefile", THEIRS)
+    change_target(newer / TREE / "Makefile.jinja", THEIRS)
     commit(newer)
     done = upgrade(project, "--from", "../../../newer")
     assert done.returncode == 0, done.stderr

@@ -19,8 +19,8 @@ from scaffold.spec.vocabulary import field_types, keys
 from scaffold.spec.vocabulary.field_types import TYPES
 from tests.harness.documentation import blocks
 from tests.harness.project import ROOT
+from tests.harness.skeleton import TREE, exists, modules, optional_files, text_of
 
-TREE = ROOT / "{{cookiecutter.project_slug}}"
 RENDERED = TREE / "scaffold" / "rendering" / "templates"
 TEMPLATES = TREE / "scaffold" / "rendering" / "templates"
 OURS = [
@@ -44,10 +44,13 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def targets(makefile: Path) -> dict[str, str]:
+def targets(makefile: str) -> dict[str, str]:
     """Return each target with its line of help."""
-    found = re.findall(r"^([a-z-]+):.*?(?:## (.*))?$", makefile.read_text(), re.M)
-    return dict(found)
+    return dict(re.findall(r"^([a-z-]+):.*?(?:## (.*))?$", makefile, re.MULTILINE))
+
+
+OUR_MAKEFILE = (ROOT / "Makefile").read_text()
+MAKEFILE = text_of("Makefile", auth=True)
 
 
 # Links
@@ -81,9 +84,11 @@ def test_internal_links_resolve(page: Path) -> None:
 # Commands
 
 
-@pytest.mark.parametrize("folder", [ROOT, TREE], ids=["ours", "the project's"])
-def test_every_target_has_a_line_of_help(folder: Path) -> None:
-    found = targets(folder / "Makefile")
+@pytest.mark.parametrize(
+    "makefile", [OUR_MAKEFILE, MAKEFILE], ids=["ours", "the project's"]
+)
+def test_every_target_has_a_line_of_help(makefile: str) -> None:
+    found = targets(makefile)
     assert found["help"]
     assert [target for target, text in found.items() if not text] == []
 
@@ -91,7 +96,7 @@ def test_every_target_has_a_line_of_help(folder: Path) -> None:
 @pytest.mark.parametrize("page", [*OURS, *PROJECTS], ids=name)
 def test_commands_are_targets(page: Path) -> None:
     text = page.read_text()
-    ours, theirs = targets(ROOT / "Makefile"), targets(TREE / "Makefile")
+    ours, theirs = targets(OUR_MAKEFILE), targets(MAKEFILE)
     typed = "\n".join(block.text for block in blocks(text) if block.language == "sh")
     allowed = theirs if page in IN_A_PROJECT else ours
     for target in re.findall(r"^(?:\w+=\S+ )*make ([a-z-]+)", typed, re.MULTILINE):
@@ -288,9 +293,8 @@ FOREIGN = {
 
 
 def settings() -> set[str]:
-    names = re.findall(
-        r"^    (\w+): ", (TREE / "src/core/config.py").read_text(), re.MULTILINE
-    )
+    config = text_of("src/core/config.py", auth=True)
+    names = re.findall(r"^    (\w+): ", config, re.MULTILINE)
     return {name.upper() for name in names}
 
 
@@ -312,8 +316,9 @@ def mentioned() -> str:
     files = [
         path for path in [*own, *theirs] if path.suffix in (".py", ".yml", ".example")
     ]
-    files += [ROOT / "Makefile", TREE / "Makefile", ROOT / ".ci" / "run"]
-    return "\n".join(path.read_text() for path in files)
+    files += [ROOT / "Makefile", ROOT / ".ci" / "run"]
+    texts = [path.read_text() for path in files]
+    return "\n".join([*texts, *optional_files(auth=True).values()])
 
 
 @pytest.mark.parametrize("page", CURRENT, ids=name)
@@ -321,7 +326,7 @@ def test_modules_that_a_page_names_exist(page: Path) -> None:
     for path in re.findall(r"`(src/[\w/]+(?:\.py)?)`", page.read_text()):
         made_by_recipe = f"`{path}`" in RECIPES
         of_an_entity = re.search(r"/(tasks?|projects?)\.py$", path)
-        there = (TREE / path).exists() or (TEMPLATES / f"{path}.jinja").exists()
+        there = exists(path) or (TEMPLATES / f"{path}.jinja").exists()
         assert there or of_an_entity or made_by_recipe, path
 
 
@@ -329,7 +334,7 @@ def test_modules_that_a_page_names_exist(page: Path) -> None:
 
 
 def test_the_variables_in_the_readme_are_those_of_the_example() -> None:
-    example = (TREE / ".env.example").read_text()
+    example = text_of(".env.example")
     known = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
     for variable in re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE):
         known[variable] = ""  # commented out: an example of a value
@@ -376,14 +381,14 @@ def test_paths_that_a_decision_names_exist_unless_it_is_superseded() -> None:
             for path in re.findall(
                 r"`((?:scaffold|scripts|src|tests|tools|hooks)/[\w./]+)`", text
             ):
-                assert (ROOT / path).exists() or (TREE / path).exists(), (page, path)
+                assert (ROOT / path).exists() or exists(path), (page, path)
 
 
 def test_the_pages_name_every_speed_piece() -> None:
     pieces = [
-        path.relative_to(TREE).as_posix()
-        for path in (TREE / "src").rglob("*.py")
-        if path.read_text().startswith('"""A speed piece: ')
+        path
+        for path, text in modules(TREE / "src").items()
+        if text.startswith('"""A speed piece: ')
     ]
     assert len(pieces) == 3
     for page in (
@@ -411,8 +416,8 @@ def test_everything_that_the_mission_map_names_exists() -> None:
     assert tasks == expected
     assert len(expected) == 53
     for path in re.findall(r"`([\w*-][\w./*-]*(?:/|\.\w+)[\w./*-]*)`", page):
-        places = [ROOT / path, TREE / path, TEMPLATES / f"{path}.jinja"]
-        assert any(place.exists() for place in places), path
+        places = [ROOT / path, TEMPLATES / f"{path}.jinja"]
+        assert exists(path) or any(place.exists() for place in places), path
 
 
 def test_the_lock_file_names_no_index() -> None:

@@ -3,9 +3,8 @@
 import re
 
 from benchmarks import goals, pieces, report
-from tests.harness.project import ROOT
+from tests.harness.skeleton import exists, text_of
 
-SKELETON = ROOT / "{{cookiecutter.project_slug}}"
 MARKED = re.compile(r"<!-- (?!end )(.+?) -->")
 
 
@@ -22,8 +21,8 @@ def test_the_page_shows_every_result() -> None:
 
 def test_each_piece_can_be_taken_out_as_the_benchmark_does() -> None:
     for path, old, _ in (pieces.DISPATCHER, pieces.LOOP):
-        assert old in (SKELETON / path).read_text()
-    settings = (SKELETON / "src" / "core" / "config.py").read_text()
+        assert old in text_of(path)
+    settings = text_of("src/core/config.py")
     for name in (*pieces.READ_TRANSACTIONS, *pieces.NO_PLANS):
         assert f"    {name.lower()}: bool" in settings
 
@@ -33,7 +32,7 @@ def test_the_page_names_each_piece_and_its_switch() -> None:
     for name in (*pieces.READ_TRANSACTIONS, *pieces.NO_PLANS):
         assert f"`{name}=" in page
     for path in re.findall(r"`(src/[a-z_/]+\.py)`", page):
-        assert (SKELETON / path).exists(), path
+        assert exists(path), path
 
 
 def test_a_goal_is_reached_only_if_every_kind_of_request_reaches_it() -> None:

@@ -13,8 +13,8 @@ from functools import cache
 import pytest
 
 from tests.harness.project import ROOT
+from tests.harness.skeleton import TREE, modules
 
-TREE = ROOT / "{{cookiecutter.project_slug}}"
 DECISIONS = ROOT / "docs" / "decisions"
 FOLDERS = [
     ROOT / "hooks",
@@ -272,11 +272,18 @@ def _is_listed(rest: str, module: str) -> bool:
 def findings() -> dict[tuple[str, str], int]:
     """(file, what) -> line, over all that a project runs."""
     paths = [path for folder in FOLDERS for path in sorted(folder.rglob("*.py"))]
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    texts = {
+        path.relative_to(ROOT).as_posix().removeprefix(f"{TREE.name}/"): path.read_text(
+            encoding="utf-8"
+        )
+        for path in paths
+    }
+    for folder in ("scripts", "src", "tests"):
+        texts |= modules(TREE / folder, auth=True)
+    trees = {name: ast.parse(text) for name, text in texts.items()}
     own, used = own_names(trees.values()), used_names(trees.values())
     found: dict[tuple[str, str], int] = {}
-    for path, tree in trees.items():
-        name = path.relative_to(ROOT).as_posix().removeprefix(f"{TREE.name}/")
+    for name, tree in trees.items():
         for line, what in Module(tree, own, used).find():
             found.setdefault((name, what), line)
     return found

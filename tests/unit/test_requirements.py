@@ -10,15 +10,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.harness.project import ROOT
+from tests.harness.skeleton import TREE, modules, pyproject
 
-TREE = ROOT / "{{cookiecutter.project_slug}}"
-PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())
+PROJECT = tomllib.loads(pyproject(auth=True))
 RUNTIME = PROJECT["project"]["dependencies"]
 DEVELOPMENT = PROJECT["dependency-groups"]["dev"]
 LEGACY = TREE / "scaffold" / "legacy"
 OURS = {"main", "scaffold", "scripts", "src", "tests"}
 DISTRIBUTIONS = {
+    "jwt": "pyjwt",
     "dotenv": "python-dotenv",
     "fastapi_standalone_docs": "fastapi-standalone-docs",
     "prometheus_client": "prometheus-client",
@@ -51,7 +51,7 @@ def legacy() -> list[str]:
 def test_ranges_include_the_tested_version_and_have_an_upper_bound(
     wanted: list[str], path: Path
 ) -> None:
-    tested = pins(path)
+    tested = pins(TREE / "requirements" / "auth.txt") | pins(path)
     for requirement in map(Requirement, wanted):
         name = canonicalize_name(requirement.name)
         assert requirement.specifier.contains(tested[name]), f"{requirement}: make pins"
@@ -71,8 +71,8 @@ def test_pins_name_no_index_and_no_machine(path: Path) -> None:
 
 def imported(folder: str) -> set[str]:
     names: set[str] = set()
-    for path in (TREE / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for text in modules(TREE / folder, auth=True).values():
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 names.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -70,6 +70,8 @@ def generate(root: Path, tree: Path, answers: Mapping[str, str]) -> None:
     kept["template_version"] = answers["_version"]
     kept |= origin(tree.parent, answers["_template"])
     entities_json = (root / "entities.json").read_bytes()
+    if not json.loads(entities_json).get("auth"):
+        (root / "requirements" / "auth.txt").unlink(missing_ok=True)
     with contextlib.redirect_stdout(io.StringIO()):
         if answers["mode"] == "legacy":
             status = legacy.generate(root, kept)

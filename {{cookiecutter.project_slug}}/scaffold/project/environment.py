@@ -11,7 +11,8 @@ from pathlib import Path
 
 from scaffold.processes import Unfinished, base_python, project_python, run
 
-TESTED = ("requirements/dev.txt", "requirements.txt")  # the latter in mode=legacy
+# The second is for `auth`, the last for mode=legacy.
+TESTED = ("requirements/dev.txt", "requirements/auth.txt", "requirements.txt")
 LOCKS = ("uv.lock", "poetry.lock")
 POETRY_SINCE = (2, 2)  # it reads [dependency-groups]
 PYTHON_SINCE = (3, 11)
@@ -105,11 +106,11 @@ def _with_poetry(poetry: str, root: Path, *options: str) -> str:
 
 def _pins(root: Path) -> list[str]:
     """Return the tested versions, until a lock file has replaced them."""
+    lines: list[str] = []
     for name in TESTED:
-        if (root / name).exists():
-            lines = (root / name).read_text(encoding="utf-8").splitlines()
-            return [line for line in lines if line and not line.startswith("#")]
-    return []
+        if (root / name).exists() and not (lines and name == TESTED[-1]):
+            lines += (root / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _draft(root: Path, folder: Path, table: str, key: str) -> Path:
