@@ -140,7 +140,9 @@ def test_generator_has_no_caches_and_no_hooks(project: Path) -> None:
         names = file.namelist()
         assert {info.compress_type for info in file.infolist()} == {zipfile.ZIP_STORED}
     assert names == sorted(names)
-    assert {"__main__.py", "scaffold/cli.py", "skeleton/src/main.py"} <= set(names)
+    assert {"__main__.py", "scaffold/cli.py", "skeleton/src/main.py.jinja"} <= set(
+        names
+    )
     foreign = ("__pycache__", ".pyc", "_cache/", "scaffold/examples", "scaffold/legacy")
     assert not [name for name in names if any(part in name for part in foreign)]
 

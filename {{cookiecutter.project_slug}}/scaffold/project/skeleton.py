@@ -7,6 +7,7 @@ does, and merges it as it does the code of the entities. One that is empty is le
 
 import fnmatch
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from scaffold.project.generator import HOME, QUESTIONS, SKELETON, contents
 
 OPTIONAL = ".jinja"
+EXAMPLE = re.compile(r"\benv\.example$")  # git ignores .env.example.jinja
 YEAR = "__year"  # of the copyright; answers.json records it as `year`
 # Files that belong to the team, the machine or a tool from the start: an upgrade does not
 # change them.
@@ -65,7 +67,7 @@ def render_optional(
             text = template.render(cookiecutter=known, auth=auth)
             if text:
                 path = name.removeprefix(SKELETON).removesuffix(OPTIONAL)
-                files[path] = text.encode("utf-8")
+                files[EXAMPLE.sub(".env.example", path)] = text.encode("utf-8")
     return files
 
 
