@@ -44,9 +44,11 @@ def test_promtool_accepts_configuration_and_rules(
     example.run(promtool, "test", "rules", *tests)
 
 
-def page_rows(example: ExampleProject, heading: str) -> dict[str, list[str]]:
-    """Return the rows of the table under a heading of docs/operations.md."""
-    text = (example.path / "docs" / "operations.md").read_text()
+def page_rows(
+    example: ExampleProject, heading: str, page: str = "operations"
+) -> dict[str, list[str]]:
+    """Return the rows of the table under a heading of a page in docs/."""
+    text = (example.path / "docs" / f"{page}.md").read_text()
     section = text.partition(f"\n{heading}\n")[2].partition("\n#")[0]
     lines = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
     rows = [line.split(" | ") for line in lines[1:]]
@@ -60,20 +62,24 @@ def test_every_alert_has_a_test_and_a_runbook(example: ExampleProject) -> None:
         path.read_text()
         for path in (example.path / "docker/prometheus/tests").iterdir()
     )
-    page = (example.path / "docs" / "operations.md").read_text()
-    listed = page_rows(example, "## Alerts")
+    pages = {"operations": page_rows(example, "## Alerts")}
+    if (example.path / "docs" / "access.md").exists():  # with `auth`
+        pages["access"] = page_rows(example, "## Alerts", "access")
     alerts = [rule for rule in rules(example) if "alert" in rule]
-    assert len(listed) == len(alerts) > 5
+    assert sum(map(len, pages.values())) == len(alerts) > 5
     for rule in alerts:
         name, severity = rule["alert"], rule["labels"]["severity"]
         assert f"alertname: {name}\n" in tests, name
-        assert f"\n### {name}\n" in page, name
-        _, query, *_, told = listed[f"[{name}](#{name.lower()})"]
+        link = f"[{name}](#{name.lower()})"
+        (page,) = [page for page, listed in pages.items() if link in listed]
+        text = (example.path / "docs" / f"{page}.md").read_text()
+        assert f"\n### {name}\n" in text, name
+        _, query, *_, told = pages[page][link]
         named = re.findall(r"`([a-z_:0-9]+)`", query)
         assert named, name
         assert all(metric in rule["expr"] for metric in named), name
         assert told == severity in ("page", "ticket")
-        anchor = f"docs/operations.md#{name.lower()}"
+        anchor = f"docs/{page}.md#{name.lower()}"
         assert rule["annotations"]["runbook"] == anchor
 
 

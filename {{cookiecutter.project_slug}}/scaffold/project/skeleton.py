@@ -59,7 +59,7 @@ def render_optional(
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     known = complete(answers, questions)
-    environment = _environment(trim_blocks=True, lstrip_blocks=True)
+    environment = _environment(trimmed=True)
     files = {}
     for name, content in packed.items():
         if name.startswith(SKELETON) and name.endswith(OPTIONAL):
@@ -89,13 +89,17 @@ def complete(
     return known
 
 
-def _environment(**options: bool) -> Environment:
-    """Return a Jinja environment with the settings of Cookiecutter, and others."""
+def _environment(*, trimmed: bool = False) -> Environment:
+    """Return a Jinja environment with the settings of Cookiecutter.
+
+    With `trimmed`, a line with nothing but a block leaves no line.
+    """
     return Environment(
         autoescape=False,  # noqa: S701  # nosec B701 - most files are not HTML
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        **options,
+        trim_blocks=trimmed,
+        lstrip_blocks=trimmed,
     )
 
 
