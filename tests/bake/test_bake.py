@@ -344,6 +344,19 @@ def test_a_refusal_leaves_every_byte_of_an_existing_project(
     assert files(existing) == before
 
 
+def test_the_demonstration_refuses_auth(
+    generate: Generate, template: Path, tmp_path: Path
+) -> None:
+    """Everybody could do everything, and nothing would say so."""
+    entities = tmp_path / "open.json"
+    entities.write_text('{"auth": true, "entities": [{"name": "Task"}]}')
+    arguments = ["mode=legacy", f"entities_file={entities}"]
+    done = generate(template, "--no-input", "-o", str(tmp_path / "out"), *arguments)
+    assert done.returncode == 1
+    assert "mode: legacy cannot verify access tokens" in done.stdout
+    assert not [*(tmp_path / "out").iterdir()]
+
+
 # Tools that are not there
 
 

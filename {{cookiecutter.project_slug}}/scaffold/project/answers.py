@@ -24,8 +24,16 @@ UNSAFE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 def read_answers(root: Path) -> dict[str, Any]:
     """Return the recorded answers of a project; {} if they cannot be read."""
     try:
-        answers = json.loads((root / ANSWERS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return parse_answers((root / ANSWERS).read_bytes())
+    except OSError:
+        return {}
+
+
+def parse_answers(content: bytes | None) -> dict[str, Any]:
+    """Return the answers in the content of answers.json; {} if it cannot be read."""
+    try:
+        answers = json.loads((content or b"").decode("utf-8"))
+    except ValueError:
         return {}
     return answers if isinstance(answers, dict) else {}
 

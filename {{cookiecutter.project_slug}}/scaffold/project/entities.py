@@ -28,7 +28,7 @@ from scaffold.project import (
     setup,
     state,
 )
-from scaffold.project.answers import as_json, read_answers
+from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
 from scaffold.project.state import Files, Last, State
 from scaffold.rendering.app import project_templates
@@ -59,6 +59,10 @@ leave the lines that are right, and run this again: {paths}
 KEPT = """\
 No longer generated, and edited by you, so they stay. Nothing uses them any more: move
 what you still need, then delete them: {paths}
+"""
+NOT_INSTALLED = """\
+The code is complete, and pyproject.toml names other packages. To install them, fix the
+reason above and run: make install entities
 """
 INTERRUPTED = "The last run was interrupted; `make entities` undoes and repeats it."
 UNDONE = "The last run was interrupted; its changes were undone first."
@@ -93,12 +97,15 @@ def apply(root: Path, words: Sequence[str]) -> int:
 
 
 def _apply(plan: merge.Plan, *, allow_dirty: bool) -> int:
-    """Carry out a plan; install the packages of a changed pyproject.toml."""
+    """Carry out a plan, and install the packages of a changed pyproject.toml."""
     status = carry_out(plan, allow_dirty=allow_dirty)
     is_changed = any(change.path == DEPENDENCIES for change in plan.written)
     if status or not is_changed:
         return status
-    return 0 if setup.finish(plan.root, ["environment"]) else 1
+    if setup.finish(plan.root, ["environment"]):
+        return 0
+    print(NOT_INSTALLED, file=sys.stderr, end="")
+    return 1
 
 
 def generate(root: Path, answers: Mapping[str, Any], packed: bytes) -> int:
@@ -146,7 +153,7 @@ def make_plan(
         raise Unfinished(merge.OPEN_CONFLICT.format(ENTITIES))
     spec = load(root / ENTITIES)
     text = state.to_record((root / ENTITIES).read_bytes())
-    known = read_answers(root) if answers is None else answers
+    known = state.answers_of(root) if answers is None else answers
     now = State(state.from_record(text), _own_templates(root), answers=known)
     last = state.last(root)
     files = state.rendered(spec, now.templates, now.answers, only=only)

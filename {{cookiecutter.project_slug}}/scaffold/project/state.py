@@ -19,7 +19,7 @@ from scaffold.merging.atomic_writer import read
 from scaffold.merging.history import History
 from scaffold.processes import Unfinished, environment
 from scaffold.project import generator, skeleton
-from scaffold.project.answers import read_answers
+from scaffold.project.answers import parse_answers
 from scaffold.rendering.app import (
     generate_modular_app,
     project_templates,
@@ -143,7 +143,13 @@ def recorded(root: Path) -> State | None:
     packed = read(root / GENERATOR)
     templates = project_templates(root / TEMPLATES)
     generator_used = None if _is_running(packed) else packed
-    return State(from_record(record), templates, generator_used, read_answers(root))
+    return State(from_record(record), templates, generator_used, answers_of(root))
+
+
+def answers_of(root: Path) -> Mapping[str, Any]:
+    """Return the recorded answers; those of the last commit in an open conflict."""
+    answers = parse_answers(read(root / ANSWERS))
+    return answers or parse_answers(git_state.committed(root, "HEAD", ANSWERS))
 
 
 def last(root: Path) -> Last:
@@ -205,8 +211,9 @@ def state_at(root: Path, commit: str) -> State | None:
         if (content := git_state.committed(root, commit, path)) is not None
     }
     generator_used = None if _is_running(packed) else packed
-    answers = json.loads(git_state.committed(root, commit, ANSWERS) or b"{}")
-    return State(from_record(record), templates, generator_used, answers)
+    answers = parse_answers(git_state.committed(root, commit, ANSWERS))
+    known = answers if answers_of(root) else {}  # then nothing else renders them either
+    return State(from_record(record), templates, generator_used, known)
 
 
 def _is_running(packed: bytes | None) -> bool:
