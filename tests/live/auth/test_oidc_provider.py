@@ -170,7 +170,7 @@ def test_tokens_of_machines_and_of_people_are_accepted(
         assert ask(service.port) == 200
         assert ask(service.port, token=provider.token()) == 200
         assert ask(service.port, token=person["access_token"]) == 200
-        assert subjects(service) == {"machine", "ada"}
+        wait_for(lambda: subjects(service) == {"machine", "ada"})
         assert ask(service.port, token=person["id_token"]) == 401
         assert ask(service.port, token=provider.token()[:-9] + "forgedxyz") == 401
         assert ask(service.port, token="opaque") == 401
