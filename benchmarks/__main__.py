@@ -14,6 +14,7 @@ from tests.harness.project import Project
 EXAMPLE = "simple_task_api"  # unless BENCH_PROJECT names a project
 PARTS = {
     "table": table.measure,
+    "filters": table.measure_filters,
     "pieces": table.measure_pieces,
     "capacity": capacity.measure,
     "generation": generation.measure,

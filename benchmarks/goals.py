@@ -13,6 +13,8 @@ LEAST = {
     (PLAIN, "L3"): (2, 2, 2, 2),
     **{(OURS, peer): (1, 1, 1, 1) for peer in PEERS},
 }
+# The minimum ratio for a filtered, sorted list, by the services that are compared.
+FILTERED, FILTERING = 1.5, ("FastCRUD", "fastapi-filter")
 MOST_P99, MOST_MEMORY, MOST_START = 1.3, 1.85, 2.2  # to L1
 
 Row = tuple[str, ...]

@@ -43,10 +43,26 @@ LITESTAR = System(
     "/tasks",
 )
 SQLALCHEMY = ("asyncpg", "sqlalchemy[asyncio]")
-PEERS = (
+Peer = tuple[System, tuple[str, ...]]
+PEERS: tuple[Peer, ...] = (
     (FASTCRUD, ("fastcrud", "fastapi[standard]", *SQLALCHEMY)),
     (SQLMODEL, ("sqlmodel", "fastapi[standard]", "psycopg[binary]")),
     (LITESTAR, ("litestar[pydantic,standard]", "advanced-alchemy", *SQLALCHEMY)),
+)
+# Lists that are filtered and sorted; FastCRUD's also counts the rows.
+FILTERED = "?completed=true&limit=20"
+FASTCRUD_FILTERED = replace(
+    FASTCRUD, list_query=f"{FILTERED}&offset=0&sort=-created_at"
+)
+FASTAPI_FILTER = run_by_fastapi(
+    "fastapi-filter",
+    "FastAPI over SQLAlchemy with fastapi-filter's model, by `fastapi run`",
+    "fastapi_filters",
+    f"{FILTERED}&order_by=-created_at",
+)
+FILTERING: tuple[Peer, ...] = (
+    (FASTCRUD_FILTERED, PEERS[0][1]),
+    (FASTAPI_FILTER, ("fastapi-filter", "fastapi[standard]", *SQLALCHEMY)),
 )
 GRANIAN = replace(
     OURS,
@@ -56,12 +72,14 @@ GRANIAN = replace(
 )
 
 
-def installed(folder: Path) -> list[tuple[System, Project]]:
+def installed(
+    folder: Path, peers: Sequence[Peer] = PEERS
+) -> list[tuple[System, Project]]:
     """Return the peers whose libraries install, each with where it runs."""
     found = []
-    for system, packages in PEERS:
+    for system, packages in peers:
         project = Project(folder / system.name)
-        project.path.mkdir()
+        project.path.mkdir(exist_ok=True)
         environment = str(project.path / ".venv")
         make = ["uv", "venv", "--no-project", "--python", sys.executable, environment]
         options = ["--python", environment, *packages]

@@ -54,7 +54,7 @@ def sections() -> dict[str, str]:
     """Return the text of each marked place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    return made | pieces() | capacity() | generation() | suite() | routing()
+    return made | filters() | pieces() | capacity() | generation() | suite() | routing()
 
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
@@ -108,6 +108,26 @@ def pieces() -> dict[str, str]:
         if name != found["baseline"]
     ]
     return {"pieces": f"{circumstances(found)}\n\n{table(head, rows)}"}
+
+
+def filters() -> dict[str, str]:
+    found = results.read("filters")
+    if found is None:
+        return {}
+    rows = found["works"]["list"]
+    ours = rows[found["baseline"]]["rate_to"]
+    goal = f"at least {goals.FILTERED:g}"
+    cells = [
+        (
+            name,
+            found["systems"][name],
+            *(spread(row[figure]) for figure in ("rate", "cpu")),
+            f"{middle(ours[name])} ({goal})" if name in goals.FILTERING else "",
+        )
+        for name, row in rows.items()
+    ]
+    head = ["", "what it is", "requests/s, to ours", "CPU per request", "ours to it"]
+    return {"filters": f"{circumstances(found)}\n\n{table(head, cells)}"}
 
 
 def work_table(rows: dict[str, Any]) -> str:

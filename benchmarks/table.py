@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,40 @@ def measure_pieces(project: Project, folder: Path, options: argparse.Namespace) 
     results.write("pieces", project.python, found)
 
 
+def measure_filters(
+    project: Project, folder: Path, options: argparse.Namespace
+) -> None:
+    """Measure a filtered, sorted list, as ratios to the service's own."""
+    query = f"{peers.FILTERED}&sort=-created_at"
+    ours = replace(OURS, list_query=f"{query}&total=false")
+    counted = replace(COUNTED, list_query=query)
+    systems = [(ours, project), (counted, project)]
+    systems += peers.installed(folder, peers.FILTERING)
+    with (
+        database(project, folder, tasks(ROWS)) as server,
+        all_running(systems, server, folder) as services,
+    ):
+        found = compared(services, options, OURS.name, works=["list"])
+    results.write("filters", project.python, found)
+
+
 def compared(
-    services: Sequence[Running], options: argparse.Namespace, baseline: str
+    services: Sequence[Running],
+    options: argparse.Namespace,
+    baseline: str,
+    works: Sequence[str] = WORKS,
 ) -> dict[str, Any]:
     """Send each kind of request to all services that support it, in turn."""
-    works: dict[str, Any] = {}
-    for work in WORKS:
+    measured: dict[str, Any] = {}
+    for work in works:
         take_one = compare.taking(
             work, seconds=options.seconds, connections=CONNECTIONS
         )
         able = [one for one in services if work in one.system.works]
         made = compare.rounds(able, take_one, options.rounds)
         names = [one.system.name for one in able]
-        works[work] = {name: row(made, name, baseline) for name in names}
-        show(work, works[work], baseline)
+        measured[work] = {name: row(made, name, baseline) for name in names}
+        show(work, measured[work], baseline)
     return {
         "rows": ROWS,
         "connections": CONNECTIONS,
@@ -80,7 +101,7 @@ def compared(
         "baseline": baseline,
         "systems": {one.system.name: one.system.about for one in services},
         "start": {s.system.name: results.rounded(s.started_in) for s in services},
-        "works": works,
+        "works": measured,
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from fastapi import FastAPI
-from fastcrud import crud_router
+from fastcrud import FilterConfig, crud_router
 from sqlalchemy import DateTime, String, func
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -58,5 +58,6 @@ app.include_router(
         select_schema=Task,
         path="/tasks",
         tags=["tasks"],
+        filter_config=FilterConfig(completed=None),
     )
 )

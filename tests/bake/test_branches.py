@@ -18,6 +18,7 @@ import pytest
 from tests.harness.project import clean_environment, cookiecutter
 
 PAGES = ("models/entities.py", "models/schemas.py", "api/dependencies.py")
+SECTIONS = ["## Tasks", "## Mines", "## Others"]
 SCHEMAS = "src/models/schemas.py"
 SERVICE = "src/services/task.py"
 DELETED = "tests/unit/test_task.py"
@@ -218,6 +219,8 @@ def check(project: Path) -> None:
         for name in ("Task", "Other", "Mine"):
             assert f"{name}" in text, (page, name)
         assert "<<<<<<<" not in text
+    sections = (project / "docs" / "lists.md").read_text().splitlines()
+    assert [line for line in sections if line.startswith("## ")] == SECTIONS
     for name in ("other", "mine"):
         assert (project / "src" / "services" / f"{name}.py").exists(), name
     text = (project / SERVICE).read_text()

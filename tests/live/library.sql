@@ -4,11 +4,12 @@ SELECT md5('author' || n)::uuid, 'Author ' || n,
     CASE WHEN n < 3 THEN date '1950-01-01' + n END
 FROM generate_series(1, 3) n;
 
-INSERT INTO books (id, title, pages, price, rating, status, available, shelf, notes, added, seen, "order",
-    author_id, editor_id)
+INSERT INTO books (id, title, pages, price, rating, status, available, shelf, notes, subtitle, blurb, added, seen,
+    "order", author_id, editor_id)
 SELECT md5('book' || n)::uuid, 'Book: ' || n, n * 100, CASE WHEN n < 5 THEN n + 0.25 END,
     CASE WHEN n < 5 THEN n + 0.5 END, (ARRAY['draft', 'published', 'sold'])[1 + n % 3], n % 2 = 0,
     CASE WHEN n < 4 THEN 'A' || n END, CASE WHEN n < 3 THEN 'Note ' || n END,
+    'Subtitle ' || n, CASE WHEN n < 4 THEN 'Blurb ' || n END,
     CASE WHEN n < 5 THEN date '2026-01-31' + n END,
     CASE WHEN n < 5 THEN timestamptz '2026-01-31 00:00:00+00' + n * interval '1 day' END, n,
     md5('author' || (1 + n % 3))::uuid, CASE WHEN n < 3 THEN md5('author' || n)::uuid END

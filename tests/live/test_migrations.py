@@ -233,24 +233,25 @@ KINDS = [
             set_keys("Language.title", max_length=50),
         ),
     ),
-    Kind("search other fields", set_entity("Book", search=["notes", "shelf"])),
+    Kind("search other fields", set_entity("Book", search=["blurb", "shelf"])),
     Kind("search no longer", set_entity("Book", search=None)),
     Kind(
         "change the type of what is searched",
-        set_keys("Book.title", max_length=300),
+        set_keys("Book.subtitle", max_length=300),
     ),
     Kind(
         "rename what is searched, and search more",
         all_of(
-            rename("Book.title", "name"), set_entity("Book", search=["shelf", "name"])
+            rename("Book.subtitle", "motto"),
+            set_entity("Book", search=["shelf", "motto"]),
         ),
-        columns={("books", "title"): "name"},
+        columns={("books", "subtitle"): "motto"},
     ),
     Kind(
         "drop what is searched",
-        remove("Book.notes"),
-        dropped=frozenset({("books", "notes")}),
-        arguments=drop("books.notes"),
+        remove("Book.blurb"),
+        dropped=frozenset({("books", "blurb")}),
+        arguments=drop("books.blurb"),
     ),
     Kind(
         "values without regard to case",

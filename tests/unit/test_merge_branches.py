@@ -119,3 +119,29 @@ def test_a_file_that_was_taken_back_to_before_a_rename_is_renamed_again(
     assert "Task" not in page.read_text()
     assert "MINE = 1" in page.read_text()
     assert main(["plan"], project) == 0
+
+
+def test_a_document_of_a_branch_that_was_squashed_gets_what_it_lacks(
+    project: Path,
+) -> None:
+    """Nothing but the document's sections tells that a run on the branch wrote it."""
+    page = project / "docs" / "lists.md"
+    mine, other = ({**TASK, "name": name} for name in ("Mine", "Other"))
+    git(project, "switch", "--quiet", "--create", "other")
+    commit_run(project, TASK, PERSON, other)
+    page.write_text(page.read_text() + "\nOthers are few.\n")
+    git(project, "commit", "--quiet", "--all", "--message", "Edit")
+    git(project, "switch", "--quiet", "main")
+    commit_run(project, TASK, PERSON, mine)
+    git(project, "merge", "--squash", "other", fails=True)
+    git(project, "checkout", "other", "--", "docs", "src", "tests")
+    write(project, TASK, PERSON, mine, other)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Merge")
+    git(project, "branch", "--delete", "--force", "other")
+    assert main(["apply"], project) == 0
+    lines = page.read_text().splitlines()
+    sections = [line for line in lines if line.startswith("## ")]
+    assert sections == ["## Tasks", "## People", "## Mines", "## Others"]
+    assert "Others are few." in lines
+    assert main(["plan"], project) == 0

@@ -314,6 +314,11 @@ HAND_WRITTEN = {
         "from pkg import A",
         "import mine\n\nfrom pkg import A\n",
     ),
+    "a name that is gone, with a person's comment": (
+        "import mine\nimport alpha  # why\n\nfrom pkg import A",
+        "from pkg import A",
+        "import mine\n\n# why\n\nfrom pkg import A\n",
+    ),
     "a name that nothing uses any more, which a person wants all the same": (
         "import alpha  # noqa: F401\nimport mine\n\nfrom pkg import A",
         "from pkg import A",

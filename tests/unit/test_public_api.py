@@ -35,6 +35,8 @@ _LEANED_ON = {
     },
     "0026-endpoint-plans.md": {
         "src/api/fastapi_internals.py": [
+            "fastapi._compat",
+            "fastapi._compat.field_annotation_is_sequence",
             "fastapi.dependencies.models.Dependant",
             "fastapi.params",
             "fastapi.params.Form",
@@ -42,6 +44,7 @@ _LEANED_ON = {
             "fastapi.routing.request_response",
         ],
         "tests/live/suite/core/test_endpoint_plans.py": [
+            "fastapi._compat",
             "fastapi.dependencies",
             "fastapi.dependencies.models",
             "fastapi.dependencies.models.Dependant",

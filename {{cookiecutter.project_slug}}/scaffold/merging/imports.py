@@ -7,9 +7,11 @@ that it no longer binds are removed if nothing uses them.
 
 import ast
 import builtins
+import io
 import re
 import symtable
 import sys
+import tokenize
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -72,7 +74,12 @@ class Statement:
 
     @property
     def has_comment(self) -> bool:
-        return "#" in self.text
+        return bool(self.comments)
+
+    @property
+    def comments(self) -> list[str]:
+        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
+        return [one.string for one in tokens if one.type == tokenize.COMMENT]
 
     @property
     def lists_names(self) -> bool:
@@ -413,7 +420,10 @@ def _with_missing(
 
 
 def _without(text: str, gone: Binding, before: str, package: str) -> str:
-    """The imports without a binding, unless a person has said something about it."""
+    """Return the imports without a binding, unless `noqa` says that a person wants it.
+
+    Other comments of a person stay where the import was.
+    """
     for one in reversed(statements(text)):
         left = [
             alias
@@ -422,13 +432,18 @@ def _without(text: str, gone: Binding, before: str, package: str) -> str:
         ]
         if len(left) == len(one.node.names) or not one.alone:
             continue
+        comments = [] if one.text in before else one.comments
+        if any("noqa" in comment for comment in comments):
+            continue
         lines = _lines(text)
-        if not left and (not one.has_comment or one.text in before):
-            del lines[one.first : one.end]
-            if lines[one.first - 1 : one.first + 1] == ["\n", "\n"]:
-                del lines[one.first]  # it had stood alone
-        elif left and not one.has_comment:
-            lines[one.first : one.end] = [_statement(one.place, left)]
+        instead = [f"{comment}\n" for comment in comments]
+        if instead and one.first and lines[one.first - 1].strip():
+            instead.insert(0, "\n")  # as import sorters have it
+        if left:
+            instead.append(_statement(one.place, left))
+        lines[one.first : one.end] = instead
+        if not instead and lines[one.first - 1 : one.first + 1] == ["\n", "\n"]:
+            del lines[one.first]  # it had stood alone
         text = "".join(lines).strip("\n")
         text += "\n" if text else ""
     return text

@@ -23,8 +23,8 @@ NOTE = (
     "that: {}"
 )
 Files = Mapping[str, bytes]
-# A class, a function, a name of a module or a field.
-_DEFINITION = re.compile(rb"\s*(?:class|def|async def) \w+|\w+ = |    \w+: ")
+# A class, a function, a name of a module or a field; a section of Markdown.
+_DEFINITION = re.compile(rb"\s*(?:class|def|async def) \w+|\w+ = |    \w+: |##+ \w+")
 
 
 @dataclass(frozen=True)
@@ -199,12 +199,19 @@ def _definitions(text: bytes) -> set[bytes]:
 def nothing_deleted(current: bytes, base: bytes, new: bytes) -> bytes:
     """Return the lines of a file that were generated, by the last run or by this one.
 
-    A merge from them takes nothing that the file lacks for a deletion.
+    A merge from them takes nothing that the file lacks for a deletion. Empty lines belong
+    to the line below them.
     """
     generated = Counter(_lines(base)) | Counter(_lines(new))
-    kept = []
+    kept: list[bytes] = []
+    empty: list[bytes] = []
     for line in _lines(current):
-        if generated[line] > 0:
+        if not line:
+            empty.append(line)
+        elif generated[line] > 0:
             generated[line] -= 1
-            kept.append(line)
-    return b"\n".join(kept)
+            kept += [*empty, line]
+            empty.clear()
+        else:
+            empty.clear()
+    return b"\n".join([*kept, *empty])

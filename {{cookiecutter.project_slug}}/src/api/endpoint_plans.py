@@ -4,7 +4,8 @@ FastAPI resolves the dependencies of an endpoint for each request. A plan is the
 the list of calls, in FastAPI's order. FastAPI's own request handler gets the plan in
 place of the endpoint: a function with all the parameters and no dependencies. So all
 parameters are validated before the first call; FastAPI validates those of a dependency
-just before it calls the dependency.
+just before it calls the dependency. FastAPI looks for each parameter of a query model in
+each request; a plan looks only at those that were sent.
 
 An endpoint that needs more than plans cover has no plan. FastAPI itself handles a request
 that is not valid, so the error is FastAPI's own. It also handles all requests while the
@@ -25,7 +26,8 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.telemetry import get_telemetry_data
-from starlette.datastructures import URLPath
+from pydantic import BaseModel, Json, ValidationError
+from starlette.datastructures import QueryParams, URLPath
 from starlette.requests import Request
 from starlette.routing import (
     BaseRoute,
@@ -53,6 +55,7 @@ from src.core.dispatch import PrefixDispatcher
 from src.core.logging import get_logger
 from src.core.routing import route_path, route_table
 
+BY_NAME = {"validate_by_name", "validate_by_alias", "populate_by_name"}
 PLAN = "endpoint_plan"  # in the scope, between `matches` and `handle`
 EXITS = "endpoint_plan_exits"  # in the scope, until the first call
 
@@ -99,6 +102,49 @@ class Step:
         return cls(call, is_generator, values, results)
 
 
+@dataclass(frozen=True, slots=True)
+class QueryModel:
+    """A model of query parameters."""
+
+    name: str  # of the plan's parameter
+    model: type[BaseModel]
+    lists: frozenset[str]  # the parameters that are lists
+
+    @classmethod
+    def of(cls, field: Any, internals: Internals) -> "QueryModel | None":
+        """Return the model of a parameter; None if it is another one, or an unusual one."""
+        model = field.field_info.annotation
+        if (
+            not isinstance(model, type)
+            or not issubclass(model, BaseModel)
+            or field.field_info.metadata
+            or model.model_config.keys() & BY_NAME
+        ):
+            return None
+        keys = {
+            one.validation_alias or name: one
+            for name, one in model.model_fields.items()
+        }
+        if any(
+            not isinstance(key, str) or any(type(item) is Json for item in one.metadata)
+            for key, one in keys.items()
+        ):
+            return None
+        lists = [key for key, one in keys.items() if internals.is_list(one.annotation)]
+        return cls(field.name, model, frozenset(map(str, lists)))
+
+    def read(self, sent: QueryParams) -> BaseModel:
+        """Return the model; raise RequestValidationError if FastAPI has to say why not."""
+        pairs = sent.multi_items()
+        values = {key: [value] if key in self.lists else value for key, value in pairs}
+        if len(values) < len(pairs):
+            raise RequestValidationError([])
+        try:
+            return self.model.model_validate(values)
+        except ValidationError as error:
+            raise RequestValidationError([]) from error
+
+
 class Plan(Route):
     """Handles the requests of one route: each step comes after its dependencies."""
 
@@ -112,6 +158,8 @@ class Plan(Route):
         super().__init__(context.path or "", route.endpoint, methods=context.methods)
         self.route = route
         self.steps: list[Step] = []
+        self._queries: list[QueryModel] = []
+        self._internals = internals
         self._places: dict[Any, int] = {}
         self._flat = internals.dependant(
             call=self._call,
@@ -139,11 +187,20 @@ class Plan(Route):
                 results.append((needed.name, self._places[key]))
         self.steps.append(Step.of(dependant, results))
         for kind in PARAMETERS:
-            getattr(self._flat, kind).extend(getattr(dependant, kind))
+            fields = getattr(dependant, kind)
+            if kind == "query_params":
+                fields = self._without_models(fields)
+            getattr(self._flat, kind).extend(fields)
         return len(self.steps) - 1
+
+    def _without_models(self, fields: list[Any]) -> list[Any]:
+        found = {one.name: QueryModel.of(one, self._internals) for one in fields}
+        self._queries += [one for one in found.values() if one is not None]
+        return [one for one in fields if found[one.name] is None]
 
     def _check_endpoint(self, context: RouteContext, internals: Internals) -> None:
         names = [f.name for kind in PARAMETERS for f in getattr(self._flat, kind)]
+        names += [one.name for one in self._queries]
         body = [] if context.body_field is None else [context.body_field]
         if (
             len(names) != len(set(names))
@@ -178,7 +235,10 @@ class Plan(Route):
 
     async def _call(self, **values: Any) -> Any:
         """Make the calls of a valid request; return what the endpoint returns."""
-        stack, cleanup = values[REQUEST].scope.pop(EXITS)
+        request = values[REQUEST]
+        for query in self._queries:
+            values[query.name] = query.read(request.query_params)
+        stack, cleanup = request.scope.pop(EXITS)
         results: list[Any] = []
         for step in self.steps:
             arguments = {argument: values[name] for argument, name in step.values}

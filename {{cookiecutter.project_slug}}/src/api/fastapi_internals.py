@@ -34,10 +34,11 @@ class Internals:
     """FastAPI's functions and classes that plans use."""
 
     def __init__(self) -> None:
-        from fastapi import params, routing
+        from fastapi import _compat, params, routing
         from fastapi.dependencies.models import Dependant
 
         self.form = params.Form
+        self.is_list = _compat.field_annotation_is_sequence
         self.dependant = Dependant
         self.request_response = routing.request_response
         self.request_handler = routing.get_request_handler
@@ -51,6 +52,7 @@ class Internals:
         for call in (
             self.request_response,
             self.request_handler,
+            self.is_list,
             *self._called_by_name,
         ):
             if not call.__module__.startswith("fastapi.") or hasattr(

@@ -89,9 +89,7 @@ class Repository(Generic[EntityT]):
         """
         if for_update:
             return await self._lock(entity_id, loaded=True)
-        statement = self._by_id().options(
-            *(_embedded(self.entity, path) for path in include)
-        )
+        statement = self._including(self._by_id(), include)
         return await self.db.scalar(statement, {"id": entity_id})
 
     async def lock(self, entity_id: Id) -> EntityT | None:
@@ -137,10 +135,7 @@ class Repository(Generic[EntityT]):
             start = cursors.decode(after, self.entity, sort, where)
             values |= {f"_after_{n}": value for n, value in enumerate(start)}
             nulls = tuple(value is None for value in start)
-        statement = self._page(names, sort, nulls)
-        statement = statement.options(
-            *(_embedded(self.entity, path) for path in include)
-        )
+        statement = self._including(self._page(names, sort, nulls), include)
         return (await self.db.scalars(statement, values)).all()
 
     async def count(self, where: Filters | None = None) -> int:
@@ -287,6 +282,15 @@ class Repository(Generic[EntityT]):
         one = rows.where(cls.entity.id == sa.bindparam("id"))
         # Rows that refer to this one can still be added: FOR NO KEY UPDATE.
         return one.with_for_update(key_share=True, of=cls.entity)
+
+    @classmethod
+    def _including(
+        cls, statement: sa.Select[EntityT], include: Sequence[str]
+    ) -> sa.Select[EntityT]:
+        """Load the relations as well; without any, the statement stays the same one."""
+        if not include:
+            return statement
+        return statement.options(*(_embedded(cls.entity, path) for path in include))
 
     @classmethod
     def _narrowed(cls, names: Names) -> sa.Select[EntityT]:

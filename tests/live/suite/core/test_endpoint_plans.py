@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import anyio.lowlevel
+import fastapi._compat
 import fastapi.dependencies.models
 import fastapi.params
 import httpx2
@@ -38,7 +39,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from fastapi.routing import APIRoute, RouteContext
 from fastapi.security import HTTPBearer, SecurityScopes
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, Json
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
@@ -54,6 +55,24 @@ current = contextvars.ContextVar("current", default="none")
 class Thing(BaseModel):
     name: str = Field(max_length=9)
     size: int = 1
+
+
+class Question(BaseModel, extra="forbid"):
+    words: list[str] = []
+    sort_by: str = Field("name", alias="sort", max_length=9)
+    size: int | None = None
+
+
+class ByName(BaseModel, validate_by_name=True):
+    sort_by: str = Field("name", alias="sort")
+
+
+class Packed(BaseModel):
+    thing: Json[Thing] | None = None
+
+
+def louder(question: Question) -> Question:
+    return question.model_copy(update={"sort_by": question.sort_by.upper()})
 
 
 class KnownError(Exception):
@@ -214,6 +233,34 @@ async def any_model(thing: Annotated[Thing, Query()]) -> Any:
     return thing
 
 
+async def question(asked: Annotated[Question, Query()]) -> Question:
+    return asked
+
+
+async def question_and_page(
+    asked: Annotated[Question, Query()], page: Annotated[str, Depends(page)]
+) -> list[Any]:
+    return [asked, page]
+
+
+async def changed_question(
+    asked: Annotated[Question, Query(), AfterValidator(louder)],
+) -> Question:
+    return asked
+
+
+async def by_name(asked: Annotated[ByName, Query()]) -> ByName:
+    return asked
+
+
+async def packed(asked: Annotated[Packed, Query()]) -> Packed:
+    return asked
+
+
+async def optional(asked: Annotated[Thing | None, Query()] = None) -> Thing | None:
+    return asked
+
+
 PLANNED: dict[str, Callable[..., Any]] = {
     "GET /{thing_id}": get_thing,
     "GET ": list_things,
@@ -222,6 +269,12 @@ PLANNED: dict[str, Callable[..., Any]] = {
     "PUT /own": own_response,
     "PUT /several": several_models,
     "PUT /model": any_model,
+    "PUT /question": question,
+    "PUT /question-and-page": question_and_page,
+    "PUT /changed-question": changed_question,
+    "PUT /by-name": by_name,
+    "PUT /packed": packed,
+    "PUT /optional": optional,
 }
 
 # Endpoints without one.
@@ -406,6 +459,23 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "/model?name=a&size=2", {}),
     ("PUT", "/model?size=2", {}),
     ("PUT", "/unset?name=a", {}),
+    *(
+        ("PUT", f"/{path}?{query}", {})
+        for path in ("question", "question-and-page", "changed-question")
+        for query in (
+            "",
+            "words=a&sort=b&size=1",
+            "words=a&words=b",
+            "sort=a&sort=b",
+            "size=",
+            "sort_by=a",
+            "other=1",
+            "sort=far-too-long&size=x",
+        )
+    ),
+    *(("PUT", f"/by-name?{query}", {}) for query in ("", "sort=a", "sort_by=a")),
+    *(("PUT", f"/packed?thing={value}", {}) for value in ("", '{"name":"a"}', "{}")),
+    *(("PUT", f"/optional?{query}", {}) for query in ("", "name=a", "size=1")),
     ("PUT", "/own", {}),
     ("DELETE", "/6", {}),
     ("POST", "/6", {}),
@@ -668,6 +738,7 @@ GONE: list[tuple[Any, str, Any]] = [
     (routing, "run_endpoint_function", None),
     (routing, "serialize_response", None),
     (fastapi.params, "Form", None),
+    (fastapi._compat, "field_annotation_is_sequence", None),
     (fastapi.dependencies.models, "Dependant", None),
     (fastapi.dependencies.models, "Dependant", without_field()),
     (fastapi.dependencies.models, "Dependant", with_field()),

@@ -242,3 +242,9 @@ class TaskQuery(queries.ListQuery):
     project_id: queries.UUID = base.UNSET
     project_id__in: queries.ListOf[queries.UUID] = base.UNSET
     project_id__ne: queries.UUID = base.UNSET
+
+
+# Resources embed others that are defined below them. Without this, Pydantic would work
+# out their schemas again in each place that uses them, which makes the start slow.
+Project.model_rebuild()
+Task.model_rebuild()
