@@ -76,7 +76,7 @@ def test_every_key_has_a_description() -> None:
     definitions = json_schema.build()["$defs"]
     assert isinstance(definitions, dict)
     for definition in (json_schema.build(), *definitions.values()):
-        for name, described in definition["properties"].items():
+        for name, described in definition.get("properties", {}).items():
             assert described["description"], name
     for field_type in TYPES.values():
         assert all(key.description for key in field_type.keys.values())

@@ -11,6 +11,7 @@ from scaffold.spec.json.parsing import Array, Object
 from scaffold.spec.model import (
     STANDARD_ID,
     STANDARD_TIMES,
+    Access,
     Field,
     Id,
     Timestamps,
@@ -24,6 +25,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,62}")
 _REQUIRED_HINTS = {
     "type": "one of " + ", ".join(TYPES),
     "values": 'list them, such as "values": ["open", "done"]',
+    **dict.fromkeys(keys.ACCESS, 'a rule, such as "nobody"'),
 }
 
 
@@ -79,6 +81,7 @@ class EntityDraft(Draft):
     relations: list[Draft] = field(default_factory=list)
     id: Id = STANDARD_ID
     timestamps: Timestamps | None = STANDARD_TIMES
+    access: Access | None = None
     camel: bool = False
 
     @cached_property
@@ -101,6 +104,18 @@ class EntityDraft(Draft):
         listed = self.values.get("operations")
         return listed if isinstance(listed, tuple) else tuple(keys.OPERATIONS)
 
+    @property
+    def owner(self) -> bool | str | None:
+        """True, the name of a to-one relation, or None."""
+        written = self.values.get("owner")
+        return written if isinstance(written, str) else written is True or None
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        """The columns with subjects of tokens, and the keys that add them."""
+        added = dict.fromkeys([keys.OWNER_ID] * (self.owner is True), "owner")
+        return added | dict.fromkeys(keys.ACTORS * self.flag("actors"), "actors")
+
     def at_inner(self, key: str, inner: str) -> int:
         """Return the offset of a value in the object that a key has, if it has one."""
         node = self.node.get(key)
@@ -109,32 +124,40 @@ class EntityDraft(Draft):
         return self.node.values_at.get(key, self.at("name"))
 
 
-def read_entities(document: object, problems: Problems) -> list[EntityDraft]:
-    """Return the entities of the whole document."""
+@dataclass(eq=False)
+class FileDraft(Draft):
+    """The whole file."""
+
+    entities: list[EntityDraft] = field(default_factory=list)
+    access: Access | None = None
+
+
+def read_file(document: object, problems: Problems) -> FileDraft:
+    """Return the whole document."""
     if not isinstance(document, Object):
         found = key_values.describe(document)
         message = f'must be an object with "entities", not {found}'
         problems.shape(getattr(document, "at", 0), "", message)
-        return []
-    top = Draft(document, "")
+        return FileDraft(Object(0), "")
+    top = FileDraft(document, "")
     _read(top, keys.TOP, ["entities"], problems)
+    top.access = _access(top, problems)
     listed = top.values.get("entities")
     if not isinstance(listed, Array):
-        return []
+        return top
     if not listed:
         problems.shape(listed.at, "entities", "must not be empty; add an entity")
     if len(listed) > keys.MAX_ENTITIES:
         message = f"has {len(listed)} entities; the limit is {keys.MAX_ENTITIES}"
         problems.shape(listed.at, "entities", message)
-        return []
+        return top
     camel = top.text("json_case") == "camel"
-    drafts = []
     for index, item in enumerate(listed):
         path = f"entities[{index}]"
         node = _object(item, listed.items_at[index], path, problems)
         if node is not None:
-            drafts.append(_entity(node, path, listed, problems, camel=camel))
-    return drafts
+            top.entities.append(_entity(node, path, listed, problems, camel=camel))
+    return top
 
 
 def _object(item: object, at: int, path: str, problems: Problems) -> Object | None:
@@ -160,6 +183,7 @@ def _entity(
     _read(draft, keys.ENTITY, ["name"], problems)
     draft.id = _id(draft, problems)
     draft.timestamps = _timestamps(draft, problems)
+    draft.access = _access(draft, problems)
     for item in _members(draft, "fields", problems):
         draft.fields.append(_field(item, problems, camel=camel))
     for item in _members(draft, "relations", problems):
@@ -240,6 +264,18 @@ def _timestamps(draft: EntityDraft, problems: Problems) -> Timestamps | None:
     return None if written is False else Timestamps(camel=draft.camel)
 
 
+def _access(draft: Draft, problems: Problems) -> Access | None:
+    """Return the rules of an entity or of the whole file, if they can be read."""
+    written = draft.values.get("access")
+    if isinstance(written, tuple):
+        return Access(**dict.fromkeys(keys.ACCESS, written))
+    if not isinstance(written, Object):
+        return None
+    read = Draft(written, f"{draft.path}.access".removeprefix("."))
+    _read(read, keys.ACCESS_OF, [*keys.ACCESS], problems)
+    return None if read.bad else Access(**read.values)  # type: ignore[arg-type]
+
+
 def _members(draft: EntityDraft, key: str, problems: Problems) -> list[Draft]:
     listed = draft.values.get(key)
     if not isinstance(listed, Array):
@@ -294,6 +330,9 @@ def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
         values["markup"] = "keep"  # secrets are stored as they were sent
     elif field_type.markup is not None:
         values.setdefault("markup", field_type.markup)
+    for key in ("read_access", "write_access"):
+        if values.get(key) == (keys.PUBLIC,):
+            del values[key]  # as the entity
     if written == "decimal":
         values.setdefault("precision", 18)
         values.setdefault("scale", 2)

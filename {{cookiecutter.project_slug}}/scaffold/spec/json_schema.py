@@ -23,11 +23,15 @@ def render() -> str:
 def build() -> Json:
     """Return the schema (draft 2020-12), with a description of every key."""
     top = _object(keys.TOP, ["entities"])
-    lists = {
+    lists: dict[str, Json] = {
+        "access": _ACCESS,
         "entities": _list("entity", keys.MAX_ENTITIES, least=1),
         "json_case": _one_of(keys.JSON_CASES),
     }
     top["properties"] = _with_lists(keys.TOP, lists)
+    top["allOf"] = [
+        {"if": _set("auth"), "then": _WITH_AUTH, "else": _WITHOUT_AUTH},
+    ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "entities.json",
@@ -39,8 +43,62 @@ def build() -> Json:
             "timestamps": _timestamps(),
             "field": _field(),
             "relation": _relation(),
+            "access": _object(keys.ACCESS_OF, keys.ACCESS),
+            "rules": _rules(),
+            "rule": _rule(),
         },
     }
+
+
+_ACCESS: Json = {"anyOf": [{"$ref": "#/$defs/access"}, {"$ref": "#/$defs/rules"}]}
+_WITH_AUTH: Json = {
+    "anyOf": [
+        {"required": ["access"]},
+        {"properties": {"entities": {"items": {"required": ["access"]}}}},
+    ]
+}
+
+
+def _off(*names: str) -> Json:
+    """Return the schemas of keys that only false is allowed for."""
+    return {name: {"const": False} for name in names}
+
+
+_FIELD_WITHOUT_AUTH: Json = {"properties": _off("read_access", "write_access")}
+_ENTITY_WITHOUT_AUTH: Json = {
+    "properties": {
+        **_off("access", "owner", "actors"),
+        "fields": {"items": _FIELD_WITHOUT_AUTH},
+    }
+}
+_WITHOUT_AUTH: Json = {
+    "properties": {**_off("access"), "entities": {"items": _ENTITY_WITHOUT_AUTH}}
+}
+
+
+def _rules() -> Json:
+    """Return the schema of one rule, or of several of which one must hold."""
+    rule: Json = {"$ref": "#/$defs/rule"}
+    alone = _but([keys.PUBLIC, keys.AUTHENTICATED, keys.NOBODY])
+    several = {"minItems": 2, "maxItems": keys.MAX_RULES, "uniqueItems": True}
+    return {
+        "description": "A rule, or rules of which one must hold.",
+        "anyOf": [
+            rule,
+            {"type": "array", "minItems": 1, "maxItems": 1, "items": rule},
+            {"type": "array", **several, "items": {**rule, **alone}},
+        ],
+    }
+
+
+def _rule() -> Json:
+    named: Json = {
+        "type": "string",
+        "pattern": keys.NAMED_RULE,
+        "description": "Whose token has this role or scope, such as role:admin.",
+    }
+    plain = [{"const": n, "description": d} for n, d in keys.RULES.items()]
+    return {"anyOf": [*plain, named]}
 
 
 def _property(key: Key) -> Json:
@@ -74,6 +132,10 @@ def _entity() -> Json:
         "url": _but(reserved_names.SEGMENTS),
         "id": {"anyOf": [_one_of(keys.ID_TYPES), {"$ref": "#/$defs/id"}]},
         "timestamps": {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/timestamps"}]},
+        "access": _ACCESS,
+        "owner": {
+            "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": keys.NAME}]
+        },
         "fields": _list("field", keys.MAX_MEMBERS),
         "relations": _list("relation", keys.MAX_MEMBERS),
     }
@@ -160,6 +222,10 @@ def _field() -> Json:
         *(
             _not_both("read_only", key)
             for key in ("required", "write_only", "immutable")
+        ),
+        *(
+            {"if": _set(flag), "then": {"not": {"required": [key]}}}
+            for key, (flag, _) in keys.NO_EFFECT.items()
         ),
         {"if": _set("write_only"), "then": _WRITE_ONLY},
         *(_if_type(name, one) for name, one in TYPES.items()),

@@ -337,6 +337,83 @@ def operations(value: object, key: Key) -> tuple[str, ...]:
     return tuple(name for name in keys.OPERATIONS if name in seen)
 
 
+_NAMED_RULE = re.compile(keys.NAMED_RULE[1:-1])
+_RULES_ALLOWED = [*keys.RULES, "role:NAME", "scope:NAME"]
+
+
+def rules(value: object, key: Key) -> tuple[str, ...]:
+    """Read one rule, or an array of rules of which one must hold."""
+    if not isinstance(value, Array):
+        return (_rule(value),)
+    if not 1 <= len(value) <= keys.MAX_RULES:
+        message = f"must have 1 to {keys.MAX_RULES} rules, not {len(value)}"
+        if not value:
+            message += '; write "nobody" if no one may'
+        raise BadValue(message)
+    seen: dict[str, int] = {}
+    for index, item in enumerate(value):
+        at = value.items_at[index]
+        try:
+            rule = _rule(item)
+        except BadValue as bad:
+            raise BadValue(str(bad), bad.suggestion, index, at) from None
+        if rule in seen:
+            message = f"duplicate rule {quote(rule)}; remove it"
+            raise BadValue(message, item=index, at=at)
+        seen[rule] = index
+    for rule, reason in _ALONE.items():
+        if rule in seen and len(seen) > 1:
+            index = seen[rule]
+            message = f"{quote(rule)} must be the only rule: {reason}, as one rule of"
+            message += " an array is enough; remove it or the others"
+            raise BadValue(message, item=index, at=value.items_at[index])
+    return tuple(seen)
+
+
+_ALONE = {
+    keys.PUBLIC: "the others have no effect",
+    keys.AUTHENTICATED: "the others have no effect",
+    keys.NOBODY: "it has no effect beside others",
+}
+
+
+def _rule(value: object) -> str:
+    if not isinstance(value, str):
+        example = '"authenticated" or "role:admin"'
+        raise BadValue(f"must be a rule, such as {example}, not {describe(value)}")
+    if value in keys.RULES or _NAMED_RULE.fullmatch(value):
+        return value
+    kind, colon, name = value.partition(":")
+    if colon and kind in ("role", "scope"):
+        message = f"{quote(value)} is not a valid rule; the name of a {kind} has 1 to"
+        message += " 255 ASCII characters without spaces, quotes and backslashes"
+        raise BadValue(message)
+    message = f"unknown rule {quote(value)}"
+    allowed = f"allowed here: {listing(_RULES_ALLOWED)}"
+    meant = synonyms.RULES.get(_normalized(value), value)
+    if colon:
+        meant = f"{_normalized(kind).removesuffix('s')}:{name}"
+        known = [one for one in (f"role:{name}", f"scope:{name}") if one == meant]
+        raise BadValue(message, Suggestion(meant, known, allowed))
+    if meant not in keys.RULES and re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", value):
+        allowed += f'; for a role, write "role:{value[:40]}"'
+    raise BadValue(message, Suggestion(meant, tuple(keys.RULES), allowed))
+
+
+def access(value: object, key: Key) -> object:
+    """Read one rule or array of rules for everything, or an object, read later."""
+    return value if isinstance(value, Object) else rules(value, key)
+
+
+def owner(value: object, key: Key) -> object:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _name(value, NAME, _SNAKE, _COLUMNS)
+    expected = "true or the name of a required to-one relation"
+    raise BadValue(f"must be {expected}, not {describe(value)}")
+
+
 def searched(value: object, key: Key) -> Array:
     """Read the names of fields; whether there are such fields is checked later."""
     listed = array(value, key)
@@ -371,6 +448,7 @@ def _one_of(
 
 
 KINDS: Mapping[str, Callable[[object, Key], object]] = {
+    "access": access,
     "any": lambda value, key: value,
     "bits": bits,
     "class": class_name,
@@ -404,6 +482,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
     ),
     "operations": operations,
     "own_table": own_table_name,
+    "owner": owner,
     "pattern": pattern,
     "relation": _one_of(
         keys.RELATION_TYPES,
@@ -411,6 +490,7 @@ KINDS: Mapping[str, Callable[[object, Key], object]] = {
             "relation type", word, keys.RELATION_TYPES, synonyms.TYPES
         ),
     ),
+    "rules": rules,
     "schema": schema_name,
     "search": searched,
     "sort_key": formed("write a name in snake_case, with a - for descending order"),

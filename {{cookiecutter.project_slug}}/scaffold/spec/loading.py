@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scaffold.spec.checks import (
+    access,
     collisions,
     composites,
     cycles,
@@ -13,9 +14,9 @@ from scaffold.spec.checks import (
     lists,
     renames,
 )
-from scaffold.spec.drafts import EntityDraft, read_entities
+from scaffold.spec.drafts import EntityDraft, FileDraft, read_file
 from scaffold.spec.json.decoding import MAX_BYTES, EncodingError, decode
-from scaffold.spec.json.parsing import Lines, Object, Parser
+from scaffold.spec.json.parsing import Lines, Parser
 from scaffold.spec.json.syntax_errors import SourceError
 from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Reverse, Spec
 from scaffold.spec.problems import Problem, Problems, SpecError, quote, report
@@ -79,11 +80,11 @@ def _parse(data: bytes, filename: str) -> Spec:
     problems = Problems()
     for at, message in parser.problems:
         problems.shape(at, "", message)
-    entities = _check(read_entities(document, problems), problems)
+    file = read_file(document, problems)
+    entities = _check(file, problems)
     if problems:
         raise problems.error(filename, parser.lines.position)
-    auth = isinstance(document, Object) and document.get("auth") is True
-    return Spec(entities, auth=auth)
+    return Spec(entities, auth=file.flag("auth"))
 
 
 def _unreadable(path: Path, reason: str) -> SpecError:
@@ -96,8 +97,9 @@ def _fatal(error: SourceError, lines: Lines, filename: str) -> SpecError:
     return SpecError((Problem(line, column, "", error.message),), filename, 1)
 
 
-def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
+def _check(file: FileDraft, problems: Problems) -> tuple[Entity, ...]:
     """Apply the rules about more than one value, and return the entities."""
+    drafts = file.entities
     named = _by_name(drafts, problems)
     for name, draft in named.items():
         for field in draft.fields:
@@ -107,8 +109,11 @@ def _check(drafts: list[EntityDraft], problems: Problems) -> tuple[Entity, ...]:
     collisions.check(named.values(), resolved, problems)
     cycles.check(resolved, problems)
     renames.check(named.values(), resolved, problems)
+    access.check(file, problems)
+    paths = access.owner_paths(named, resolved, problems)
     entities = [
-        _entity(draft, resolved[name], named, problems) for name, draft in named.items()
+        _entity(draft, resolved[name], named, paths[name], problems)
+        for name, draft in named.items()
     ]
     if not problems:
         pairs = zip(named.values(), entities, strict=True)
@@ -131,6 +136,7 @@ def _entity(
     draft: EntityDraft,
     resolved: Resolved,
     named: Mapping[str, EntityDraft],
+    owner_path: tuple[str, ...],
     problems: Problems,
 ) -> Entity:
     members = [placed.member for placed in resolved.placed]
@@ -154,4 +160,8 @@ def _entity(
         default_sort=lists.default_sort(draft, sides, problems),
         search=lists.search(draft, sides, problems),
         operations=draft.operations,
+        access=draft.access,
+        owner=draft.owner,
+        owner_path=owner_path,
+        actors=draft.flag("actors"),
     )

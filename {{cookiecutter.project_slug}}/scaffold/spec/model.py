@@ -70,6 +70,25 @@ class Timestamps:
         )
 
 
+@dataclass(frozen=True)
+class Access:
+    """Who may do what with rows: of the rules of each, one must hold.
+
+    A rule is public, authenticated, owner, nobody, role:NAME or scope:NAME. A tuple with
+    more than one has only owner, role:NAME and scope:NAME.
+    """
+
+    read: tuple[str, ...]
+    create: tuple[str, ...]
+    update: tuple[str, ...]
+    delete: tuple[str, ...]
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """All rules."""
+        return frozenset((*self.read, *self.create, *self.update, *self.delete))
+
+
 STANDARD_ID, STANDARD_TIMES = Id(), Timestamps()
 _CAMEL = (Id(camel=True), Timestamps(camel=True))
 
@@ -107,6 +126,8 @@ class Field:
     read_only: bool = False
     write_only: bool = False
     immutable: bool = False
+    read_access: tuple[str, ...] = ()  # as in Access; empty: as the entity
+    write_access: tuple[str, ...] = ()
     example: object = MISSING
     own_column: str | None = None
     own_json: str | None = None
@@ -324,6 +345,10 @@ class Entity:
     default_sort: str | None = None
     search: tuple[str, ...] = ()  # the columns that `q` searches, in their order
     operations: tuple[str, ...] = tuple(keys.OPERATIONS)
+    access: Access | None = None  # None without auth
+    owner: bool | str | None = None  # True, the name of a to-one relation, or None
+    owner_path: tuple[str, ...] = ()  # relations that lead to an entity with owner True
+    actors: bool = False
 
     @property
     def is_standard(self) -> bool:
@@ -336,6 +361,12 @@ class Entity:
         """The columns by which lists are sorted."""
         times = (self.timestamps.created_at,) if self.timestamps else ()
         return (*times, self.id.column)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The columns that the service sets to the subject of the request's token."""
+        owner = (keys.OWNER_ID,) if self.owner is True else ()
+        return owner + (keys.ACTORS if self.actors else ())
 
     @property
     def members(self) -> tuple["Field | Reference", ...]:
@@ -362,11 +393,13 @@ class Entity:
     @property
     def json_keys(self) -> dict[str, str]:
         """The JSON keys of its columns."""
+        camel = self.id.camel
         keys = {self.id.column: self.id.json}
         if self.timestamps:
             created, updated = self.timestamps.json
             keys |= {self.timestamps.created_at: created}
             keys |= {self.timestamps.updated_at: updated}
+        keys |= {name: naming.json_key(name, camel=camel) for name in self.subjects}
         keys |= {one.column: one.json for one in self.fields}
         return keys | {one.column: one.json for one in self.references}
 

@@ -8,7 +8,7 @@ from scaffold.spec.drafts import Draft, EntityDraft
 from scaffold.spec.model import STANDARD_TIMES, Entity, Link, Reference
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.relations import Placed, Resolved
-from scaffold.spec.vocabulary import reserved_names
+from scaffold.spec.vocabulary import keys, reserved_names
 
 
 class _Symbol(NamedTuple):
@@ -165,6 +165,13 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
             taken = f"in Python, {own_name} is called {name}; choose another name, and"
             taken += ' set "column" and "json" if they must stay'
         space.reserve([name], taken)
+    for name, key in draft.subjects.items():
+        taken = f'"{key}": true adds this column; remove it or choose another name'
+        space.reserve([name], taken)
+    if draft.owner is True:
+        space.reserve(
+            [keys.OWNER], 'with "owner": true, it means the owner; choose another name'
+        )
     for field in draft.fields:
         if name := field.name:
             path, at = f"{draft.name}.{name}", field.at("name")
@@ -262,6 +269,9 @@ class _Stored:
                 (name, column, json, draft.at_inner("timestamps", name))
                 for name, column, json in zip(names, columns, times.json, strict=True)
             ]
+        for name, written in draft.subjects.items():
+            json = naming.json_key(name, camel=draft.camel)
+            own.append((name, name, json, draft.at(written)))
         for name, column, json, at in own:
             path = f"{draft.name}.{name}"
             self.columns.add(column, "the column of", path, path, at)
@@ -283,15 +293,17 @@ def _operators(
     members = [*draft.fields, *draft.relations]
     if not any("__" in one.name or "json" in one.node for one in members):
         return
-    keys = {
+    written = {
         field.field.json: (f"{draft.name}.{field.name}", field.at("name"))
         for field in draft.fields
         if field.field
     }
     for one in placed:
         if isinstance(one.member, Reference):
-            keys[one.member.json] = (one.origin.label, _at(one))
-    names = {*keys, draft.id.json, *(draft.timestamps.json if draft.timestamps else ())}
+            written[one.member.json] = (one.origin.label, _at(one))
+    times = draft.timestamps.json if draft.timestamps else ()
+    names = {*written, draft.id.json, *times}
+    names |= {naming.json_key(one, camel=draft.camel) for one in draft.subjects}
     for field in draft.fields:
         if field.field and field.field.filterable and "__" in field.name:
             message = (
@@ -303,7 +315,7 @@ def _operators(
             problems.rule(
                 field.at("name"), f"{draft.name}.{field.name}", f"{message}: false"
             )
-    for key, (path, at) in keys.items():
+    for key, (path, at) in written.items():
         of, _, operator = key.rpartition("__")
         if of in names and operator in reserved_names.OPERATORS:
             message = f"the JSON key {quote(key)} is reserved: it is a filter of"

@@ -9,7 +9,13 @@ from scaffold.spec.key_values import describe
 from scaffold.spec.model import Field, Link, Reference, Reverse
 from scaffold.spec.problems import Problems, Suggestion, listing, quote
 from scaffold.spec.vocabulary.field_types import INDEX_BYTES, TYPES
-from scaffold.spec.vocabulary.keys import MAX_COLUMNS, MAX_TOGETHER
+from scaffold.spec.vocabulary.keys import (
+    MAX_COLUMNS,
+    MAX_SUBJECT,
+    MAX_TOGETHER,
+    OWNER,
+    OWNER_ID,
+)
 
 TIME_BYTES = 8
 Member = Field | Reference | Reverse | Link
@@ -103,6 +109,8 @@ class _Names:
         if name in self.times and self.key == "indexes":
             return name
         member = self.members.get(name)
+        if self._is_owner(name):
+            return OWNER_ID
         if member is None:
             self._unknown(name, at, place, names)
             return ""
@@ -117,6 +125,10 @@ class _Names:
             self.problems.rule(at, place, message)
         return member.column
 
+    def _is_owner(self, name: str) -> bool:
+        """Whether a name means the owner of a row."""
+        return self.key == "unique" and name == OWNER and self.draft.owner is True
+
     def _unknown(self, name: str, at: int, place: str, names: Array) -> None:
         declared = [*self.draft.fields, *self.draft.relations]
         if any(item.name == name for item in declared):
@@ -126,6 +138,8 @@ class _Names:
             if name == self.draft.id.name:
                 why = "already has a unique index; remove it"
             self.problems.rule(at, place, f"{quote(name)} {why}")
+        elif name == OWNER or name in self.draft.subjects:
+            self.problems.rule(at, place, f"{quote(name)} {self._only_owner(name)}")
         else:
             known = [one for one in self.members if self._has_index(one)]
             otherwise = f"known here: {listing(known)}" if known else ""
@@ -135,6 +149,18 @@ class _Names:
             message = f"unknown field or relation {quote(name)}"
             self.problems.shape(at, place, message, suggestion)
 
+    def _only_owner(self, name: str) -> str:
+        """Return why a name with a meaning for owners cannot be used here."""
+        if name != OWNER or self.key == "indexes":
+            allowed = f'; only "{OWNER}" is allowed, in unique'
+            return (
+                f"is set by the service{allowed if name == OWNER_ID else '; remove it'}"
+            )
+        fix = 'set "owner": true on the entity'
+        if isinstance(self.draft.owner, str):
+            fix = f"use {quote(self.draft.owner)} instead"
+        return f'has no column: there is one with "owner": true only; {fix}'
+
     def _has_index(self, name: str) -> bool:
         """Whether a unique constraint or an index can have this name."""
         member = self.members[name]
@@ -142,8 +168,10 @@ class _Names:
             return TYPES[member.type].indexable
         return isinstance(member, Reference)
 
-    def _size(self, member: Member | None) -> int:
+    def _size(self, name: str, member: Member | None) -> int:
         """Return how many bytes a value has in an index at most."""
+        if self._is_owner(name):
+            return 4 * MAX_SUBJECT
         if isinstance(member, Field):
             return TYPES[member.type].index_bytes(member)
         if isinstance(member, Reference) and member.target in self.entities:
@@ -153,7 +181,8 @@ class _Names:
     def _check_size(self, names: list[str], at: int) -> None:
         fields = [self.members.get(name) for name in names]
         sizes = {
-            name: self._size(field) for name, field in zip(names, fields, strict=True)
+            name: self._size(name, field)
+            for name, field in zip(names, fields, strict=True)
         }
         total = sum(sizes.values())
         if total <= INDEX_BYTES:

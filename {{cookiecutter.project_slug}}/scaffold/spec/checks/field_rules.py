@@ -8,7 +8,7 @@ from scaffold.patterns import portable
 from scaffold.spec.drafts import FieldDraft
 from scaffold.spec.model import MISSING, Field
 from scaffold.spec.problems import Problems, quote
-from scaffold.spec.vocabulary import default_values
+from scaffold.spec.vocabulary import default_values, keys
 from scaffold.spec.vocabulary.field_types import (
     INDEX_BYTES,
     INDEXED_LENGTH,
@@ -133,6 +133,9 @@ class _Rules:
     def access(self) -> None:
         """Refuse keys that say opposite things of who may see or set the field."""
         written = {key for key in _ACCESS if self.draft.flag(key)}
+        for key, (flag, reason) in keys.NO_EFFECT.items():
+            if flag in written and key in self.draft.node:
+                self._refuse(key, f"{key} has no effect: {reason}; remove one of them")
         if written >= {"read_only", "write_only"}:
             message = "a field cannot be both read_only and write_only; remove one"
             self._refuse("write_only", message)

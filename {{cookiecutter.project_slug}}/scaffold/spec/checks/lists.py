@@ -28,6 +28,12 @@ def default_sort(
     references = [one for one in sides.values() if isinstance(one, Reference)]
     members: list[Field | Reference] = [*fields, *references]
     sortable |= {one.name: one.json for one in members if one.sortable}
+    hidden = {one.name for one in fields if one.read_access}
+    if name in sortable and name in hidden:
+        message = f"{quote(name)} has read_access, and some who list may not read it"
+        at, path = draft.at("default_sort"), f"{draft.label}.default_sort"
+        problems.rule(at, path, f"{message}; choose another")
+        return None
     if name in sortable:
         return "-" * written.startswith("-") + sortable[name]
     at, path = draft.at("default_sort"), f"{draft.label}.default_sort"
@@ -92,6 +98,9 @@ def _search_problem(field: Field) -> str | None:
         return _NO_TEXT
     if field.write_only:
         return "is write_only, and a search would help to guess it; remove it"
+    if field.read_access:
+        why = "some who search may not read it"
+        return f"has read_access, and {why}; remove it"
     return None
 
 

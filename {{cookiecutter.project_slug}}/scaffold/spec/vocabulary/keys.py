@@ -54,6 +54,26 @@ OPERATIONS = {
     "update": "PATCH of some fields, and PUT and DELETE of links.",
     "delete": "DELETE of a row.",
 }
+ACCESS = {
+    "read": "GET of rows, of lists of them and of what they embed; counts and searches.",
+    "create": "POST of a new row, and batches.",
+    "update": "PUT, PATCH and the links of the entity.",
+    "delete": "DELETE of a row.",
+}
+PUBLIC, AUTHENTICATED, OWNER, NOBODY = "public", "authenticated", "owner", "nobody"
+RULES = {
+    PUBLIC: "Everyone, also without a token.",
+    AUTHENTICATED: "Everyone with a valid token.",
+    OWNER: "The owner of the row.",
+    NOBODY: "No one.",
+}
+# The characters of a scope in RFC 6749, without the apostrophe.
+NAMED_RULE = r"^(role|scope):[!#-&(-\[\]-~]{1,255}$"
+MAX_RULES = 100
+# The columns that the service sets to the subject of the request's token.
+OWNER_ID = "owner_id"
+ACTORS = ("created_by", "updated_by")
+MAX_SUBJECT = 255  # characters
 JSON_CASES = {
     "snake": "due_date, as in this file.",
     "camel": "dueDate.",
@@ -116,6 +136,16 @@ _COLUMN = Key(
     _STORED,
 )
 
+
+def _rules(description: str) -> Key:
+    return Key("rules", description, {"$ref": "#/$defs/rules"})
+
+
+_ACCESS = (
+    "Who may read, create, update and delete rows: an object with a rule for each, or "
+    "one rule for all."
+)
+
 TOP = {
     "$schema": Key("text", "The JSON Schema of this file, for editors.", _TEXT),
     "json_case": Key(
@@ -127,6 +157,7 @@ TOP = {
         "default.",
         _FLAG,
     ),
+    "access": Key("access", f"{_ACCESS} For entities without their own."),
     "entities": Key("list", "The resources that the service stores and serves."),
 }
 
@@ -163,6 +194,8 @@ TIMESTAMPS = {
     "updated_at": Key("member_time", "The name of updated_at.", _NAME),
 }
 
+ACCESS_OF = {name: _rules(description) for name, description in ACCESS.items()}
+
 ENTITY = {
     "name": Key("class", "A singular in PascalCase, such as OrderItem.", _CLASS),
     "plural": Key(
@@ -195,6 +228,19 @@ ENTITY = {
         "What the API offers, of create, list, get, replace, update and delete; all of "
         "them by default. The service keeps its methods.",
         {"type": "array", "uniqueItems": True, "items": {"enum": [*OPERATIONS]}},
+    ),
+    "access": Key("access", f"{_ACCESS} It replaces the access of the top level."),
+    "owner": Key(
+        "owner",
+        "Whose the rows are: true for the caller who creates a row, whose subject is in "
+        "the column owner_id; or the name of a required to-one relation, for the owner "
+        "of the row that it refers to.",
+    ),
+    "actors": Key(
+        "flag",
+        "Whether rows have created_by and updated_by, the subjects of the callers; "
+        "false by default.",
+        _FLAG,
     ),
     "description": _DESCRIPTION,
     "fields": Key("list", "The fields: columns that are not references."),
@@ -251,6 +297,14 @@ FIELD = {
         "Whether the value is set on create and cannot be changed; false by default.",
         _FLAG,
     ),
+    "read_access": _rules(
+        "Who may read the field, of those who may read the row; responses to others do "
+        "not have it."
+    ),
+    "write_access": _rules(
+        "Who may set the field, of those who may create or update the row; others get "
+        "a 403."
+    ),
     "example": Key(
         "any", "A value for the API's documentation and the first row of the tests."
     ),
@@ -258,6 +312,12 @@ FIELD = {
     "json": _JSON_KEY,
     "description": _DESCRIPTION,
     "renamed_from": Key("member", _FORMER, _NAME),
+}
+
+# Keys of access that a flag leaves without an effect, and why.
+NO_EFFECT = {
+    "read_access": ("write_only", "no response has a write_only field"),
+    "write_access": ("read_only", "no caller sets a read_only field"),
 }
 
 CASE_INSENSITIVE = Key(
@@ -332,6 +392,9 @@ PLACES = {
     **dict.fromkeys(("generated", "bits"), 'the "id" of an entity'),
     **dict.fromkeys(("filter", "sort"), "fields and to-one relations"),
     "default_sort": "an entity",
+    "access": 'entities and the top level (a field has "read_access" and "write_access")',
+    **dict.fromkeys(("owner", "actors"), "an entity"),
+    **dict.fromkeys(("read_access", "write_access"), "fields"),
     "auth": "the top level",
     "json_case": "the top level",
 }

@@ -228,6 +228,15 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "comment": ("description",),
     "help": ("description",),
     "helptext": ("description",),
+    **dict.fromkeys(
+        ("rules", "rule", "permissions", "permission", "policy", "policies", "acl"),
+        ("access",),
+    ),
+    **dict.fromkeys(("roles", "guard", "security", "authorization"), ("access",)),
+    **dict.fromkeys(("ownedby", "owners", "ownership"), ("owner",)),
+    **dict.fromkeys(("createdby", "updatedby", "audit", "userstamps"), ("actors",)),
+    "readroles": ("read_access",),
+    "writeroles": ("write_access",),
     "places": ("scale",),
     "decimalplaces": ("scale",),
     "maxdigits": ("precision",),
@@ -290,6 +299,18 @@ OPERATIONS = {
     "edit": "update",
     "destroy": "delete",
     "remove": "delete",
+}
+
+# Rules of access.
+RULES = {
+    **dict.fromkeys(("all", "any", "anyone", "everyone", "everybody"), "public"),
+    **dict.fromkeys(("anonymous", "open", "guest", "true"), "public"),
+    **dict.fromkeys(
+        ("user", "users", "loggedin", "signedin", "login"), "authenticated"
+    ),
+    **dict.fromkeys(("auth", "private", "protected", "token"), "authenticated"),
+    **dict.fromkeys(("own", "self", "me", "mine", "owned", "creator"), "owner"),
+    **dict.fromkeys(("noone", "none", "never", "deny", "denied", "false"), "nobody"),
 }
 
 MARKUP = {
