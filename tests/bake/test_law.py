@@ -119,6 +119,9 @@ def test_the_same_entities_give_the_same_bytes_everywhere(
 # Law 2: what comes later comes out alike
 
 
+OPEN = {"auth": True, "access": "public"}
+
+
 def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Leave entities out, and what points to them."""
     entities = []
@@ -157,7 +160,7 @@ def test_an_entity_with_names_of_its_own_may_come_later_or_go(
 
 def test_auth_may_come_later_or_go(bake: Callable[..., Path]) -> None:
     document = json.loads(SHOP.read_text())
-    _may_come_later(bake, {"auth": True, **document}, ())
+    _may_come_later(bake, {**document, **OPEN}, ())
 
 
 def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> None:
@@ -170,8 +173,8 @@ def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> No
     setting = '\n    # Logging\n    own_setting: str = "own"\n'
     config.write_text(config.read_text().replace("\n    # Logging\n", setting))
     before = files(project)
-    for auth in (True, False):
-        (project / "entities.json").write_text(json.dumps({**document, "auth": auth}))
+    for auth, opened in ((True, OPEN), (False, {})):
+        (project / "entities.json").write_text(json.dumps({**document, **opened}))
         done = generator(project, "apply")
         assert done.returncode == 0, done.stderr
         assert middleware in main.read_text()
@@ -187,7 +190,7 @@ def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> No
 def _may_come_later(
     bake: Callable[..., Path], document: Mapping[str, Any], names: tuple[str, ...]
 ) -> None:
-    plain = {**without(document, *names), "auth": False}
+    plain = {k: v for k, v in without(document, *names).items() if k not in OPEN}
     whole, part = bake("whole", document), bake("part", plain)
     before = files(part)
     (part / "entities.json").write_bytes((whole / "entities.json").read_bytes())

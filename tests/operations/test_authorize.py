@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("authorize")
     fields = [{"name": "title", "type": "string"}]
-    document = {"auth": True, "entities": [{"name": "Task", "fields": fields}]}
+    entities = [{"name": "Task", "fields": fields}]
+    document = {"auth": True, "access": "public", "entities": entities}
     (folder / "spec.json").write_text(json.dumps(document))
     answers = ["project_slug=verified", f"entities_file={folder / 'spec.json'}"]
     subprocess.run(

@@ -20,7 +20,7 @@ def test_auth_comes_with_its_packages_and_leaves_a_green_project(
     project = bake("opened", "example=simple_task_api")
     entities = project.path / "entities.json"
     document = json.loads(entities.read_text())
-    entities.write_text(json.dumps({"auth": True, **document}))
+    entities.write_text(json.dumps({"auth": True, "access": "public", **document}))
     assert "done  environment" in project.run("make", "entities")
     project.run("make", "check")
     project.run("make", "test")

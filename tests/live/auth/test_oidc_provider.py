@@ -115,7 +115,8 @@ def project(
 ) -> Project:
     spec = tmp_path_factory.mktemp("spec") / "entities.json"
     fields = [{"name": "title", "type": "string"}]
-    document = {"auth": True, "entities": [{"name": "Task", "fields": fields}]}
+    entities = [{"name": "Task", "fields": fields}]
+    document = {"auth": True, "access": "public", "entities": entities}
     spec.write_text(json.dumps(document))
     return bake("verified", f"entities_file={spec}")
 
