@@ -59,7 +59,9 @@ def generate_modular_app(
         try:
             template = environment.get_template(name + SUFFIX)
             for path, context in _targets(name, entities):
-                text = template.render(context, entities=entities, by_module=_by_module)
+                text = template.render(
+                    context, entities=entities, by_module=_by_module, auth=spec.auth
+                )
                 files[path] = _finish(path, text)
         except TemplateSyntaxError as error:
             place = f"templates/{name}{SUFFIX}:{error.lineno}"

@@ -1,7 +1,8 @@
 """An entity as the templates use it: names, expressions and lines of Python."""
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from scaffold.python_code import id_code
@@ -52,6 +53,27 @@ class EntityView(TableView, SchemaView):
     def docstring(self) -> str:
         text = self.entity.description or f"A row of {self.entity.table}."
         return docstring(text, indent=4)
+
+    # Access
+
+    @property
+    def access(self) -> str:
+        """The rules of the entity."""
+        access = self.entity.access
+        rules = {} if access is None else dataclasses.asdict(access)
+        items = (f"{action}={_tuple(names)}" for action, names in rules.items())
+        return f"base.Access({', '.join(items)})"
+
+    @property
+    def owner_path(self) -> str:
+        """The relationships that lead to the owner; empty if there is no owner."""
+        if not self.entity.owner:
+            return ""
+        return _tuple(map(naming.attribute, self.entity.owner_path))
+
+    def requires(self, action: str) -> str:
+        """Return the line before an endpoint with the rules that it needs."""
+        return _requires(self.spec, (self.entity, action))
 
     # Repositories
 
@@ -232,6 +254,20 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
     return named
 
 
+def _tuple(names: Iterable[str]) -> str:
+    """Return a tuple of strings as Python code."""
+    items = [f"{literal(name)}," for name in names]
+    return f"({' '.join(items)})" if len(items) == 1 else f"({' '.join(items)[:-1]})"
+
+
+def _requires(spec: Spec, *needed: tuple[Entity, str]) -> str:
+    """Return the line before an endpoint with the rules that it needs; none without auth."""
+    if not spec.auth:
+        return ""
+    rules = (f"entities.{one.name}Entity.__access__.{action}" for one, action in needed)
+    return f"@access.requires({', '.join(dict.fromkeys(rules))})\n"
+
+
 def order_words(entity: Entity) -> str:
     """Return how lists of an entity are sorted."""
     return "oldest first" if entity.timestamps else "in the order of their ids"
@@ -258,6 +294,7 @@ class ReverseView:
         self.query_schema = view.names.schemas[reverse.source, "Query"]
         self.reference = reverse.reference
         self.filter = reference_of(self.source, reverse.reference).column_attribute
+        self.requires = _requires(spec, (view.entity, "read"), (self.source, "read"))
 
 
 class UniqueView:
@@ -285,6 +322,12 @@ class LinkView:
         self.is_listed = "list" in self.target.operations
         owner = entity.entity if link.owner else self.target
         self.can_change = "update" in owner.operations
+        linked = self.target if link.owner else entity.entity
+        both = (entity.entity, "read"), (self.target, "read")
+        self.requires_read = _requires(entity.spec, *both)
+        self.requires_change = _requires(
+            entity.spec, (owner, "update"), (linked, "read")
+        )
         own_type = entity.names.ids.get(link.target, "")
         self.other_type = id_code.python_type(self.target.id)
         self.other_path = id_code.path_type(self.target.id, own_type)

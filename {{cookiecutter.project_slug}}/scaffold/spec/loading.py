@@ -145,7 +145,10 @@ def _entity(
         name=draft.name,
         plural=draft.plural,
         description=draft.text("description") or "",
-        fields=tuple(item.field for item in draft.fields if item.field),
+        fields=(
+            *(item.field for item in draft.fields if item.field),
+            *(Field.of_subject(name, camel=draft.camel) for name in draft.subjects),
+        ),
         references=tuple(one for one in members if isinstance(one, Reference)),
         reverses=tuple(one for one in members if isinstance(one, Reverse)),
         links=tuple(one for one in members if isinstance(one, Link)),
