@@ -41,6 +41,8 @@ CALLERS: dict[str, dict[str, Any] | None] = {
     "scoped": {"sub": "sco", "scope": "catalogue more"},
     "ada_in_sales": {"sub": "ada", "roles": "sales"},
 }
+# Children first.
+TABLES = ("order_items", "orders", "profiles", "customers", "labels", "tags", "coupons")
 Rows = dict[str, dict[str, BareEntity]]
 Statements = list[str]
 
@@ -251,7 +253,7 @@ async def test_writes_do_what_the_rules_say(
             db.add(e.ProfileEntity(id=row.id, motto="Go", customer_id=sent["customer_id"]))
             await db.commit()
     update = expected_of_change(name, "update", caller, owner)
-    for method, content in (("PUT", sent), ("PATCH", {}), ("PATCH", made)):
+    for method, content in (("PUT", sent), ("PATCH", {}), ("PATCH", sent)):
         answer = await client.request(method, url(name, row), json=content)
         assert answer.status_code == (update or 200), (method, answer.text)
     if name in ("Customer", "Order", "Product", "Coupon", "Label", "Tag"):
@@ -558,11 +560,9 @@ async def test_nothing_tells_of_the_rows_of_another_owner(
             await link(db_session, ada["Product"], bob["Tag"])
             await link(db_session, ada["Order"], bob["Label"])
             await link(db_session, bob["Order"], ada["Label"])
-        for table in ("customers", "orders", "order_items", "labels", "tags", "profiles"):
+        for table in (*TABLES, "products"):
             text = f"UPDATE {table} SET created_at = '2026-01-01', updated_at = '2026-01-01'"
             await db_session.execute(sa.text(text))
-        await db_session.execute(sa.text("UPDATE products SET created_at = '2026-01-01'"))
-        await db_session.execute(sa.text("UPDATE products SET updated_at = '2026-01-01'"))
         await db_session.execute(moment)
         await db_session.commit()
         client = call("ada")
@@ -578,16 +578,14 @@ async def test_nothing_tells_of_the_rows_of_another_owner(
                 for k, v in answer.headers.items()
                 if k not in ("x-request-id", "location", "content-length")
             }
-            said = answer.text
-            if "json" in answer.headers.get("content-type", ""):
+            said: Any = answer.text
+            if answer.content and "csv" not in answer.headers["content-type"]:
                 said = without(answer.json(), method)
             world.append((method, path, answer.status_code, headers, said, statements))
 
         await everything(send, theirs, mine)
         worlds.append(world)
-        for table in ("order_items", "orders", "profiles", "customers", "products"):
-            await db_session.execute(sa.text(f"DELETE FROM {table}"))
-        for table in ("labels", "tags", "coupons", "secrets"):
+        for table in (*TABLES, "products", "secrets"):
             await db_session.execute(sa.text(f"DELETE FROM {table}"))
         await db_session.commit()
     for alone, together in zip(*worlds, strict=True):
