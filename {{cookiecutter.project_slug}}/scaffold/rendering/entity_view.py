@@ -265,7 +265,7 @@ def _requires(spec: Spec, *needed: tuple[Entity, str]) -> str:
     if not spec.auth:
         return ""
     rules = (f"entities.{one.name}Entity.__access__.{action}" for one, action in needed)
-    return f"@access.requires({', '.join(dict.fromkeys(rules))})\n"
+    return f"@permissions.requires({', '.join(dict.fromkeys(rules))})\n"
 
 
 def order_words(entity: Entity) -> str:
