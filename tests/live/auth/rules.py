@@ -27,7 +27,6 @@ from src.models import entities as e
 from src.models.base import BareEntity
 from src.models.schemas import OrderUpdate
 from tests.cases import CASES
-from tests.conftest import client_of
 from tests.provider import Provider, new_key
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +103,12 @@ def call(app: FastAPI, provider: Provider) -> Callable[[str], httpx2.AsyncClient
         return made
 
     return client
+
+
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    """Return a client without a token."""
+    transport = httpx2.ASGITransport(app)
+    return httpx2.AsyncClient(transport=transport, base_url="http://test")
 
 
 def rows_of(owner: str, number: int) -> dict[str, BareEntity]:

@@ -1,0 +1,32 @@
+"""Rules of access in a running service: what every kind of caller may do."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.harness.project import ROOT, Project
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("base"),
+]
+
+HERE = Path(__file__).parent
+SHOP = ROOT / "tests" / "specs" / "good" / "access_of_a_shop.json"
+
+
+def test_every_caller_may_do_what_the_rules_say_and_nothing_more(
+    base: Project, tmp_path: Path
+) -> None:
+    project = base.with_entities(SHOP, tmp_path / "shop")
+    folder = project.path / "tests" / "access"
+    folder.mkdir()
+    shutil.copy(HERE / "rules.py", folder / "test_rules.py")
+    project.run("make", "check")
+    tests = "ARGS=-q tests/access/test_rules.py"
+    project.run("make", "test", tests)
+    # Without the speed piece that calls dependencies itself.
+    project.run("make", "test", tests, environment={"TEST_ENDPOINT_PLANS": "false"})
+    project.run("make", "test")
