@@ -55,6 +55,7 @@ JSON = {"Content-Type": "application/json"}
 # What differs between two requests.
 DIFFERENT = {"x-request-id", "location", "content-length"}
 MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+ONE_EACH = ("Profile", "Badge")  # one for each customer
 Call = Callable[[str], httpx2.AsyncClient]
 Rows = dict[str, dict[str, BareEntity]]
 Statements = list[str]
@@ -137,7 +138,8 @@ def rows_of(owner: str, number: int) -> dict[str, BareEntity]:
     product = e.ProductEntity(id=key(7), name="Shoe")
     item = e.OrderItemEntity(id=key(8), order_id=key(6), product_id=key(7), quantity=2)
     secret = e.SecretEntity(id=key(9), text="x")
-    rows = [label, tag, coupon, customer, profile, order, product, item, secret]
+    badge = e.BadgeEntity(id=key(10), level=1, customer_id=key(4))
+    rows = [label, tag, coupon, customer, profile, order, product, item, badge, secret]
     return {type(row).__name__.removesuffix("Entity"): row for row in rows}
 
 
@@ -181,6 +183,14 @@ def body(name: str, row: BareEntity) -> dict[str, Any]:
     names = case.create.model_fields
     values = {n: getattr(row, n) for n in names if not n.endswith("_ids")}
     return {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in values.items()}
+
+
+async def replace_rows(old: BareEntity, *new: BareEntity) -> None:
+    """Replace all rows of an entity."""
+    async with async_session_maker() as db:
+        await db.execute(sa.delete(type(old)))
+        db.add_all(new)
+        await db.commit()
 
 
 def references(name: str) -> list[tuple[str, str]]:
@@ -258,23 +268,16 @@ async def test_writes_do_what_the_rules_say(
     sent = body(name, row)
     made = {**sent, "code": "NEW", "name": "Another", "text": "y"}
     made = {key: value for key, value in made.items() if key in sent}
-    if name == "Profile":  # one for each customer
-        async with async_session_maker() as db:
-            await db.execute(sa.delete(e.ProfileEntity))
-            await db.commit()
+    if name in ONE_EACH:
+        await replace_rows(row)
     answer = await client.post(url(name), json=made)
     assert answer.status_code == expected_of_create(name, caller, owner), answer.text
     if answer.status_code == 201 and ENTITIES[name].get("owner") is True:
         claims = CALLERS[caller]
         assert claims is not None
         assert answer.json()["owner_id"] == claims["sub"]
-    if name == "Profile":
-        async with async_session_maker() as db:
-            await db.execute(sa.delete(e.ProfileEntity))
-            db.add(
-                e.ProfileEntity(id=row.id, motto="Go", customer_id=sent["customer_id"])
-            )
-            await db.commit()
+    if name in ONE_EACH:
+        await replace_rows(row, rows_of(owner, ord(owner[0]))[name])
     update = expected_of_change(name, "update", caller, owner)
     for method, content in (("PUT", sent), ("PATCH", {}), ("PATCH", sent)):
         answer = await client.request(method, url(name, row), json=content)
@@ -587,6 +590,7 @@ async def test_child_lists_need_the_read_of_both_sides(
         ("Product", "tags", "Tag"),
         ("Tag", "products", "Product"),
         ("Customer", "profile", "Profile"),
+        ("Customer", "badge", "Badge"),
     ):
         for owner in ("ada", "bob"):
             answer = await client.get(f"{url(parent, rows[owner][parent])}/{segment}")
@@ -597,7 +601,7 @@ async def test_child_lists_need_the_read_of_both_sides(
             if not reads(parent, caller, owner):
                 assert answer.status_code == 404
                 continue
-            if segment == "profile":
+            if child in ONE_EACH:
                 is_found = reads(child, caller, owner)
                 assert answer.status_code == (200 if is_found else 404)
                 continue
@@ -819,6 +823,24 @@ async def test_statements_are_compiled_once_for_all_subjects(
     compiled = [one for one in said if "generated in" in one or "no key" in one]
     assert any("cached since" in one for one in said)
     assert compiled == []
+
+
+async def test_a_row_says_who_created_and_who_changed_it(
+    rows: Rows, call: Call, provider: Provider
+) -> None:
+    badge = url("Badge", rows["ada"]["Badge"])
+    changed = (await call("support").patch(badge, json={"level": 2})).json()
+    assert (changed["created_by"], changed["updated_by"]) == (None, "sue")
+    await replace_rows(rows["ada"]["Badge"])
+    sent = {"customer_id": str(rows["ada"]["Customer"].id)}
+    made = (await call("support").post(url("Badge"), json=sent)).json()
+    assert (made["created_by"], made["updated_by"]) == ("sue", "sue")
+    other = call("support")
+    token = provider.token(sub="sid", roles=["support"])
+    other.headers["Authorization"] = f"Bearer {token}"
+    kept = {"customer_id": made["customer_id"], "created_by": "me", "level": 3}
+    changed = (await other.put(f"{url('Badge')}/{made['id']}", json=kept)).json()
+    assert (changed["created_by"], changed["updated_by"]) == ("sue", "sid")
 
 
 async def test_openapi_says_what_an_operation_needs(call: Call, app: FastAPI) -> None:
