@@ -182,6 +182,12 @@ def test_a_rule_that_is_suggested_is_accepted(word: str) -> None:
     load({"name": "Task", "access": rule, "owner": True})
 
 
+@pytest.mark.parametrize("word", ["group:admin", "roles:store manager", "roles:", ":"])
+def test_no_rule_is_suggested_that_would_be_refused(word: str) -> None:
+    (problem,) = problems({"name": "Task", "access": word})
+    assert suggested(problem) is None
+
+
 def test_a_word_with_two_meanings_gets_no_suggestion() -> None:
     (problem,) = problems({"name": "Task", "access": "admin"})
     assert suggested(problem) is None

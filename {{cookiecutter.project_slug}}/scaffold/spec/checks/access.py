@@ -50,20 +50,16 @@ def _refuse_without_auth(file: FileDraft, problems: Problems) -> None:
 
 def _refuse_rules_of_owners(draft: EntityDraft, problems: Problems) -> None:
     """Report where an entity whose rows have no owner has the rule for owners."""
+    missing = f'the rule "owner" needs an owner, which {draft.label} does not have'
     fix = 'set "owner" on it, to true or the name of a required to-one relation'
-    missing = (
-        f'the rule "owner" needs an owner, which {draft.label} does not have; {fix}'
-    )
     if draft.access and keys.OWNER in draft.access.rules:
+        own = "" if "access" in draft.node else ', or give it an "access" of its own'
         for place, at in _places_of_owners(draft, draft.access).items():
-            own = (
-                "" if "access" in draft.node else ', or give it an "access" of its own'
-            )
-            problems.rule(at, place, missing + own)
+            problems.rule(at, place, f"{missing}; {fix}{own}")
     for field in draft.fields:
         for key in _OF_FIELD:
             if field.field and keys.OWNER in getattr(field.field, key):
-                problems.rule(field.at(key), f"{field.path}.{key}", missing)
+                problems.rule(field.at(key), f"{field.path}.{key}", f"{missing}; {fix}")
 
 
 def _places_of_owners(draft: EntityDraft, access: Access) -> Mapping[str, int]:

@@ -108,9 +108,9 @@ class _Names:
             return ""
         if name in self.times and self.key == "indexes":
             return name
-        member = self.members.get(name)
         if self._is_owner(name):
             return OWNER_ID
+        member = self.members.get(name)
         if member is None:
             self._unknown(name, at, place, names)
             return ""
