@@ -254,7 +254,7 @@ def test_the_limits_are_those_of_the_checker() -> None:
     ids = re.findall(r"^MAX_LINKS = ([\d_]+)", types, re.MULTILINE)
     assert stated == [
         *[size, parsing.MAX_DEPTH, *members, *together, *index, parsing.MAX_NUMBER],
-        *[*regex, *enum, *map(int, ids)],
+        *[*regex, *enum, *map(int, ids), keys.MAX_RULES],
     ]
     assert f"shows {problems.SHOWN} problems" in ENTITIES
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from scaffold.spec.vocabulary import reserved_names
 from scaffold.spec.vocabulary.field_types import TYPES
-from scaffold.spec.vocabulary.keys import OPERATIONS, SEARCHED
+from scaffold.spec.vocabulary.keys import ACCESS, OPERATIONS, SEARCHED
 from tests.unit.evolution import (
     COLUMNS,
     IDS,
@@ -110,8 +110,18 @@ RELATIONS = [
 PATTERNS = [r"^[a-z]{2,9}$", r"\d", r"^(a|b)+$", "^[A-Z][A-Za-z0-9 ]*$", "é"]
 
 
-def legal(random: Random) -> Document:
-    """Return one to four entities with some fields each, and relations among them."""
+RULES = [
+    *("public", "authenticated", "nobody", "owner", "owner", "role:admin"),
+    *("role:a{b}%c", "scope:https://a.example/b:c", "scope:{{x}}"),
+]
+OPEN = ["public", "authenticated", ["role:admin", "scope:write"]]
+
+
+def legal(random: Random, *, access: bool = False) -> Document:
+    """Return one to four entities with some fields each, and relations among them.
+
+    With `access`, rules say who may do what.
+    """
     document: Document = {"entities": []}
     if random.random() < 0.3:
         document["json_case"] = random.choice(["camel", "camel", "snake"])
@@ -129,6 +139,10 @@ def legal(random: Random) -> Document:
         document = changed(document, random, random.choice(SHOWN))
     for _ in range(random.choice([0, 3 * len(document["entities"])])):
         document = changed(document, random, random.choice(LISTED))
+    if access:
+        document = {**document, "auth": True, "access": random.choice(OPEN)}
+        for _ in range(8 * len(document["entities"])):
+            document = changed(document, random, random.choice(GUARDED))
     assert spec_of(document)
     return document
 
@@ -289,6 +303,43 @@ def _ignore_case(document: Document, random: Random) -> None:
         random.choice(some)["case_insensitive"] = True
 
 
+def _rules(random: Random) -> Any:
+    """Return a rule or two of them, which may not go together."""
+    return random.choice([random.choice(RULES), random.sample(RULES, 2)])
+
+
+def _guard_entity(document: Document, random: Random) -> None:
+    rules = {name: _rules(random) for name in ACCESS}
+    entity = random.choice(document["entities"])
+    entity["access"] = random.choice([rules, rules, _rules(random)])
+
+
+def _guard_field(document: Document, random: Random) -> None:
+    if fields := random.choice(document["entities"])["fields"]:
+        key = random.choice(["read_access", "write_access"])
+        random.choice(fields)[key] = _rules(random)
+
+
+def _give_owner(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    required = [one["name"] for one in entity["relations"] if one.get("required")]
+    entity["owner"] = random.choice([True, *required])
+
+
+def _name_actors(document: Document, random: Random) -> None:
+    random.choice(document["entities"])["actors"] = True
+
+
+def _unique_to_owner(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    if names := [one["name"] for one in entity["fields"] + entity["relations"]]:
+        entity["unique"].append(["owner", random.choice(names)])
+
+
+GUARDED = (
+    *(_guard_entity, _guard_entity, _guard_field, _guard_field),
+    *(_give_owner, _give_owner, _name_actors, _unique_to_owner),
+)
 SHOWN = (_show_field, _show_field, _show_field, _give_example, _leave_out_operations)
 LISTED = (
     *(_open_or_close_list, _open_or_close_list, _sort_list),

@@ -25,7 +25,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,62}")
 _REQUIRED_HINTS = {
     "type": "one of " + ", ".join(TYPES),
     "values": 'list them, such as "values": ["open", "done"]',
-    **dict.fromkeys(keys.ACCESS, 'a rule, such as "nobody"'),
+    **dict.fromkeys(keys.ACCESS, 'write a rule, such as "nobody"'),
 }
 
 

@@ -393,7 +393,7 @@ def _rule(value: object) -> str:
     meant = synonyms.RULES.get(_normalized(value), value)
     if colon:
         meant = f"{_normalized(kind).removesuffix('s')}:{name}"
-        known = [one for one in (f"role:{name}", f"scope:{name}") if one == meant]
+        known = [meant] if _NAMED_RULE.fullmatch(meant) else []
         raise BadValue(message, Suggestion(meant, known, allowed))
     if meant not in keys.RULES and re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", value):
         allowed += f'; for a role, write "role:{value[:40]}"'

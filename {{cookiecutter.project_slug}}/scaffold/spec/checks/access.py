@@ -50,15 +50,16 @@ def _refuse_without_auth(file: FileDraft, problems: Problems) -> None:
 
 def _refuse_rules_of_owners(draft: EntityDraft, problems: Problems) -> None:
     """Report where an entity whose rows have no owner has the rule for owners."""
-    fix = 'add "owner" to it: true, or the name of a required to-one relation'
-    missing = f'the rule "owner" does not work, as {draft.label} has no owner; {fix}'
+    missing = f'the rule "owner" needs an owner, which {draft.label} does not have'
+    fix = 'set "owner" on it, to true or the name of a required to-one relation'
     if draft.access and keys.OWNER in draft.access.rules:
+        own = "" if "access" in draft.node else ', or give it an "access" of its own'
         for place, at in _places_of_owners(draft, draft.access).items():
-            problems.rule(at, place, missing)
+            problems.rule(at, place, f"{missing}; {fix}{own}")
     for field in draft.fields:
         for key in _OF_FIELD:
             if field.field and keys.OWNER in getattr(field.field, key):
-                problems.rule(field.at(key), f"{field.path}.{key}", missing)
+                problems.rule(field.at(key), f"{field.path}.{key}", f"{missing}; {fix}")
 
 
 def _places_of_owners(draft: EntityDraft, access: Access) -> Mapping[str, int]:
@@ -87,13 +88,11 @@ def _check_required(draft: EntityDraft, item: FieldDraft, problems: Problems) ->
         if not _is_covered(rule, field.write_access, owns=draft.owner is True)
     ]
     if left:
-        fix = 'replace required by a "default", or add the rule to write_access'
-        message = f"the field is required, but {listing(map(quote, left))} may create"
-        problems.rule(
-            item.at("write_access"),
-            f"{draft.label}.{field.name}",
-            f"{message} rows without being allowed to set it; {fix}",
-        )
+        who = listing(map(quote, left))
+        message = f"required, but write_access does not allow all who may create: {who}"
+        fix = "remove required, so that they can leave it out, or allow them"
+        path = f"{draft.label}.{field.name}"
+        problems.rule(item.at("write_access"), path, f"{message}; {fix}")
 
 
 def _is_covered(rule: str, others: tuple[str, ...], *, owns: bool) -> bool:
@@ -195,6 +194,6 @@ def _report_cycle(
     if len(steps) > 8:
         steps[7:-1] = ["..."]
     route = " -> ".join([*steps, draft.label])
-    message = f"the owners of rows are looked for in a circle ({route})"
+    message = f"cycle of owner relations ({route}): no row would have an owner"
     fix = 'set "owner": true on one of these entities'
     problems.rule(draft.at("owner"), f"{draft.label}.owner", f"{message}; {fix}")

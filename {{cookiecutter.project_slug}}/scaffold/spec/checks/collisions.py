@@ -241,13 +241,16 @@ class _Stored:
 
     def check(self, placed: Iterable[Placed]) -> None:
         self._own()
+        reserved = self.draft.subjects
         for field in self.draft.fields:
-            if one := field.field:
+            if (one := field.field) and one.name not in reserved:
                 path = f"{self.draft.name}.{one.name}"
                 self._column(one.column, path, field)
                 self._key(one.json, path, field)
         for side in placed:
             member, path = side.member, side.origin.label
+            if isinstance(member, Reference) and member.column_attribute in reserved:
+                continue
             if isinstance(member, Reference) and side.declared:
                 self._column(member.column, path, side.origin.draft)
                 self._key(member.json, path, side.origin.draft)

@@ -108,9 +108,9 @@ class _Names:
             return ""
         if name in self.times and self.key == "indexes":
             return name
-        member = self.members.get(name)
         if self._is_owner(name):
             return OWNER_ID
+        member = self.members.get(name)
         if member is None:
             self._unknown(name, at, place, names)
             return ""
@@ -151,15 +151,16 @@ class _Names:
 
     def _only_owner(self, name: str) -> str:
         """Return why a name with a meaning for owners cannot be used here."""
-        if name != OWNER or self.key == "indexes":
-            allowed = f'; only "{OWNER}" is allowed, in unique'
-            return (
-                f"is set by the service{allowed if name == OWNER_ID else '; remove it'}"
-            )
-        fix = 'set "owner": true on the entity'
+        in_unique = self.key == "unique"
+        if name != OWNER:
+            fix = f'write "{OWNER}"' if in_unique and name == OWNER_ID else "remove it"
+            return f"is set by the service; {fix}"
+        if not in_unique:
+            return "is only allowed in unique; remove it"
+        fix = "set it on the entity"
         if isinstance(self.draft.owner, str):
             fix = f"use {quote(self.draft.owner)} instead"
-        return f'has no column: there is one with "owner": true only; {fix}'
+        return f'needs the column owner_id, which only "owner": true adds; {fix}'
 
     def _has_index(self, name: str) -> bool:
         """Whether a unique constraint or an index can have this name."""

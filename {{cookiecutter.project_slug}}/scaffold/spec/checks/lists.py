@@ -28,15 +28,13 @@ def default_sort(
     references = [one for one in sides.values() if isinstance(one, Reference)]
     members: list[Field | Reference] = [*fields, *references]
     sortable |= {one.name: one.json for one in members if one.sortable}
-    hidden = {one.name for one in fields if one.read_access}
-    if name in sortable and name in hidden:
-        message = f"{quote(name)} has read_access, and some who list may not read it"
-        at, path = draft.at("default_sort"), f"{draft.label}.default_sort"
-        problems.rule(at, path, f"{message}; choose another")
-        return None
-    if name in sortable:
-        return "-" * written.startswith("-") + sortable[name]
     at, path = draft.at("default_sort"), f"{draft.label}.default_sort"
+    if name in sortable:
+        if any(one.name == name and one.read_access for one in fields):
+            why = "some who list may not read it"
+            message = f"{quote(name)} has read_access, and {why}; choose another"
+            problems.rule(at, path, message)
+        return "-" * written.startswith("-") + sortable[name]
     if any(one.name == name for one in members):
         fix = f'set "sort": true on {quote(name)}'
         problems.rule(at, path, f"lists cannot be sorted by {quote(name)}; {fix}")
