@@ -1,6 +1,7 @@
 """Rules of access in a running service: what every kind of caller may do."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.harness.project import ROOT, Project
 pytestmark = [
     pytest.mark.live,
     pytest.mark.slow,
-    pytest.mark.xdist_group("base"),
+    pytest.mark.xdist_group("auth"),
 ]
 
 HERE = Path(__file__).parent
@@ -18,9 +19,9 @@ SHOP = ROOT / "tests" / "specs" / "good" / "access_of_a_shop.json"
 
 
 def test_every_caller_may_do_what_the_rules_say_and_nothing_more(
-    base: Project, tmp_path: Path
+    bake: Callable[..., Project],
 ) -> None:
-    project = base.with_entities(SHOP, tmp_path / "shop")
+    project = bake("rules", f"entities_file={SHOP}")
     folder = project.path / "tests" / "access"
     folder.mkdir()
     shutil.copy(HERE / "rules.py", folder / "test_rules.py")
