@@ -145,6 +145,8 @@ def _document_parameters(document: Mapping[str, Any], settings: Settings) -> Non
     for _, _, operation in _operations(document):
         for parameter in operation.get("parameters", ()):
             schema = parameter["schema"]
+            if parameter["in"] == "query":
+                schema.pop("title", None)  # its name again: "Created At  Gte"
             if schema.get("default", ...) in (None, []):
                 del schema["default"]  # it may be left out, and is never null or empty
             if schema.get("type") == "array":
