@@ -1,5 +1,6 @@
 """Runs within a project of tests/specs/good/lists.json: parameters that nobody means well."""
 
+import base64
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -7,6 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from src.repositories import cursors
+from src.repositories.sorting import sort_of
 from tests.answers import json_of, problem
 from tests.cases import CASES
 
@@ -77,7 +80,10 @@ REFUSED = [
     "after=",
     "after=AAAA",
     f"after={LONG}",
-    "skip=9223372036854775808",
+    "skip=9007199254740992",
+    "sku=caf%e9",
+    "sku=%ed%a0%80",
+    "%ff=1",
     "skip=-1",
     "code=A",
     "importer_id=1",
@@ -101,7 +107,7 @@ ACCEPTED = [
     "seen_at__gte=2026-01-01T00:00:00.123456789Z",
     "state__in=live,sold%5C, or gone",
     "include=maker,maker.country,successor.maker",
-    "limit=100&skip=9223372036854775000",
+    "limit=100&skip=9007199254740991",
     "sort=name,-price,state",
 ]
 
@@ -167,3 +173,26 @@ async def test_a_cursor_is_not_changed_by_a_byte(
                 problem(response, 422, "validation_error")
     response = await client.get(f"{MAKER.url}?limit=1&after={after}")
     problem(response, 422, "validation_error")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("price", '"1e999999"'),
+        ("price", '"NaN"'),
+        ("active", '"yes"'),
+        ("total", "9223372036854775808"),
+        ("opens_at", '"10:00:00+02:00"'),
+        ("seen_at", '"0001-01-01T00:00:00+14:00"'),
+    ],
+)
+async def test_a_cursor_that_somebody_made(
+    key: str, value: str, client: httpx2.AsyncClient
+) -> None:
+    entity = PRODUCT.repository.entity
+    sort = sort_of(entity, [key])
+    values = f'[{value}, "00000000-0000-0000-0000-000000000000"]'.encode()
+    signed = cursors._checksum(values, entity, sort, {}) + values
+    made = base64.urlsafe_b64encode(signed).decode().rstrip("=")
+    answer = await client.get(f"{PRODUCT.url}?sort={key}&after={made}")
+    problem(answer, 422, "validation_error")

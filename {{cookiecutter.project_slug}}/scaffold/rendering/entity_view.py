@@ -199,6 +199,12 @@ class EntityView(TableView, SchemaView):
         return self._reverses("many", "list")
 
     @property
+    def child_lists(self) -> list[str]:
+        """The ends of the URLs of lists of the rows that belong to one, or are linked."""
+        linked = [one.url for one in self.link_views if one.is_listed]
+        return [one.url for one in self.reverse_lists] + linked
+
+    @property
     def reverse_ones(self) -> list["ReverseView"]:
         return self._reverses("one", "get")
 
@@ -231,8 +237,8 @@ class EntityView(TableView, SchemaView):
 def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
     """Return the name of the filter for each link to an entity.
 
-    `user_group_members` could be User.group_members or UserGroup.members; in such a
-    case there are two underscores between the words.
+    `user_group_members` could be User.group_members or UserGroup.members, or a field; in
+    such a case there are two underscores between the words.
     """
     links = [
         (source, link)
@@ -241,6 +247,7 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
         if link.target == entity.name
     ]
     taken = {item.column_attribute for item in entity.references}
+    taken |= {item.attribute for item in entity.fields}
     plain = Counter(f"{source.snake}_{link.name}" for source, link in links)
     named = {}
     for source, link in links:
@@ -269,7 +276,11 @@ def _requires(spec: Spec, *needed: tuple[Entity, str]) -> str:
 
 
 def order_words(entity: Entity) -> str:
-    """Return how lists of an entity are sorted."""
+    """Return how lists of an entity are sorted, unless a request says otherwise."""
+    if entity.default_sort:
+        return f"by {entity.default_sort.removeprefix('-')}" + (
+            ", descending" if entity.default_sort.startswith("-") else ""
+        )
     return "oldest first" if entity.timestamps else "in the order of their ids"
 
 

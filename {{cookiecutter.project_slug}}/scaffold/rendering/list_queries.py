@@ -155,9 +155,17 @@ def _id_type(key: Id) -> str:
 
 
 def embeddable(entity: Entity, spec: Spec) -> list[Reference]:
-    """Return the to-one relations whose targets can be read, and so be included."""
+    """Return the to-one relations that can be included.
+
+    Their targets can be read, and no other member has the name of what is embedded.
+    """
+    taken = {one.json for one in entity.members}
+    taken |= {field.attribute for field in entity.fields}
     return [
-        one for one in entity.references if "get" in spec.entity(one.target).operations
+        one
+        for one in entity.references
+        if "get" in spec.entity(one.target).operations
+        and not {one.included, f"included_{one.attribute}"} & taken
     ]
 
 

@@ -26,7 +26,9 @@ MAX_INCLUDED = 20
 MAX_NAME = 100  # characters of an unknown parameter that are compared with known ones
 MAX_NOT = 30  # of a search; PostgreSQL accepts no more in a row
 MAX_TEXT = 1_000  # characters: more than any column that lists are filtered by
-CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,8000}$"
+MAX_SKIP = 2**53 - 1  # also an integer in JavaScript
+# Three texts of the longest that can be sorted by, of characters that JSON escapes.
+CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,10000}$"
 _INTEGER = "-?(0|[1-9][0-9]*)"
 # As JSON has them, in the range of PostgreSQL's numeric.
 _NUMBER = r"-?(0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][+-]?[0-9]{1,3})?"
@@ -156,9 +158,7 @@ class ListQuery(pydantic.BaseModel):
 
     skip: Annotated[
         int,
-        pydantic.Field(
-            ge=0, le=types.BIGINT_MAX, json_schema_extra={"format": "int64"}
-        ),
+        pydantic.Field(ge=0, le=MAX_SKIP, json_schema_extra={"format": "int64"}),
         written_as(_INTEGER, "Write an integer"),
     ] = pydantic.Field(default=0, description="The number of rows to skip.")
     limit: Annotated[
@@ -178,38 +178,46 @@ class ListQuery(pydantic.BaseModel):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _only_declared(cls, values: Any) -> Any:
-        """Name a parameter that does not exist, and the nearest one that does."""
-        known = [field.alias or name for name, field in cls.model_fields.items()]
+        """Name the parameters that do not exist, and the nearest ones that do."""
+        names = {name: field.alias or name for name, field in cls.model_fields.items()}
+        known = names.values()
+        problems = []
         for name in values:
-            if name not in known and name not in cls.model_fields:
-                nearest = difflib.get_close_matches(str(name)[:MAX_NAME], known, 1)
-                hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            if name not in known:
+                near = difflib.get_close_matches(str(name)[:MAX_NAME], known, 1)
+                near = [names[name]] if name in names else near
+                hint = f"; did you mean {near[0]}?" if near else ""
                 message = f"There is no parameter of this name{hint}"
-                problem = {"loc": ("query", name), "msg": message}
-                raise invalid([problem | {"type": "extra_forbidden"}])
+                problems.append({"loc": ("query", name), "msg": message})
+        if problems:
+            raise invalid([one | {"type": "extra_forbidden"} for one in problems])
         return values
 
     @pydantic.model_validator(mode="after")
     def _few_conditions(self) -> "ListQuery":
-        names = [*self.conditions()]
-        if len(names) > MAX_CONDITIONS:
+        if len(conditions_of(self)) > MAX_CONDITIONS:
             message = f"A list has at most {MAX_CONDITIONS} filters"
-            problem = {"loc": ("query", names[MAX_CONDITIONS]), "msg": message}
+            problem = {"loc": ("query",), "msg": message}
             raise invalid([problem | {"type": "too_many_filters"}])
         return self
 
-    def included(self) -> Sequence[str]:
-        """Return the relations to embed; a list without relations has no parameter."""
-        return getattr(self, "include", ())
 
-    def conditions(self) -> dict[str, Any]:
-        """Return the filters that were sent, by name."""
-        shared = {*ListQuery.model_fields, "include"}
-        return {
-            name: getattr(self, name)
-            for name in type(self).model_fields
-            if name in self.model_fields_set and name not in shared
-        }
+# They are no methods: a filter may be called like one.
+
+
+def included_in(query: ListQuery) -> Sequence[str]:
+    """Return the relations to embed; a list without relations has no parameter."""
+    return getattr(query, "include", ())
+
+
+def conditions_of(query: ListQuery) -> dict[str, Any]:
+    """Return the filters that were sent, by name."""
+    shared = {*ListQuery.model_fields, "include"}
+    return {
+        name: getattr(query, name)
+        for name in type(query).model_fields
+        if name in query.model_fields_set and name not in shared
+    }
 
 
 def camel(name: str) -> str:

@@ -7,6 +7,7 @@ skips. Rows that are added or deleted meanwhile do not shift the pages.
 import base64
 import binascii
 import datetime as dt
+import decimal
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -22,6 +23,7 @@ from src.models.types import EARLIEST, INT16, INT32, INT64, LATEST, Bits, check_
 from src.repositories.sorting import BY_RANK, Sort, column_of
 
 CHECKSUM_BYTES = 8
+MAX_EXPONENT = 1_000  # of decimals: larger than that of any column
 BITS: Mapping[type, Bits] = {
     sa.SmallInteger: INT16,
     sa.Integer: INT32,
@@ -87,6 +89,18 @@ def _adapter(
     return pydantic.TypeAdapter(values)
 
 
+def _check_decimal(value: decimal.Decimal) -> decimal.Decimal:
+    if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
+        raise ValueError("beyond what the database accepts")
+    return value
+
+
+def _check_time(value: dt.time) -> dt.time:
+    if value.tzinfo is not None:
+        raise ValueError("a time has no offset")
+    return value
+
+
 def _type_of(entity: type[BareEntity], name: str) -> Any:
     """Return the type of a column's values that the database accepts."""
     column = column_of(entity, name)
@@ -99,7 +113,13 @@ def _type_of(entity: type[BareEntity], name: str) -> Any:
         least, most = BITS[type(column.type)].range
         python = Annotated[int, pydantic.Field(strict=True, ge=least, le=most)]
     elif python is float:
-        python = pydantic.FiniteFloat
+        python = Annotated[float, pydantic.Field(strict=True, allow_inf_nan=False)]
+    elif python is decimal.Decimal:
+        python = Annotated[decimal.Decimal, pydantic.AfterValidator(_check_decimal)]
+    elif python is dt.time:
+        python = Annotated[dt.time, pydantic.AfterValidator(_check_time)]
+    elif python is bool:
+        python = pydantic.StrictBool
     elif python is str:
         python = Annotated[str, pydantic.AfterValidator(check_text)]
     return python | None if column.nullable else python

@@ -21,7 +21,7 @@ from src.models.base import (
     Schema,
     camel,
 )
-from src.models.queries import ListQuery
+from src.models.queries import ListQuery, conditions_of, included_in
 from src.repositories import cursors, filters
 from src.repositories.base import Repository
 from src.repositories.filters import Filters
@@ -72,9 +72,9 @@ class Service(Generic[EntityT, ResourceT, CreateT, UpdateT]):
         parent = {
             name: value for name, value in (where or {}).items() if value is not None
         }
-        where = {**query.conditions(), **parent}
+        where = {**conditions_of(query), **parent}
         sort = self._sort(query, where)
-        paths = [self._relations(path) for path in query.included()]
+        paths = [self._relations(path) for path in included_in(query)]
         # One more row than requested shows whether there is a next page.
         rows = await self.repository.list(
             query.skip,

@@ -39,7 +39,10 @@ async def create_project(
 
 
 @router.get(
-    "", response_model=ProjectPage, responses=lists.DOCUMENTED, dependencies=lists.ONCE
+    "",
+    response_model=ProjectPage,
+    responses=lists.DOCUMENTED,
+    dependencies=lists.CHECKED,
 )
 async def list_projects(
     query: typing.Annotated[ProjectQuery, fastapi.Query()],
@@ -89,7 +92,7 @@ async def delete_project(project_id: http.Id, service: deps.ProjectServiceDep) -
     "/{project_id}/tasks",
     response_model=TaskPage,
     responses=lists.DOCUMENTED | http.problems(404),
-    dependencies=lists.ONCE,
+    dependencies=lists.CHECKED,
 )
 async def list_project_tasks(
     project_id: http.Id,

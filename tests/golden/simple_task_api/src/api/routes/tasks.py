@@ -34,7 +34,7 @@ async def create_task(
 
 
 @router.get(
-    "", response_model=TaskPage, responses=lists.DOCUMENTED, dependencies=lists.ONCE
+    "", response_model=TaskPage, responses=lists.DOCUMENTED, dependencies=lists.CHECKED
 )
 async def list_tasks(
     query: typing.Annotated[TaskQuery, fastapi.Query()],

@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, unquote_to_bytes, urlencode
 
 import fastapi
 from fastapi.responses import StreamingResponse
@@ -13,13 +13,10 @@ from pydantic_core import to_json, to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import Response
 
-{% if auth %}
-from src.core.access import sender_of
-{% endif %}
 from src.core.database import reading
 from src.core.errors import invalid
 from src.models.base import BareResource, Page
-from src.models.queries import ListQuery
+from src.models.queries import ListQuery, included_in
 from src.services.base import Service
 
 CSV = "text/csv"
@@ -45,8 +42,18 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def once(request: Request) -> None:
-    """Refuse a parameter that is repeated: FastAPI would use the last one."""
+async def check_query(request: Request) -> None:
+    """Refuse a query that FastAPI would read in part.
+
+    It uses the last one of repeated parameters, and replaces what is not UTF-8.
+    """
+    for part in request.scope["query_string"].split(b"&"):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            name = unquote(part.partition(b"=")[0].decode("latin-1"))
+            problem = {"loc": ("query", name), "msg": "Send text as UTF-8"}
+            raise invalid([problem | {"type": "encoding"}]) from None
     counts = Counter(name for name, _ in request.query_params.multi_items())
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
@@ -54,7 +61,7 @@ async def once(request: Request) -> None:
         raise invalid([problem | {"loc": ("query", name)} for name in repeated])
 
 
-ONCE = [fastapi.Depends(once)]
+CHECKED = [fastapi.Depends(check_query)]
 
 
 async def respond(
@@ -102,10 +109,10 @@ async def _csv(
     size: int,
 ) -> Response:
     """Stream all rows from the first page on, which is read before the answer begins."""
-    if query.included():
+    if included_in(query):
         problem = {"loc": ("query", "include"), "type": "csv"}
         raise invalid([problem | {"msg": "CSV has no embedded resources"}])
-    # With `sort`, results of a search have a cursor as well.
+    # Copied values count as sent: with `sort`, results of a search have a cursor as well.
     sent = {"limit": size, "total": False, "sort": query.sort}
     whole = query.model_copy(update=sent)
     first = await list_page(whole)
@@ -133,11 +140,9 @@ async def _lines(
             return
         query = query.model_copy(update={"after": page.next, "skip": 0})
         # The request's session is closed. Each page has its own, so that no connection
-        # is held while the client reads.
+        # is held while the client reads; `info` is what listeners know of the request.
         async with reading() as db:
-{% if auth %}
-            db.info.update(sender_of(service.repository.db))
-{% endif %}
+            db.info.update(service.repository.db.info)
             service.repository.db = db
             page = await list_page(query)
 
