@@ -13,6 +13,9 @@ from scaffold.rendering.schema_view import SchemaView
 from scaffold.rendering.table_view import TableView, reference_of
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Link, Reference, Reverse, Spec
+from scaffold.spec.vocabulary import keys
+
+NOBODY = (keys.NOBODY,)
 
 
 class EntityView(TableView, SchemaView):
@@ -268,9 +271,14 @@ def _tuple(names: Iterable[str]) -> str:
 
 
 def _requires(spec: Spec, *needed: tuple[Entity, str]) -> str:
-    """Return the line before an endpoint with the rules that it needs; none without auth."""
+    """Return the line before an endpoint with the rules that it needs; none without auth.
+
+    No test can run an endpoint that nobody may call. Coverage knows it by this line.
+    """
     if not spec.auth:
         return ""
+    if any(getattr(one.access, action) == NOBODY for one, action in needed):
+        return f"@permissions.requires({_tuple(NOBODY)})\n"
     rules = (f"entities.{one.name}Entity.__access__.{action}" for one, action in needed)
     return f"@permissions.requires({', '.join(dict.fromkeys(rules))})\n"
 
