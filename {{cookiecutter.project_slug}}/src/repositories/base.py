@@ -26,7 +26,7 @@ from src.models.base import (
     read_only_attributes,
     utc_now,
 )
-from src.models.types import MAX_LINKS
+from src.models.types import BIGINT_MAX, MAX_LINKS
 from src.repositories import cursors, filters, sorting
 from src.repositories.filters import Filters, OwnFilter
 from src.repositories.links import Link as Link
@@ -129,8 +129,9 @@ class Repository(Generic[EntityT]):
             **filters.parameters(self.entity, where, self.filters),
             "_skip": skip,
             "_limit": limit,
+            "_end": min(skip + limit, BIGINT_MAX),
         }
-        names, nulls = tuple(values)[:-2], None
+        names, nulls = tuple(values)[:-3], None
         if after is not None:
             start = cursors.decode(after, self.entity, sort, where)
             values |= {f"_after_{n}": value for n, value in enumerate(start)}
@@ -332,9 +333,7 @@ class Repository(Generic[EntityT]):
     ) -> sa.Select[EntityT]:
         """Select the first rows of each part, and of these the first ones."""
         conditions = list(map(cls._condition, names))
-        end = sa.bindparam("_skip", type_=sa.BigInteger) + sa.bindparam(
-            "_limit", type_=sa.BigInteger
-        )
+        end = sa.bindparam("_end", type_=sa.BigInteger)
         keys = [
             sorting.attribute_of(cls.entity, key).label(f"key_{number}")
             for number, key in enumerate(sort)
