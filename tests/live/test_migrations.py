@@ -988,6 +988,7 @@ ACCEPTED = {
     "ban-drop-constraint": "entities.json has the rule no longer, or another one",
     "ban-drop-default": "entities.json has the default no longer",
     "ban-drop-not-null": "entities.json does not require the field any longer",
+    "ban-set-schema": "entities.json has another schema",
     "changing-column-type": "entities.json has another type; docs/operations.md warns",
     "prefer-robust-stmts": "VALIDATE CONSTRAINT can be repeated",
     "prefer-text-field": "max_length is varchar(n)",

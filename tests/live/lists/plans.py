@@ -99,8 +99,9 @@ async def read(
     db: AsyncSession, sort: Sort, where: dict[str, Any], place: int | None
 ) -> int:
     """Return how many rows a page reads: the first one, or the one after a row."""
-    values = {**filters.parameters(ProductEntity, where), "_skip": 0, "_limit": LIMIT}
-    names, nulls = tuple(values)[:-2], None
+    conditions = filters.parameters(ProductEntity, where)
+    names, nulls = tuple(conditions), None
+    values = {**conditions, "_skip": 0, "_limit": LIMIT, "_end": LIMIT}
     if place is not None:
         ordered = await ProductRepository(db).list(place, 1, where=where, sort=sort)
         start = [getattr(ordered[0], key.name) for key in sort]

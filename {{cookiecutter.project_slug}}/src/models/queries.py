@@ -26,7 +26,6 @@ MAX_INCLUDED = 20
 MAX_NAME = 100  # characters of an unknown parameter that are compared with known ones
 MAX_NOT = 30  # of a search; PostgreSQL accepts no more in a row
 MAX_TEXT = 1_000  # characters: more than any column that lists are filtered by
-MAX_SKIP = 2**53 - 1  # also an integer in JavaScript
 # Three texts of the longest that can be sorted by, of characters that JSON escapes.
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,10000}$"
 _INTEGER = "-?(0|[1-9][0-9]*)"
@@ -158,7 +157,9 @@ class ListQuery(pydantic.BaseModel):
 
     skip: Annotated[
         int,
-        pydantic.Field(ge=0, le=MAX_SKIP, json_schema_extra={"format": "int64"}),
+        pydantic.Field(
+            ge=0, le=types.BIGINT_MAX, json_schema_extra={"format": "int64"}
+        ),
         written_as(_INTEGER, "Write an integer"),
     ] = pydantic.Field(default=0, description="The number of rows to skip.")
     limit: Annotated[

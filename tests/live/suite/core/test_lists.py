@@ -111,7 +111,7 @@ async def test_more_than_ten_filters_are_refused(client: httpx2.AsyncClient) -> 
     names += ["status", "status__in", "status__ne"]
     query = "&".join(f"{name}=draft" for name in names)
     answer = await client.get(f"{PRODUCTS}?{query}")
-    assert invalid_fields(answer) == {f"/{names[-1]}"}
+    assert invalid_fields(answer) == {""}  # the query as a whole
 
 
 @pytest.mark.usefixtures("products")
