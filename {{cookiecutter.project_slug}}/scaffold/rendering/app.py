@@ -39,8 +39,9 @@ def generate_modular_app(
     """Render every template: once, or once for each entity if its path has ENTITY.
 
     A template's path is its target's path. ENTITY stands for the entity's module
-    (`order_item`), ENTITIES for that of its routes (`order_items`). `templates` are
-    those of the project, by path, which replace ours. `only` names a template that is
+    (`order_item`), ENTITIES for that of its routes (`order_items`). A file that an `if`
+    leaves empty is left out. `templates` are those of the project, by path, which replace
+    ours. `only` names a template that is
     to be rendered alone. Raises `Unfinished` for a template that cannot be rendered.
     """
     known = {**packaged_templates(), **(templates or {})}
@@ -59,8 +60,11 @@ def generate_modular_app(
         try:
             template = environment.get_template(name + SUFFIX)
             for path, context in _targets(name, entities):
-                text = template.render(context, entities=entities, by_module=_by_module)
-                files[path] = _finish(path, text)
+                text = template.render(
+                    context, entities=entities, by_module=_by_module, auth=spec.auth
+                )
+                if text or not known[name + SUFFIX]:
+                    files[path] = _finish(path, text)
         except TemplateSyntaxError as error:
             place = f"templates/{name}{SUFFIX}:{error.lineno}"
             raise Unfinished(f"{place}: {error.message}") from None
