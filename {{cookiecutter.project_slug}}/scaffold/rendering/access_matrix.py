@@ -169,7 +169,7 @@ class AccessMatrix:
             return self._answer_read_below(entity, self._entity(link), kind, caller)
         return self._answer_link(entity, link, kind, caller)
 
-    def fielduses_of(self, entity: Entity) -> Iterator[FieldUse]:
+    def field_uses(self, entity: Entity) -> Iterator[FieldUse]:
         """Yield what can be done with the fields that have rules of their own."""
         for field in entity.fields:
             for kind in uses_of(entity, field):
@@ -234,7 +234,7 @@ class AccessMatrix:
         answers = {
             str(one): str(self.answer(one, caller)) for one in self.operations(entity)
         }
-        uses = self.fielduses_of(entity)
+        uses = self.field_uses(entity)
         return answers | {
             str(one): YES if self.may_use(one, caller) else NO for one in uses
         }
