@@ -49,7 +49,7 @@ def test_settings_and_commands_exist(name: str) -> None:
     for setting in re.findall(r"\bAUTH_[A-Z_]+", PAGES[name]):
         assert f"    {setting.lower()}:" in SETTINGS, setting
     makefile = text_of("Makefile", auth=True)
-    for target in re.findall(r"\bmake ([a-z-]+)", PAGES[name]):
+    for target in re.findall(r"(?:`|\()make ([a-z-]+)", PAGES[name]):
         assert re.search(f"^{target}:", makefile, re.MULTILINE), target
 
 
