@@ -513,6 +513,23 @@ def test_turning_auth_off_allows_everything_and_turning_it_on_forbids_it() -> No
         assert {one.more for one in found} == {more}
 
 
+def test_without_auth_there_is_nothing_to_tell() -> None:
+    old = spec({"name": "Note"}, auth=False)
+    new = spec({"name": "Note"}, {"name": "Task"}, auth=False)
+    assert access_changes.text(old, new) == ""
+
+
+def test_rows_that_get_other_owners_are_told() -> None:
+    basket = {"name": "Basket", "owner": True, "access": "owner"}
+    item = {**NOTE, "name": "Item"}
+    relation = {"name": "basket", "type": "many_to_one", "target": "Basket"}
+    below = {**item, "owner": "basket", "relations": [{**relation, "required": True}]}
+    told = access_changes.text(spec(basket, item), spec(basket, below))
+    assert told.endswith(
+        "  belongs to others:\n    ~ Item: the owner of a row: owner_id -> basket\n"
+    )
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)

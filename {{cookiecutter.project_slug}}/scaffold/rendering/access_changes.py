@@ -13,6 +13,7 @@ from scaffold.rendering.access_matrix import (
     uses_of,
 )
 from scaffold.spec.model import Entity, Spec
+from scaffold.spec.vocabulary import keys
 
 
 class Change(NamedTuple):
@@ -37,7 +38,12 @@ _Rights = Mapping[str, _Right]
 
 
 def changes(old: Spec, new: Spec) -> list[Change]:
-    """Return who may do more than before, and then who may do less."""
+    """Return who may do more than before, and then who may do less.
+
+    Without auth everyone may do everything, so there is nothing to tell.
+    """
+    if not (old.auth or new.auth) or old == new:
+        return []
     before, after = AccessMatrix(old), AccessMatrix(new)
     callers = list(dict.fromkeys([*before.callers, *after.callers]))
     found: list[Change] = []
@@ -62,7 +68,21 @@ def text(old: Spec, new: Spec) -> str:
     for more, title in titles.items():
         some = [f"    {one}" for one in found if one.more is more]
         lines += [f"  {title}", *some] if some else []
+    moved = list(_owner_changes(old, new))
+    lines += ["  belongs to others:", *moved] if moved else []
     return "\n".join(["access:", *lines, ""]) if lines else ""
+
+
+def _owner_changes(old: Spec, new: Spec) -> Iterator[str]:
+    for one, other in _pairs(old, new):
+        if one and other and (before := _owner(one)) != (after := _owner(other)):
+            yield f"    ~ {other.name}: the owner of a row: {before} -> {after}"
+
+
+def _owner(entity: Entity) -> str:
+    if entity.owner is True:
+        return keys.OWNER_ID
+    return ".".join(entity.owner_path) or "no one"
 
 
 def _pairs(old: Spec, new: Spec) -> Iterator[tuple[Entity | None, Entity | None]]:

@@ -19,6 +19,7 @@ from jinja2 import (
 
 from scaffold.processes import Unfinished
 from scaffold.python_code.formatting import literal, natural_key, wrap
+from scaffold.rendering.access_matrix import AccessMatrix
 from scaffold.rendering.entity_view import EntityView, views
 from scaffold.spec.model import Entity, Spec
 
@@ -54,6 +55,7 @@ def generate_modular_app(
         keep_trailing_newline=True,
     )
     environment.filters["literal"] = literal
+    environment.globals["access_matrix"] = AccessMatrix(spec)
     entities = views(spec)
     files = {}
     for name in sorted(map(_without_suffix, known)) if only is None else [only]:

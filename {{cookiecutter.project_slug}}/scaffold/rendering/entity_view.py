@@ -6,7 +6,6 @@ from functools import cached_property
 
 from scaffold.python_code import id_code
 from scaffold.python_code.formatting import docstring, import_key, literal
-from scaffold.rendering.access_matrix import AccessMatrix, Table
 from scaffold.rendering.derived_names import DerivedNames, single_links
 from scaffold.rendering.list_queries import embeddable
 from scaffold.rendering.schema_view import SchemaView
@@ -53,11 +52,6 @@ class EntityView(TableView, SchemaView):
     def docstring(self) -> str:
         text = self.entity.description or f"A row of {self.entity.table}."
         return docstring(text, indent=4)
-
-    @property
-    def access_table(self) -> Table:
-        """Who may do what, for the documentation."""
-        return AccessMatrix(self.spec).table(self.entity)
 
     # Repositories
 
