@@ -2,6 +2,7 @@
 
   check    say whether entities.json, code, migrations and openapi.json agree
   plan     show what apply would change; write nothing
+  access   show who may do what
   apply    bring the code in line with entities.json
   migrate  write the migration that the models lack; join those of two branches
   database  migrate the database of DATABASE_URL to the newest migration
@@ -65,6 +66,12 @@ def _plan(root: Path, words: Sequence[str]) -> int:
     return entities.plan(root, words)
 
 
+def _access(root: Path, words: Sequence[str]) -> int:
+    from scaffold.project import entities
+
+    return entities.access(root, words)
+
+
 def _apply(root: Path, words: Sequence[str]) -> int:
     from scaffold.project import entities
 
@@ -116,6 +123,7 @@ def _render(_root: Path, _words: Sequence[str]) -> int:
 COMMANDS: dict[str, Command] = {
     "check": _check,
     "plan": _plan,
+    "access": _access,
     "apply": _apply,
     "migrate": _migrate,
     "database": _database,

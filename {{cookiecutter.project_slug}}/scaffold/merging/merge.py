@@ -62,6 +62,7 @@ class Plan:
     `base` is what the last run wrote. `records` are the files of `.devmatrix/` that
     belong to the new state; None removes one. `note` is a remark on the whole run.
     `renames` says whether entities.json renames something that it did not before.
+    `access` tells a person what becomes allowed and forbidden.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Plan:
     records: Mapping[str, bytes | None] = field(default_factory=dict)
     note: str = ""
     renames: bool = False
+    access: str = ""
 
     def with_outcome(self, *outcomes: str) -> list[Change]:
         return [change for change in self.changes if change.outcome in outcomes]

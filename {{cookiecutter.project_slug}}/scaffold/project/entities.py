@@ -31,6 +31,7 @@ from scaffold.project import (
 from scaffold.project.answers import as_json
 from scaffold.project.own_templates import FOLDER as TEMPLATES
 from scaffold.project.state import Files, Last, State
+from scaffold.rendering import access_changes, access_matrix
 from scaffold.rendering.app import project_templates
 from scaffold.spec.loading import Spec, SpecError, load, report
 
@@ -64,6 +65,9 @@ NOT_INSTALLED = """\
 The code is complete, and pyproject.toml names other packages. To install them, fix the
 reason above and run: make install entities
 """
+NO_AUTH = """\
+Everyone may do everything: entities.json has no "auth": true, so no access tokens are read.
+"""
 INTERRUPTED = "The last run was interrupted; `make entities` undoes and repeats it."
 UNDONE = "The last run was interrupted; its changes were undone first."
 
@@ -79,6 +83,18 @@ def plan(root: Path, words: Sequence[str]) -> int:
     _parser("plan", plan).parse_args(words)
     consistency.check_generator(root)
     return _on_plan(root, show_plan)
+
+
+def access(root: Path, words: Sequence[str]) -> int:
+    """Show who may do what, as entities.json says."""
+    _parser("access", access).parse_args(words)
+    try:
+        spec = _load(root)
+    except SpecError as error:
+        print(report(error), file=sys.stderr)
+        return 1
+    print(access_matrix.text(spec) if spec.auth else NO_AUTH, end="")
+    return 0
 
 
 def apply(root: Path, words: Sequence[str]) -> int:
@@ -149,9 +165,7 @@ def make_plan(
     file of all entities, and then the rest is not rendered. Raises `SpecError` and
     `Unfinished`.
     """
-    if has_markers(decoded(atomic_writer.read(root / ENTITIES) or b"")):
-        raise Unfinished(merge.OPEN_CONFLICT.format(ENTITIES))
-    spec = load(root / ENTITIES)
+    spec = _load(root)
     text = state.to_record((root / ENTITIES).read_bytes())
     known = state.answers_of(root) if answers is None else answers
     now = State(state.from_record(text), _own_templates(root), answers=known)
@@ -181,7 +195,15 @@ def make_plan(
         records=_records(root, last, now),
         note="\n".join(notes),
         renames=old is not None and renames(old, spec),
+        access=access_changes.text(old, spec) if old else "",
     )
+
+
+def _load(root: Path) -> Spec:
+    """Return what entities.json says; raise `SpecError`, or `Unfinished` in a conflict."""
+    if has_markers(decoded(atomic_writer.read(root / ENTITIES) or b"")):
+        raise Unfinished(merge.OPEN_CONFLICT.format(ENTITIES))
+    return load(root / ENTITIES)
 
 
 def _merged_afresh(
@@ -332,6 +354,7 @@ def show_plan(plan: merge.Plan) -> int:
     for change in plan.written:
         sys.stdout.writelines(_printable(line) for line in change.diff())
     show(plan)
+    print(plan.access, end="")
     for place in plan.outdated_records if not plan.written else ():
         print(f"only the record of the last run would change: {place}")
     return 0 if plan.is_idle else WOULD_CHANGE

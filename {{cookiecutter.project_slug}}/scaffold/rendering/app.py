@@ -19,6 +19,7 @@ from jinja2 import (
 
 from scaffold.processes import Unfinished
 from scaffold.python_code.formatting import literal, natural_key, wrap
+from scaffold.rendering.access_matrix import AccessMatrix
 from scaffold.rendering.entity_view import EntityView, views
 from scaffold.spec.model import Entity, Spec
 
@@ -39,8 +40,9 @@ def generate_modular_app(
     """Render every template: once, or once for each entity if its path has ENTITY.
 
     A template's path is its target's path. ENTITY stands for the entity's module
-    (`order_item`), ENTITIES for that of its routes (`order_items`). `templates` are
-    those of the project, by path, which replace ours. `only` names a template that is
+    (`order_item`), ENTITIES for that of its routes (`order_items`). A file that an `if`
+    leaves empty is left out. `templates` are those of the project, by path, which replace
+    ours. `only` names a template that is
     to be rendered alone. Raises `Unfinished` for a template that cannot be rendered.
     """
     known = {**packaged_templates(), **(templates or {})}
@@ -53,6 +55,7 @@ def generate_modular_app(
         keep_trailing_newline=True,
     )
     environment.filters["literal"] = literal
+    environment.globals["access_matrix"] = AccessMatrix(spec)
     entities = views(spec)
     files = {}
     for name in sorted(map(_without_suffix, known)) if only is None else [only]:
@@ -62,7 +65,8 @@ def generate_modular_app(
                 text = template.render(
                     context, entities=entities, by_module=_by_module, auth=spec.auth
                 )
-                files[path] = _finish(path, text)
+                if text or not known[name + SUFFIX]:
+                    files[path] = _finish(path, text)
         except TemplateSyntaxError as error:
             place = f"templates/{name}{SUFFIX}:{error.lineno}"
             raise Unfinished(f"{place}: {error.message}") from None
