@@ -157,8 +157,6 @@ each_link = _each("link", _links)
 each_listed_link = _each("link", _listed_links)
 each_changed_link = _each("link", _changed_links)
 each_own_link = _each("link", _own_links)
-each_filter = _each("name", lambda case: case.filters)
-each_sort_key = _each("key", lambda case: case.sort_keys)
 each_search = _parametrize(
     ("case",), [pytest.param(case, id=str(case)) for case in CASES if case.searched]
 )
