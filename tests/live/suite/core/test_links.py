@@ -43,7 +43,9 @@ class Plane(Entity):
     __resource__ = "plane"
     __linked__ = ("crew", "twins")
 
-    crew: orm.Mapped[list["Pilot"]] = orm.relationship(secondary=CREWS, lazy="raise")
+    crew: orm.Mapped[list["Pilot"]] = orm.relationship(
+        secondary=CREWS, lazy="raise", back_populates="planes"
+    )
     twins: orm.Mapped[list["Plane"]] = orm.relationship(
         secondary=TWINS,
         primaryjoin="Plane.id == _twins.c.plane_id",
@@ -68,6 +70,10 @@ class Pilot(Entity):
     metadata = METADATA
     __tablename__ = "_pilots"
     __resource__ = "pilot"
+
+    planes: orm.Mapped[list[Plane]] = orm.relationship(
+        secondary=CREWS, lazy="raise", back_populates="crew"
+    )
 
 
 class PlaneCreate(Schema):
