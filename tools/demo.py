@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.harness.issuer import ROLES, token_of
 from tests.harness.project import (
     HOST,
     ROOT,
@@ -62,6 +63,8 @@ def run() -> int:
             f"\n  Health       {url}/health/health"
             f"\n  Readiness    {url}/health/ready"
             f"\n  Metrics      {url}/metrics/metrics"
+            f"\n\n  A token for Authorize in the docs, where the shop has rules:"
+            f"\n  make -C {SHOP.path.relative_to(ROOT)} -s token SUB=ada ROLES={ROLES}"
             f"\n\n  The project is in {SHOP.path.relative_to(ROOT)}. Ctrl-C stops it.\n",
             flush=True,
         )
@@ -74,7 +77,7 @@ def run_smoke() -> int:
     # One client sends more writes than the default limit of ten per minute.
     with SHOP.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
         print(f"the service runs at {url}, its log is {SHOP.log.relative_to(ROOT)}")
-        passed = smoke(url)
+        passed = smoke(url, token_of(SHOP))
     return 0 if passed else 1
 
 

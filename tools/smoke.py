@@ -317,11 +317,14 @@ def _same(sent: Any, answered: Any) -> bool:
     return False
 
 
-def smoke(base_url: str, seed: int | None = None) -> bool:
-    """Test the service, print the result, and return whether it has passed."""
+def smoke(base_url: str, token: str | None = None, seed: int | None = None) -> bool:
+    """Test the service, print the result, and return whether it has passed.
+
+    With access tokens, `token` must be one that may do everything.
+    """
     seed = Random().getrandbits(32) if seed is None else seed
     try:
-        names = Smoke(Client(base_url), Random(seed)).run()
+        names = Smoke(Client(base_url, token), Random(seed)).run()
     except (Unexpected, NoSample) as error:
         print(f"smoke: {error}\n  again with --seed {seed}", file=sys.stderr)
         return False
@@ -336,8 +339,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.smoke", description=__doc__)
     parser.add_argument("url", help="URL of the service, such as http://127.0.0.1:80")
     parser.add_argument("--seed", type=int, help="the seed of an earlier run")
+    parser.add_argument("--token", help="an access token that may do everything")
     options = parser.parse_args(arguments)
-    return 0 if smoke(options.url, options.seed) else 1
+    return 0 if smoke(options.url, options.token, options.seed) else 1
 
 
 if __name__ == "__main__":

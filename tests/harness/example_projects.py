@@ -1,20 +1,28 @@
-"""Projects of the e-commerce example, one for each package manager and its linters."""
+"""Projects of the e-commerce example, one for each package manager and its linters.
 
+Without its rules of access: what is tested with them needs no tokens then.
+"""
+
+import json
 import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.harness import poetry
 from tests.harness.project import (
     MINUTE,
+    ROOT,
     Ended,
     Project,
     clean_environment,
     cookiecutter,
 )
 
+EXAMPLE = "{{cookiecutter.project_slug}}/scaffold/examples/ecommerce_api.json"
+OF_ACCESS = {"auth", "access", "owner", "actors", "read_access", "write_access"}
 MANAGERS = ("uv", "poetry")
 LINTERS = {"uv": "ruff", "poetry": "black"}  # each manager works with each of them
 
@@ -39,12 +47,15 @@ def generate(folder: Path, manager: str) -> ExampleProject:
     """Generate a complete project with the name `<manager>_shop`."""
     environment = _environment(folder / "tools", manager)
     name = f"{manager}_shop"
+    entities = folder / f"{name}.json"
+    example = json.loads((ROOT / EXAMPLE).read_text())
+    entities.write_text(json.dumps(without_access(example)))
     done = subprocess.run(
         cookiecutter(
             folder,
             "project_name=Shop",
             f"project_slug={name}",
-            "example=ecommerce_api",
+            f"entities_file={entities}",
             f"package_manager={manager}",
             f"linters={LINTERS[manager]}",
         ),
@@ -58,6 +69,15 @@ def generate(folder: Path, manager: str) -> ExampleProject:
     if done.returncode or f"{name} is ready" not in done.stdout:
         raise Ended(f"{name} is not complete:\n{done.stdout}")
     return ExampleProject(Project(folder / name), manager, environment)
+
+
+def without_access(part: Any) -> Any:
+    """Return a part of entities.json without what says who may do what."""
+    if isinstance(part, list):
+        return [without_access(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {k: without_access(v) for k, v in part.items() if k not in OF_ACCESS}
 
 
 def _environment(folder: Path, manager: str) -> dict[str, str]:

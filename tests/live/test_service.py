@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.http_client import Client
+from tests.harness.issuer import token_of
 from tests.harness.project import Project, clean_environment
 from tools.smoke import smoke
 
@@ -110,7 +111,7 @@ def test_bandit_finds_nothing(project: Project) -> None:
 def test_smoke_test_passes(project: Project) -> None:
     # One client makes more writes here than the ten a minute that are the default.
     with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
-        assert smoke(url), project.log.read_text()
+        assert smoke(url, token_of(project)), project.log.read_text()
 
 
 @pytest.mark.xdist_group("simple_task_api")

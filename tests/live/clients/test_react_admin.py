@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.documentation import blocks
+from tests.harness.issuer import issuing, token_of
 from tests.harness.postgres_server import Server
 from tests.harness.project import HOST, Project
 from tests.harness.service_process import replica
@@ -46,9 +47,13 @@ def test_the_page_serves_react_admin(
     options = ["--no-audit", "--no-fund", "--ignore-scripts"]
     run(npm, "install", *options, *PACKAGES, folder=tmp_path)
     run(tmp_path / "node_modules" / ".bin" / "tsc", folder=tmp_path)
-    settings = {"DATABASE_URL": server.create("react_admin")}
+    settings = {"DATABASE_URL": server.create("react_admin"), "ENVIRONMENT": "test"}
     project.run(project.python, "-m", "src.migrate", environment=settings)
-    with replica(project, tmp_path / "service.log", settings) as service:
+    with (
+        issuing(project) as accepted,
+        replica(project, tmp_path / "service.log", {**settings, **accepted}) as service,
+    ):
         api = f"http://{HOST}:{service.port}/api/v1"
-        said = run(node, "react_admin.js", api, folder=tmp_path)
+        token = token_of(project) or ""
+        said = run(node, "react_admin.js", api, token, folder=tmp_path)
     assert said == "done\n"

@@ -16,6 +16,7 @@ import pytest
 
 from scaffold.spec.loading import load
 from scaffold.spec.model import Entity
+from tests.harness.issuer import issuing, token_of
 from tests.harness.postgres_server import Server
 from tests.harness.project import HOST, ROOT, Project, clean_environment
 from tests.harness.service_process import replica
@@ -69,11 +70,17 @@ def check(project: Project, server: Server, folder: Path, *, examples: int) -> N
     url = server.create(f"contract_{uuid.uuid4().hex[:8]}")
     settings = {"DATABASE_URL": url, "DOCS_ENABLED": "true"}
     project.run(project.python, "-m", "src.migrate", environment=settings)
-    with replica(project, folder / "service.log", settings) as service:
+    with (
+        issuing(project) as accepted,
+        replica(project, folder / "service.log", {**settings, **accepted}) as service,
+    ):
         service.wait("/health/ready")
         known = collections(project)
-        rows = seeds(service.port, known)
-        said = schemathesis(service.port, folder, examples, known, rows)
+        token = token_of(project)
+        rows = seeds(Client(f"http://{HOST}:{service.port}", token), known)
+        if token:  # before the others change the rows
+            schemathesis(service.port, folder, 2, known, rows, token=None)
+        said = schemathesis(service.port, folder, examples, known, rows, token)
         assert [line for line in service.lines() if line["level"] == "error"] == []
     tried = re.search(r"(\d+) generated", said)
     assert tried, said
@@ -109,7 +116,7 @@ def _segment(name: str) -> str:
     return name.replace("_", "-")
 
 
-def seeds(port: int, known: dict[str, Any]) -> dict[str, list[Row]]:
+def seeds(client: Client, known: dict[str, Any]) -> dict[str, list[Row]]:
     """Rows of every collection, with what they refer to, by its path.
 
     Every other time what nothing refers to goes again: where a row may be referred to
@@ -117,8 +124,8 @@ def seeds(port: int, known: dict[str, Any]) -> dict[str, list[Row]]:
     """
     found = defaultdict(list)
     for number in range(ROWS):
-        client = Smoke(Client(f"http://{HOST}:{port}"), Random(number))
-        created = client.create_all(client.resources())
+        smoke = Smoke(client, Random(number))
+        created = smoke.create_all(smoke.resources())
         named = {
             (target, resource.row[key])
             for resource in created
@@ -126,7 +133,7 @@ def seeds(port: int, known: dict[str, Any]) -> dict[str, list[Row]]:
         }
         for resource in created:
             if number % 2 and (resource.path, resource.id) not in named:
-                client.client.call("DELETE", resource.location, 204)
+                client.call("DELETE", resource.location, 204)
             else:
                 found[resource.path].append(resource.row)
     return found
@@ -138,10 +145,13 @@ def schemathesis(
     examples: int,
     known: dict[str, Any],
     rows: dict[str, list[Row]],
+    token: str | None,
 ) -> str:
     limits = ["--max-time", SECONDS] if SECONDS else ["--seed", "1"]
     program = Path(sys.executable).with_name("schemathesis")
     options = ["--checks", "all", "--max-examples", str(examples), "--no-color"]
+    if token:
+        options += ["--header", f"Authorization: Bearer {token}"]
     done = subprocess.run(
         [
             *(program, "--config-file", HERE / "schemathesis.toml", "run"),
