@@ -64,7 +64,7 @@ def test_rows_without_an_owner_are_given_to_one_and_never_lost(
         kept = "SELECT column_name FROM information_schema.columns "
         kept += "WHERE table_name = 'tasks' AND column_name LIKE 'owner_id%'"
         (column,) = rows(kept)
-        assert rows(f"SELECT {column} FROM tasks") == ["ada"]
+        assert rows(f"SELECT {column} FROM tasks") == ["ada"]  # noqa: S608
         run("entities", f"ARGS=--allow-dirty --allow-drop=tasks.{column}")
         run("migrate")
         assert rows(kept) == []
