@@ -3,6 +3,7 @@
 import re
 
 from tests.harness.project import ROOT
+from tests.harness.skeleton import text_of
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 
@@ -15,5 +16,5 @@ def test_every_test_that_is_named_exists() -> None:
     others = re.findall(r"`template/[\w/]+\.py::\w+`", page)
     assert len(named) + len(others) == page.count("::") - page.count("`file::test`")
     for path, test in named:
-        source = (TREE / "tests" / path).read_text(encoding="utf-8")
+        source = text_of(f"tests/{path}", auth=True)
         assert re.search(rf"^(async )?def {test}\(", source, re.MULTILINE), test
