@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import capacity, generation, routing, suite, table
+from benchmarks import capacity, generation, routing, suite, table, tokens
 from benchmarks.systems import bake
 from tests.harness.project import Project
 
@@ -15,6 +15,7 @@ EXAMPLE = "simple_task_api"  # unless BENCH_PROJECT names a project
 PARTS = {
     "table": table.measure,
     "filters": table.measure_filters,
+    "tokens": tokens.measure,
     "pieces": table.measure_pieces,
     "capacity": capacity.measure,
     "generation": generation.measure,

@@ -43,6 +43,8 @@ def requests() -> Callable[[], bytes]:
 
 def _request(method: str, path: str, body: str = "") -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+    if token := os.environ.get("BENCH_TOKEN"):
+        head += f"Authorization: Bearer {token}\r\n"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"{head}\r\n{body}".encode()

@@ -25,6 +25,7 @@ class Target:
     ids: Path
     body: str = '{"title": "Task {n}", "description": "Made under load"}'
     method: str = "POST"  # of a create
+    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def run(
         "BENCH_SEED": str(seed),
         "BENCH_PAUSE": str(pause),
         "BENCH_PREFIX": uuid.uuid4().hex[:8],
+        "BENCH_TOKEN": target.token or "",
     }
     command = _command(target.url, seconds, connections)
     done = subprocess.run(

@@ -71,6 +71,7 @@ class System:
     port_setting: str = "PORT"
     works: Sequence[str] = WORKS
     create: Mapping[str, str] = field(default_factory=dict)  # how, if not as usual
+    token: str | None = None  # of every request
 
 
 def reference(name: str, module: str, about: str) -> System:
@@ -194,6 +195,7 @@ def running(
     list_path = system.path + system.list_query
     one = f"{system.path}/{{id}}"
     target = Target(url, one, list_path, system.path, server.ids, **system.create)
+    target = replace(target, token=system.token)
     try:
         seconds = _await_answer(process, url + list_path, log)
         yield Running(system, server, process, target, seconds, log)

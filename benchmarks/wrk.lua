@@ -8,6 +8,11 @@ local get, list = os.getenv("BENCH_GET"), os.getenv("BENCH_LIST")
 local create, body = os.getenv("BENCH_CREATE"), os.getenv("BENCH_BODY")
 local method = os.getenv("BENCH_METHOD")
 local json = { ["Content-Type"] = "application/json" }
+local token = os.getenv("BENCH_TOKEN")
+if token ~= "" then
+  wrk.headers["Authorization"] = "Bearer " .. token
+  json["Authorization"] = "Bearer " .. token
+end
 local made = 0
 math.randomseed(tonumber(os.getenv("BENCH_SEED")))
 

@@ -46,8 +46,9 @@ def blocks(page: str) -> Iterator[Block]:
 class Reader:
     """Executes all code blocks of a page.
 
-    `sh` is run; `json` is written to entities.json, or added as a field of its last
-    entity; `diff` is applied; `python` is the file that the text before it names.
+    `sh` is run; `json` is written to entities.json, or added to it: a field to its last
+    entity, other keys at the top. `diff` is applied; `python` is the file that the text
+    before it names.
     """
 
     folder: Path
@@ -139,6 +140,8 @@ class Reader:
         path = self.folder / "entities.json"
         if "entities" not in document:
             known = json.loads(path.read_text())
-            known["entities"][-1].setdefault("fields", []).append(document)
-            document = known
+            if "name" in document:
+                known["entities"][-1].setdefault("fields", []).append(document)
+                document = {}
+            document = {**known, **document}
         path.write_text(json.dumps(document, indent=2) + "\n")

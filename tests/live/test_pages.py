@@ -29,6 +29,7 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert '"error":"validation_error"' in said
     assert '"error":"reference_not_found"' in said
     assert "merged  src/services/task.py" in said
+    assert '"error":"unauthorized"' in said
 
 
 @pytest.mark.slow
