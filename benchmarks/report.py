@@ -54,7 +54,9 @@ def sections() -> dict[str, str]:
     """Return the text of each marked place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    return made | filters() | pieces() | capacity() | generation() | suite() | routing()
+    for part in (filters, tokens, pieces, capacity, generation, suite, routing):
+        made |= part()
+    return made
 
 
 def compared(found: dict[str, Any]) -> dict[str, str]:
@@ -128,6 +130,20 @@ def filters() -> dict[str, str]:
     ]
     head = ["", "what it is", "requests/s, to ours", "CPU per request", "ours to it"]
     return {"filters": f"{circumstances(found)}\n\n{table(head, cells)}"}
+
+
+def tokens() -> dict[str, str]:
+    found = results.read("tokens")
+    if found is None:
+        return {}
+    works = found["works"]
+    head = ["to a request without a token", *(f"{work}, CPU" for work in works)]
+    cells = [
+        (about, *(spread(works[work][name]["cpu"]) for work in works))
+        for name, about in found["systems"].items()
+        if name != found["baseline"]
+    ]
+    return {"tokens": f"{circumstances(found)}\n\n{table(head, cells)}"}
 
 
 def work_table(rows: dict[str, Any]) -> str:
