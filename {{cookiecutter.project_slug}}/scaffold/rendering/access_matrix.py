@@ -4,7 +4,7 @@ It follows from entities.json alone. In it all rows that can have an owner belon
 caller `owner`, and a new row refers to such rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -168,6 +168,20 @@ class AccessMatrix:
         if kind == "list_linked":
             return self._answer_read_below(entity, self._entity(link), kind, caller)
         return self._answer_link(entity, link, kind, caller)
+
+    def answers(self, operation: Operation) -> Mapping[str, Sequence[str]]:
+        """Return the callers who get each answer."""
+        found: dict[str, list[str]] = {}
+        for caller in self.callers:
+            found.setdefault(str(self.answer(operation, caller)), []).append(caller)
+        return found
+
+    def omitted(self, operation: Operation) -> Sequence[str]:
+        """Return the JSON keys that not all who may use an operation may send."""
+        if operation.kind not in ("create", "replace", "update"):
+            return []
+        fields = operation.entity.fields
+        return [one.json for one in fields if one.write_access and not one.required]
 
     def field_uses(self, entity: Entity) -> Iterator[FieldUse]:
         """Yield what can be done with the fields that have rules of their own."""
