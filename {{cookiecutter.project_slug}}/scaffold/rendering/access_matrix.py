@@ -39,10 +39,14 @@ class Rows(Enum):
 
 
 class Answer(NamedTuple):
-    """A status; and which rows a list has, which error it is, or that nothing changed."""
+    """A status; and which rows a list has, which error it is, or that nothing changed.
+
+    A `general` one is the same for all requests of a caller, also malformed ones.
+    """
 
     status: int
     detail: str = ""
+    general: bool = False
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}".rstrip()
@@ -157,7 +161,7 @@ class AccessMatrix:
     def answer(self, operation: Operation, caller: str) -> Answer:
         """Return what a caller gets: 401, 403 by role, 404, and then 403 by row."""
         if caller == BAD_TOKEN and self.spec.auth:
-            return Answer(401)
+            return Answer(401, general=True)
         entity, kind = operation.entity, operation.kind
         if kind in entity.operations:
             return self._answer(entity, kind, caller)
@@ -170,14 +174,29 @@ class AccessMatrix:
         return self._answer_link(entity, link, kind, caller)
 
     def answers(self, operation: Operation) -> Mapping[str, Sequence[str]]:
-        """Return the callers who get each answer."""
+        """Return the callers who get each answer; a 403 that is general is "by role"."""
         found: dict[str, list[str]] = {}
         for caller in self.callers:
-            found.setdefault(str(self.answer(operation, caller)), []).append(caller)
+            answer = self.answer(operation, caller)
+            by_role = " by role" if answer.general and answer.status == 403 else ""
+            found.setdefault(f"{answer}{by_role}", []).append(caller)
+        return found
+
+    def subjects(self, operation: Operation) -> Sequence[str]:
+        """Return the attributes of a row that get the subject of the caller."""
+        entity, kind = operation.entity, operation.kind
+        created_by, updated_by = keys.ACTORS
+        found = []
+        if kind == "create" and entity.owner is True:
+            found.append(keys.OWNER_ID)
+        if kind == "create" and entity.actors:
+            found.append(created_by)
+        if kind in ("create", "replace", "update") and entity.actors:
+            found.append(updated_by)
         return found
 
     def omitted(self, operation: Operation) -> Sequence[str]:
-        """Return the JSON keys that not all who may use an operation may send."""
+        """Return the keys that not all who may use an operation may send."""
         if operation.kind not in ("create", "replace", "update"):
             return []
         fields = operation.entity.fields
@@ -280,7 +299,7 @@ class AccessMatrix:
         """Return the answer to a caller for whom no rule can hold, whatever the row."""
         if all(self._rows_of(*one, caller) is not Rows.NONE for one in needed):
             return None
-        return Answer(401 if caller == NO_TOKEN else 403)
+        return Answer(401 if caller == NO_TOKEN else 403, general=True)
 
     # Operations
 
