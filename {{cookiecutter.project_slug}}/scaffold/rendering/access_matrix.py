@@ -5,7 +5,7 @@ caller `owner`, and a new row refers to such rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -68,7 +68,8 @@ class Operation:
 
     `kind` is one of the entity's operations, or list_children, get_child, list_linked,
     link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
-    row that is linked.
+    row that is linked. A create or update may have a `reference`, the key with the id of
+    another row, or with a list of one.
     """
 
     entity: Entity
@@ -76,6 +77,7 @@ class Operation:
     method: str
     path: str
     relation: str = ""
+    reference: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -158,11 +160,25 @@ class AccessMatrix:
                 yield Operation(entity, "link", "PUT", other, link.name)
                 yield Operation(entity, "unlink", "DELETE", other, link.name)
 
+    def requests(self, entity: Entity) -> Iterator[Operation]:
+        """Yield the operations, and with each reference that they do not need."""
+        for one in self.operations(entity):
+            yield one
+            if one.kind in ("create", "update"):
+                for reference in entity.references:
+                    if one.kind == "update" or not reference.required:
+                        yield replace(one, reference=reference.json)
+                for link in entity.links:
+                    if link.owner:
+                        yield replace(one, reference=link.ids)
+
     def answer(self, operation: Operation, caller: str) -> Answer:
         """Return what a caller gets: 401, 403 by role, 404, and then 403 by row."""
         if caller == BAD_TOKEN and self.spec.auth:
             return Answer(401, general=True)
         entity, kind = operation.entity, operation.kind
+        if operation.reference:
+            return self._answer_reference(operation, caller)
         if kind in entity.operations:
             return self._answer(entity, kind, caller)
         if kind in ("list_children", "get_child"):
@@ -327,6 +343,19 @@ class AccessMatrix:
         if owns and entity.owner is not True and caller != OWNER:
             return Answer(403)
         return Answer(201)
+
+    def _answer_reference(self, operation: Operation, caller: str) -> Answer:
+        """The answer to a row that refers to another row of the owner's."""
+        entity = operation.entity
+        answer = self._answer(entity, operation.kind, caller)
+        targets = {one.json: one.target for one in entity.references}
+        targets |= {one.ids: one.target for one in entity.links}
+        target = self.spec.entity(targets[operation.reference])
+        by_row = operation.kind == "create" and answer.status == 403
+        is_checked = answer.status < 400 or (by_row and not answer.general)
+        if is_checked and not self._sees(target, caller):
+            return Answer(422, NOT_FOUND)
+        return answer
 
     def _answer_read_below(
         self, parent: Entity, entity: Entity, kind: str, caller: str
