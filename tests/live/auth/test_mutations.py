@@ -1,5 +1,6 @@
 """Each condition of access is taken out once: the project's own tests fail each time."""
 
+import contextlib
 import copy
 import json
 import re
@@ -8,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Queue
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 
 from scaffold.rendering.access_matrix import AccessMatrix
 from scaffold.rendering.app import generate_modular_app
-from scaffold.spec.loading import parse
+from scaffold.spec.loading import Spec, parse
 from tests.harness.project import ROOT, Project, clean_environment
 
 pytestmark = [
@@ -24,8 +26,16 @@ pytestmark = [
     pytest.mark.xdist_group("auth"),
 ]
 
-SHOP = ROOT / "tests" / "specs" / "good" / "access_of_a_shop.json"
+HERE = Path(__file__).parent
+DOCUMENT = json.loads(
+    (ROOT / "tests" / "specs" / "good" / "access_of_a_shop.json").read_text()
+)
+# A reference to rows that no one may read.
+DOCUMENT["entities"][2]["relations"].append(
+    {"name": "secret", "type": "many_to_one", "target": "Secret"}
+)
 TESTS = "tests/integration/test_access_rules.py"
+LAST = 500  # characters of what pytest says
 COPIES = 2  # of the project, whose tests run at the same time
 ACTIONS = ("read", "create", "update", "delete")
 ENDPOINT = re.compile(
@@ -37,6 +47,7 @@ PARENT = re.compile(
 )
 Document = dict[str, Any]
 Rules = list[str]
+Right = tuple[str, str]  # an entity and an action
 
 
 @dataclass(frozen=True)
@@ -51,10 +62,10 @@ class Mutation:
 # The rules of entities
 
 
-def rules_of(document: Document, name: str, action: str) -> Rules:
+def rules_of(name: str, action: str) -> Rules:
     """Return the rules of an entity for an action."""
-    entity = next(one for one in document["entities"] if one["name"] == name)
-    access = entity.get("access", document["access"])
+    entity = next(one for one in DOCUMENT["entities"] if one["name"] == name)
+    access = entity.get("access", DOCUMENT["access"])
     found = access[action] if isinstance(access, dict) else access
     return [found] if isinstance(found, str) else found
 
@@ -68,20 +79,24 @@ def others(rules: Rules) -> Iterator[Rules]:
             yield [one for one in rules if one != rule] or ["nobody"]
 
 
+def spec_of(document: Document) -> Spec:
+    return parse(json.dumps(document).encode())
+
+
 def code_of(document: Document) -> dict[str, str]:
     """Return the code that is generated from a document, without its tests."""
-    files = generate_modular_app(parse(json.dumps(document).encode())).files
+    files = generate_modular_app(spec_of(document)).files
     return {path: files[path] for path in files if path.startswith("src/")}
 
 
-def mutations_of_rules(document: Document) -> Iterator[Mutation]:
-    """Yield the code of a document in which one entity has other rules for an action."""
-    known = code_of(document)
-    for number, entity in enumerate(parse(json.dumps(document).encode()).entities):
-        access = {one: rules_of(document, entity.name, one) for one in ACTIONS}
+def mutations_of_rules() -> Iterator[Mutation]:
+    """Yield the code with other rules of one entity for one action."""
+    known = code_of(DOCUMENT)
+    for number, entity in enumerate(spec_of(DOCUMENT).entities):
+        access = {one: rules_of(entity.name, one) for one in ACTIONS}
         for action in ACTIONS:
             for rules in others(access[action]):
-                changed = copy.deepcopy(document)
+                changed = copy.deepcopy(DOCUMENT)
                 changed["entities"][number]["access"] = {**access, action: rules}
                 code = code_of(changed)
                 files = {path: code[path] for path in code if code[path] != known[path]}
@@ -92,9 +107,9 @@ def mutations_of_rules(document: Document) -> Iterator[Mutation]:
 # The rules of endpoints, and the rows above child lists
 
 
-def mutations_of_endpoints(document: Document) -> Iterator[Mutation]:
+def mutations_of_endpoints() -> Iterator[Mutation]:
     """Yield routes in which an endpoint lacks a rule, or does not look at the parent."""
-    for path, text in code_of(document).items():
+    for path, text in code_of(DOCUMENT).items():
         if not path.startswith("src/api/routes/") or path.endswith("__init__.py"):
             continue
         prefix = re.search(r'prefix="(.+?)"', text)
@@ -102,10 +117,10 @@ def mutations_of_endpoints(document: Document) -> Iterator[Mutation]:
         for found in ENDPOINT.finditer(text):
             before, after = text[: found.start()], text[found.end("rules") + 2 :]
             needed = RULES.findall(found["rules"])
-            if not needed or not is_implied(document, needed):
+            if not needed or not is_implied(needed):
                 yield Mutation(found["name"], {path: before + after}, prefix[1])
             for one, other in [needed, needed[::-1]] if len(needed) == 2 else []:
-                if not is_implied(document, [one], other):
+                if not is_implied([one], other):
                     kept = "entities.{}Entity.__access__.{}".format(*other)
                     line = f"@permissions.requires({kept})\n"
                     name = f"{found['name']}: without {'.'.join(one)}"
@@ -116,14 +131,12 @@ def mutations_of_endpoints(document: Document) -> Iterator[Mutation]:
             yield Mutation(name, {path: changed}, prefix[1])
 
 
-def is_implied(
-    document: Document, needed: list[tuple[str, str]], *others: tuple[str, str]
-) -> bool:
+def is_implied(needed: list[Right], *others: Right) -> bool:
     """Whether each caller who has the rights `others` has those that are needed."""
-    callers = AccessMatrix(parse(json.dumps(document).encode())).callers
+    callers = AccessMatrix(spec_of(DOCUMENT)).callers
 
-    def may(caller: str, rights: Iterable[tuple[str, str]]) -> bool:
-        return all(holds(rules_of(document, *one), caller) for one in rights)
+    def may(caller: str, rights: Iterable[Right]) -> bool:
+        return all(holds(rules_of(*one), caller) for one in rights)
 
     return all(may(caller, needed) for caller in callers if may(caller, others))
 
@@ -142,7 +155,7 @@ ACCESS = "src/repositories/access.py"
 REPOSITORY = "src/repositories/base.py"
 CODE: dict[str, dict[str, str]] = {
     "src/core/access.py": {
-        "return rule == PUBLIC\n    kind": "return True\n    kind",
+        "return rule == PUBLIC\n": "return True\n",
         "return name in principal.roles": "return True",
         "return name in principal.scopes": "return True",
         'return rule in (PUBLIC, "authenticated")': "return True",
@@ -150,22 +163,29 @@ CODE: dict[str, dict[str, str]] = {
     },
     "src/core/permissions.py": {
         "if rows_for(rules, principal) is Rows.NONE:": "if False:",
-        "            try:\n                await enforce_access(request)": "            try:",
+        "try:\n                await enforce_access(request)\n": "try:\n",
+    },
+    "src/api/error_handlers.py": {
+        "REFUSED_BODIES:\n        await enforce_access(request)\n": "REFUSED_BODIES:\n",
+        "    await enforce_access(request)\n    await enforce_rate_limit": (
+            "    await enforce_rate_limit"
+        ),
     },
     ACCESS: {
         "return _is_sender(entity, getattr(entity, key))": "return sa.true()",
         "return column == sa.bindparam(": "return column != sa.bindparam(",
         ".where(_is_sender(target, owner))": "",
         "state.statement = _restricted(": "_restricted(",
-        "owned(one) if found is Rows.OWN else sa.false()": "sa.false()",
-        "if pair[1] is not Rows.ALL)": "if pair[1] is Rows.NONE)",
+        "owned(one) if found is Rows.OWN": "sa.true() if found is Rows.OWN",
+        "else sa.false(),": "else sa.true(),",
         "owned_only=allowed is Rows.OWN": "owned_only=False",
         'made["owner_id"] = principal.subject': "pass",
         'made["created_by"] = principal.subject': "pass",
         'return {"updated_by": principal.subject if': 'return {"updated_by": None if',
+        "restricted = rows(": "restricted = False and rows(",
         "raise ReferenceNotFoundError(missing)": "pass",
-        "if foreign:\n        raise ForbiddenError()": "",
-        "column = owned(entity) if allowed is Rows.OWN else sa.true()": "column = sa.true()",
+        "if foreign:\n": "if False:\n",
+        "column = owned(entity) if allowed is Rows.OWN": "column = sa.true() if True",
         "if row is not None and not row[1]:": "if False:",
         "return row is not None": "return True",
     },
@@ -179,12 +199,9 @@ CODE: dict[str, dict[str, str]] = {
         ),
         "if not is_own:\n": "if False:\n",
         "(own, other) if self.links[name].key else (other, own)": "(own, other)",
-        '            self.db, *changed, "update"\n': "            self.db, *changed\n",
-        "if not await self._may_change_link(name, own_id, other_id):\n            raise": (
-            "if False:\n            raise"
-        ),
-        "if not await self._may_change_link(name, own_id, other_id):\n            return": (
-            "if False:\n            return"
+        'self.db, *changed, "update"\n': "self.db, *changed\n",
+        "_may_change_link(name, own_id, other_id):\n            return": (
+            "_may_change_link(name, own_id, other_id) and False:\n            return"
         ),
         "await self._check_new_references(entity, changes)": "pass",
     },
@@ -203,96 +220,108 @@ def mutations_of_code(project: Project) -> Iterator[Mutation]:
 # Running the tests
 
 
-@dataclass(frozen=True)
-class Copies:
-    """Copies of a project, and the URL of a server for their databases."""
+class Runner:
+    """Runs the tests in a copy of a project, with mutations of its code."""
 
-    free: "Queue[Project]"
-    server: str
+    def __init__(self, project: Project, server: str) -> None:
+        self.project = project
+        self.process = subprocess.Popen(
+            [project.python, HERE / "forked_tests.py"],
+            cwd=project.path,
+            env=clean_environment()
+            | {"TEST_DATABASE_URL": server, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-    def survivors(self, mutations: Iterable[Mutation]) -> list[str]:
-        """Return the mutations that no test notices."""
-        with ThreadPoolExecutor(COPIES) as pool:
-            results = list(pool.map(self._survives, mutations))
-        return [name for name in results if name]
-
-    def _survives(self, mutation: Mutation) -> str:
-        project = self.free.get()
-        kept = {one: (project.path / one).read_text() for one in mutation.files}
+    def survives(self, mutation: Mutation) -> str:
+        """Return what the tests say if they do not notice a mutation."""
+        root = self.project.path
+        kept = {path: (root / path).read_text() for path in mutation.files}
         try:
-            write(project, mutation.files)
-            said = self.run(project, "-x", "-k", mutation.tests)
+            self._write(mutation.files)
+            said = self.run("-x", "-k", mutation.tests)
         finally:
-            write(project, kept)
-            self.free.put(project)
+            self._write(kept)
         if re.search(r"^FAILED ", said, re.MULTILINE):
             return ""
-        return f"{mutation.name}\n{said[-500:]}"
+        return f"{mutation.name}\n{said[-LAST:]}"
 
-    def run(self, project: Project, *arguments: str) -> str:
+    def _write(self, files: Mapping[str, str]) -> None:
+        for path, text in files.items():
+            (self.project.path / path).write_text(text)
+
+    def run(self, *arguments: str) -> str:
         """Run the tests and return their output."""
-        options = ["-q", "--no-cov", "-p", "no:cacheprovider", *arguments]
-        settings = {"TEST_DATABASE_URL": self.server, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            [project.python, "-m", "pytest", TESTS, *options],
-            cwd=project.path,
-            env=clean_environment() | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-        )
-        return done.stdout
+        command = [TESTS, "-q", "--no-cov", "-p", "no:cacheprovider", *arguments]
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline(), "the process has ended"
+        return (self.project.path / "forked_tests.log").read_text()
 
 
-def write(project: Project, files: Mapping[str, str]) -> None:
-    """Write the texts of files."""
-    for path, text in files.items():
-        (project.path / path).write_text(text)
+Survivors = Callable[[Iterable[Mutation]], str]
 
 
 @pytest.fixture(scope="module")
-def shop(bake: Callable[..., Project]) -> Project:
-    return bake("mutated", f"entities_file={SHOP}")
+def shop(
+    bake: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """A project whose tests pass."""
+    path = tmp_path_factory.mktemp("shop") / "entities.json"
+    path.write_text(json.dumps(DOCUMENT))
+    project = bake("mutated", f"entities_file={path}")
+    project.run("make", "test", f"ARGS=--no-cov {TESTS}")
+    return project
 
 
 @pytest.fixture(scope="module")
-def copies(shop: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
-    free: Queue[Project] = Queue()
-    for number in range(COPIES):
-        path = tmp_path_factory.mktemp("copies") / str(number)
-        shutil.copytree(shop.path, path, ignore=shutil.ignore_patterns(".venv", ".git"))
-        (path / ".venv").symlink_to(shop.path / ".venv")
-        free.put(Project(path))
-    with shop.database_server() as server:
-        made = Copies(free, server)
-        said = made.run(shop)
-        assert re.search(r" passed, \d+ subtests passed in ", said), said
-        yield made
+def survivors(
+    shop: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Survivors]:
+    """Return the names of mutations that no test notices."""
+    free: Queue[Runner] = Queue()
+    with shop.database_server() as server, contextlib.ExitStack() as stack:
+        for number in range(COPIES):
+            path = tmp_path_factory.mktemp("copies") / str(number)
+            left_out = shutil.ignore_patterns(".venv", ".git")
+            shutil.copytree(shop.path, path, ignore=left_out)
+            (path / ".venv").symlink_to(shop.path / ".venv")
+            runner = Runner(Project(path), server)
+            stack.callback(runner.process.wait)
+            stack.callback(runner.process.communicate)
+            free.put(runner)
 
+        def survives(mutation: Mutation) -> str:
+            runner = free.get()
+            try:
+                return runner.survives(mutation)
+            finally:
+                free.put(runner)
 
-@pytest.fixture(scope="module")
-def document() -> Document:
-    document: Document = json.loads(SHOP.read_text())
-    return document
+        def play(mutations: Iterable[Mutation]) -> str:
+            with ThreadPoolExecutor(COPIES) as pool:
+                return "\n".join(filter(None, pool.map(survives, mutations)))
+
+        yield play
 
 
 def test_tests_notice_other_rules_of_an_entity(
-    shop: Project, copies: Copies, document: Document
+    shop: Project, survivors: Survivors
 ) -> None:
-    for path, text in code_of(document).items():
+    for path, text in code_of(DOCUMENT).items():
         assert (shop.path / path).read_text() == text
-    assert copies.survivors(mutations_of_rules(document)) == []
+    assert survivors(mutations_of_rules()) == ""
 
 
-def test_tests_notice_an_endpoint_without_a_rule(
-    copies: Copies, document: Document
-) -> None:
-    assert copies.survivors(mutations_of_endpoints(document)) == []
+def test_tests_notice_an_endpoint_without_a_rule(survivors: Survivors) -> None:
+    assert survivors(mutations_of_endpoints()) == ""
 
 
 def test_tests_notice_missing_conditions_of_statements(
-    shop: Project, copies: Copies
+    shop: Project, survivors: Survivors
 ) -> None:
-    assert copies.survivors(mutations_of_code(shop)) == []
+    assert survivors(mutations_of_code(shop)) == ""
