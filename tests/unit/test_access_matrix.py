@@ -654,6 +654,13 @@ def test_the_tests_know_which_attributes_have_the_subject() -> None:
     assert "subjects" not in operations["customer", "GET", url, ""]
 
 
+def test_the_table_of_tests_can_be_empty() -> None:
+    files = generate_modular_app(
+        spec({"name": "Note", "operations": [], "access": "public"})
+    ).files
+    assert files["tests/access.py"].endswith(" = ()\n")
+
+
 def test_without_auth_a_project_has_no_table_of_tests() -> None:
     files = generate_modular_app(spec({"name": "Note"}, auth=False)).files
     assert "tests/access.py" not in files
@@ -661,7 +668,7 @@ def test_without_auth_a_project_has_no_table_of_tests() -> None:
 
 def table_of_tests(text: str) -> dict[tuple[str, ...], Document]:
     """Return the arguments of each operation, by entity, method, path and reference."""
-    (table,) = (one for one in ast.parse(text).body if isinstance(one, ast.Assign))
+    (table,) = (one for one in ast.parse(text).body if isinstance(one, ast.AnnAssign))
     found = {}
     for call in ast.walk(table):
         if isinstance(call, ast.Call):
