@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +25,7 @@ from tools.smoke_client import Client
 HERE = Path(__file__).parent
 CASES = 2_000
 ROWS = 10
+RULES = ROOT / "tests" / "specs" / "good" / "access_of_a_shop.json"
 NAMES = ROOT / "tests" / "specs" / "good" / "ids_and_names_of_a_database.json"
 # `make fuzz` gives each service so many seconds, and another seed every time.
 SECONDS = os.environ.get("FUZZ")
@@ -62,6 +63,25 @@ def test_ids_and_names_of_a_database(
     """Ids of every type, and other names of tables, columns, keys and URLs."""
     project = base.with_entities(NAMES, tmp_path / "service")
     check(project, server, tmp_path, examples=20)
+
+
+@pytest.mark.xdist_group("auth")
+def test_rules_of_access(bake: Callable[..., Project], tmp_path: Path) -> None:
+    """A client whose token has every role and scope, and one without a token.
+
+    Warnings are about operations that a client may not use.
+    """
+    project = bake("contract", f"entities_file={RULES}")
+    known = collections(project)
+    roles = ("SUB=ada", "ROLES=editor,sales,support", "SCOPES=catalogue")
+    with project.serving({"RATE_LIMIT_ENABLED": "false"}) as url:
+        token = project.run("make", "--silent", "token", *roles).split()[-1]
+        for header in ([], ["--header", f"Authorization: Bearer {token}"]):
+            port, options = int(url.rpartition(":")[2]), ["--warnings", "off", *header]
+            said = schemathesis(port, tmp_path, 2, known, {}, options)
+            tried = re.search(r"(\d+) generated", said)
+            assert tried, said
+            assert int(tried[1]) >= CASES, said
 
 
 def check(project: Project, server: Server, folder: Path, *, examples: int) -> None:
@@ -138,6 +158,7 @@ def schemathesis(
     examples: int,
     known: dict[str, Any],
     rows: dict[str, list[Row]],
+    more: Sequence[str] = (),
 ) -> str:
     limits = ["--max-time", SECONDS] if SECONDS else ["--seed", "1"]
     program = Path(sys.executable).with_name("schemathesis")
@@ -146,7 +167,7 @@ def schemathesis(
         [
             *(program, "--config-file", HERE / "schemathesis.toml", "run"),
             f"http://{HOST}:{port}/openapi.json",
-            *(*options, *limits),
+            *(*options, *limits, *more),
         ],
         cwd=folder,
         env={
