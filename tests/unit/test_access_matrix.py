@@ -1,5 +1,6 @@
 """The access matrix: what each caller gets, the command that shows it, and its changes."""
 
+import ast
 import json
 import subprocess
 from pathlib import Path
@@ -566,3 +567,112 @@ def test_the_page_goes_with_auth(project: Path) -> None:
     write(project, {"name": "Note"})
     assert main(["apply"], project) == 0
     assert not (project / "docs" / "access.md").exists()
+
+
+# The table of a project's tests
+
+
+def test_the_tests_of_a_project_have_each_request_and_caller() -> None:
+    """The expected responses are literals, so that a mistake in the code shows."""
+    files = generate_modular_app(SHOP).files
+    operations = table_of_tests(files["tests/access.py"])
+    matrix = AccessMatrix(SHOP)
+    for entity in SHOP.entities:
+        for one in matrix.operations(entity):
+            found = operations[entity.snake, one.method, one.path, ""]["callers"]
+            for answer, callers in found.items():
+                for caller in callers:
+                    expected = str(matrix.answer(one, caller))
+                    assert answer.removesuffix(" by role") == expected
+            every = [caller for callers in found.values() for caller in callers]
+            assert sorted(every) == sorted(SHOP_CALLERS)
+
+
+def test_the_tests_tell_a_refusal_of_a_caller_from_that_of_a_row() -> None:
+    """The first comes before errors of the request itself, and the other after them."""
+    note = {"name": "Note", "owner": True}
+    note["access"] = {
+        **dict.fromkeys(["create", "delete"], "role:admin"),
+        "read": "authenticated",
+        "update": "owner",
+    }
+    files = generate_modular_app(spec(note)).files
+    operations = table_of_tests(files["tests/access.py"])
+    everyone = ["any token", "owner", "another owner"]
+    path = "/api/v1/notes/{id}"
+    assert operations["note", "DELETE", path, ""]["callers"] == {
+        "401": ["no token", "bad token"],
+        "403 by role": everyone,
+        "204": ["role:admin"],
+    }
+    assert operations["note", "PUT", path, ""]["callers"] == {
+        "401": ["no token", "bad token"],
+        "403": ["any token", "another owner", "role:admin"],
+        "200": ["owner"],
+    }
+
+
+def test_the_tests_refer_to_rows_that_the_caller_may_not_read() -> None:
+    entities = [
+        {
+            "name": "Note",
+            "access": "public",
+            "relations": [
+                {"name": "author", "type": "many_to_one", "target": "Author"},
+                {"name": "tags", "type": "many_to_many", "target": "Tag"},
+            ],
+        },
+        {"name": "Author", "access": "role:admin"},
+        {"name": "Tag", "access": "authenticated"},
+    ]
+    files = generate_modular_app(spec(*entities)).files
+    operations = table_of_tests(files["tests/access.py"])
+    for method, path, done in (
+        ("POST", "/api/v1/notes", "201"),
+        ("PATCH", "/api/v1/notes/{id}", "200"),
+    ):
+        assert operations["note", method, path, "author_id"]["callers"] == {
+            "422 reference_not_found": ["no token", "any token"],
+            "401": ["bad token"],
+            done: ["role:admin"],
+        }
+        assert operations["note", method, path, "tag_ids"]["callers"] == {
+            "422 reference_not_found": ["no token"],
+            "401": ["bad token"],
+            done: ["any token", "role:admin"],
+        }
+
+
+def test_the_tests_know_which_attributes_have_the_subject() -> None:
+    operations = table_of_tests(generate_modular_app(SHOP).files["tests/access.py"])
+    url = "/api/v1/customers"
+    create = operations["customer", "POST", url, ""]
+    assert create["subjects"] == ["owner_id", "created_by", "updated_by"]
+    assert create["omitted"] == ["credit", "phone"]  # not all may write them
+    update = operations["customer", "PATCH", url + "/{id}", ""]
+    assert update["subjects"] == ["updated_by"]
+    assert "subjects" not in operations["customer", "GET", url, ""]
+
+
+def test_the_table_of_tests_can_be_empty() -> None:
+    files = generate_modular_app(
+        spec({"name": "Note", "operations": [], "access": "public"})
+    ).files
+    assert files["tests/access.py"].endswith(" = ()\n")
+
+
+def test_without_auth_a_project_has_no_table_of_tests() -> None:
+    files = generate_modular_app(spec({"name": "Note"}, auth=False)).files
+    assert "tests/access.py" not in files
+
+
+def table_of_tests(text: str) -> dict[tuple[str, ...], Document]:
+    """Return the arguments of each operation, by entity, method, path and reference."""
+    (table,) = (one for one in ast.parse(text).body if isinstance(one, ast.AnnAssign))
+    found = {}
+    for call in ast.walk(table):
+        if isinstance(call, ast.Call):
+            entity, _, method, path = map(ast.literal_eval, call.args)
+            more = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+            found[entity, method, path, more.get("reference", "")] = more
+    return found

@@ -4,8 +4,8 @@ It follows from entities.json alone. In it all rows that can have an owner belon
 caller `owner`, and a new row refers to such rows.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -39,10 +39,14 @@ class Rows(Enum):
 
 
 class Answer(NamedTuple):
-    """A status; and which rows a list has, which error it is, or that nothing changed."""
+    """A status; and which rows a list has, which error it is, or that nothing changed.
+
+    A `general` one is the same for all requests of a caller, also malformed ones.
+    """
 
     status: int
     detail: str = ""
+    general: bool = False
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}".rstrip()
@@ -64,7 +68,8 @@ class Operation:
 
     `kind` is one of the entity's operations, or list_children, get_child, list_linked,
     link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
-    row that is linked.
+    row that is linked. A create or update may have a `reference`, the key with the id of
+    another row, or with a list of one.
     """
 
     entity: Entity
@@ -72,6 +77,7 @@ class Operation:
     method: str
     path: str
     relation: str = ""
+    reference: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -154,11 +160,25 @@ class AccessMatrix:
                 yield Operation(entity, "link", "PUT", other, link.name)
                 yield Operation(entity, "unlink", "DELETE", other, link.name)
 
+    def requests(self, entity: Entity) -> Iterator[Operation]:
+        """Yield the operations, and with each reference that they do not need."""
+        for one in self.operations(entity):
+            yield one
+            if one.kind in ("create", "update"):
+                for reference in entity.references:
+                    if one.kind == "update" or not reference.required:
+                        yield replace(one, reference=reference.json)
+                for link in entity.links:
+                    if link.owner:
+                        yield replace(one, reference=link.ids)
+
     def answer(self, operation: Operation, caller: str) -> Answer:
         """Return what a caller gets: 401, 403 by role, 404, and then 403 by row."""
         if caller == BAD_TOKEN and self.spec.auth:
-            return Answer(401)
+            return Answer(401, general=True)
         entity, kind = operation.entity, operation.kind
+        if operation.reference:
+            return self._answer_reference(operation, caller)
         if kind in entity.operations:
             return self._answer(entity, kind, caller)
         if kind in ("list_children", "get_child"):
@@ -168,6 +188,35 @@ class AccessMatrix:
         if kind == "list_linked":
             return self._answer_read_below(entity, self._entity(link), kind, caller)
         return self._answer_link(entity, link, kind, caller)
+
+    def answers(self, operation: Operation) -> Mapping[str, Sequence[str]]:
+        """Return the callers who get each answer; a 403 that is general is "by role"."""
+        found: dict[str, list[str]] = {}
+        for caller in self.callers:
+            answer = self.answer(operation, caller)
+            by_role = " by role" if answer.general and answer.status == 403 else ""
+            found.setdefault(f"{answer}{by_role}", []).append(caller)
+        return found
+
+    def subjects(self, operation: Operation) -> Sequence[str]:
+        """Return the attributes of a row that get the subject of the caller."""
+        entity, kind = operation.entity, operation.kind
+        created_by, updated_by = keys.ACTORS
+        found = []
+        if kind == "create" and entity.owner is True:
+            found.append(keys.OWNER_ID)
+        if kind == "create" and entity.actors:
+            found.append(created_by)
+        if kind in ("create", "replace", "update") and entity.actors:
+            found.append(updated_by)
+        return found
+
+    def omitted(self, operation: Operation) -> Sequence[str]:
+        """Return the keys that not all who may use an operation may send."""
+        if operation.kind not in ("create", "replace", "update"):
+            return []
+        fields = operation.entity.fields
+        return [one.json for one in fields if one.write_access and not one.required]
 
     def field_uses(self, entity: Entity) -> Iterator[FieldUse]:
         """Yield what can be done with the fields that have rules of their own."""
@@ -266,7 +315,7 @@ class AccessMatrix:
         """Return the answer to a caller for whom no rule can hold, whatever the row."""
         if all(self._rows_of(*one, caller) is not Rows.NONE for one in needed):
             return None
-        return Answer(401 if caller == NO_TOKEN else 403)
+        return Answer(401 if caller == NO_TOKEN else 403, general=True)
 
     # Operations
 
@@ -294,6 +343,19 @@ class AccessMatrix:
         if owns and entity.owner is not True and caller != OWNER:
             return Answer(403)
         return Answer(201)
+
+    def _answer_reference(self, operation: Operation, caller: str) -> Answer:
+        """The answer to a row that refers to another row of the owner's."""
+        entity = operation.entity
+        answer = self._answer(entity, operation.kind, caller)
+        targets = {one.json: one.target for one in entity.references}
+        targets |= {one.ids: one.target for one in entity.links}
+        target = self.spec.entity(targets[operation.reference])
+        by_row = operation.kind == "create" and answer.status == 403
+        is_checked = answer.status < 400 or (by_row and not answer.general)
+        if is_checked and not self._sees(target, caller):
+            return Answer(422, NOT_FOUND)
+        return answer
 
     def _answer_read_below(
         self, parent: Entity, entity: Entity, kind: str, caller: str
