@@ -4,7 +4,6 @@ The expected answers come from entities.json, in a few lines of plain Python.
 """
 
 import json
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy import event
 from src.models.base import BareEntity
 from tests.cases import CASES
 from tests.provider import Provider
+from tests.support import as_json
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "entities.json").read_text())
@@ -109,7 +109,7 @@ def body(name: str, row: BareEntity) -> dict[str, Any]:
     case = BY_NAME[name]
     names = case.create.model_fields
     values = {n: getattr(row, n) for n in names if not n.endswith("_ids")}
-    return {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in values.items()}
+    return {name: as_json(value) for name, value in values.items()}
 
 
 def references(name: str) -> list[tuple[str, str]]:

@@ -64,9 +64,10 @@ def unrestricted(answer: Answer) -> Iterator[str]:
     if (answer.request.method, answer.status) == ("PUT", 204):
         return  # the row that gets a link has been found, and is locked by its id
     for statement in answer.statements:
-        if statement.startswith("SELECT") and any(one in statement for one in owned):
-            if "owner_id = $" not in statement and "false" not in statement:
-                yield statement
+        is_restricted = "owner_id = $" in statement or "false" in statement
+        is_of_owners = any(one in statement for one in owned)
+        if statement.startswith("SELECT") and is_of_owners and not is_restricted:
+            yield statement
 
 
 async def test_every_operation_is_requested(app: FastAPI) -> None:

@@ -86,5 +86,3 @@ async def store_alike(
             await db.execute(sa.update(table).values(times))
     await db.commit()
     db.expunge_all()
-
-

@@ -15,7 +15,8 @@ pytestmark = [
 ]
 
 HERE = Path(__file__).parent
-SHOP = ROOT / "tests" / "specs" / "good" / "access_of_a_shop.json"
+SPECS = ROOT / "tests" / "specs" / "good"
+SHOP, FIELDS = SPECS / "access_of_a_shop.json", SPECS / "access_to_fields.json"
 
 
 def add_tests(project: Project, rows: str, *modules: str) -> None:
@@ -41,4 +42,13 @@ def test_every_caller_may_do_what_the_rules_say_and_nothing_more(
     # Without the speed piece that calls dependencies itself.
     rules = "ARGS=-q tests/access/test_rules.py"
     project.run("make", "test", rules, environment={"TEST_ENDPOINT_PLANS": "false"})
+    project.run("make", "test")
+
+
+def test_fields_are_read_and_set_by_those_who_may(
+    bake: Callable[..., Project],
+) -> None:
+    project = bake("fields", f"entities_file={FIELDS}")
+    add_tests(project, "customers", "fields")
+    project.run("make", "check")
     project.run("make", "test")
