@@ -45,7 +45,7 @@ class EntityView(TableView, SchemaView):
     @property
     def replace_words(self) -> str:
         """What happens to fields that a PUT does not send."""
-        kept = any(field.is_kept for field in self.entity.fields)
+        kept = any(one.is_kept or one.write_access for one in self.entity.fields)
         return "their default or null, or are kept" if kept else "their default or null"
 
     @property

@@ -368,7 +368,9 @@ class SchemaView:
         more = []
         if field.read_access:
             annotation = f"base.Restricted[{annotation}]"
-            description = f"{description} Shown to: {_rules(field.read_access)}.".strip()
+            description = (
+                f"{description} Shown to: {_rules(field.read_access)}.".strip()
+            )
         if field.example is not MISSING:
             more.append(f"examples=[{example_expression(field)}]")
         if field.read_only:
