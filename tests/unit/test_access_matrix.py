@@ -404,6 +404,17 @@ def test_a_template_that_is_empty_makes_an_empty_file() -> None:
     assert generate_modular_app(without, templates).files["reports/.gitkeep"] == ""
 
 
+def test_a_hidden_field_of_public_rows_is_told_if_it_is_unique() -> None:
+    fields = [
+        {"name": "code", "type": "string", "max_length": 20, "unique": True},
+        {"name": "key", "type": "string", "max_length": 20, "unique": True},
+    ]
+    fields[1]["read_access"] = "role:admin"
+    notes = spec({"name": "Note", "fields": fields}, access="public")
+    (found,) = AccessMatrix(notes).unhidden(notes.entity("Note"))
+    assert found == "a 409 tells that a value of key is taken"
+
+
 # The command
 
 

@@ -129,7 +129,7 @@ def test_a_field_has_the_rules_of_its_entity_by_default() -> None:
         {"name": "d", "type": "string", "write_access": ["role:x", "owner"]},
     ]
     (task,) = load({"name": "Task", "owner": True, "fields": fields}).entities
-    assert [(one.read_access, one.write_access) for one in task.fields] == [
+    assert [(one.read_access, one.write_access) for one in task.fields[:4]] == [
         ((), ()),
         ((), ()),
         (("owner",), ("nobody",)),

@@ -3,20 +3,15 @@
 The expected answers come from entities.json, in a few lines of plain Python.
 """
 
-import datetime as dt
-import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI, WebSocket
-from sqlalchemy import event, orm
+from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.api.dependencies import (
@@ -26,144 +21,33 @@ from src.api.dependencies import (
     WriteSessionDep,
 )
 from src.core.access_tokens import Principal
-from src.core.database import Base, async_session_maker
+from src.core.database import async_session_maker
 from src.core.permissions import requires
 from src.main import create_app
 from src.models import entities as e
 from src.models.base import BareEntity
 from src.models.schemas import OrderUpdate, ProductCreate
-from tests.cases import CASES
+from tests.access.callers import (
+    CALLERS,
+    ENTITIES,
+    JSON,
+    Call,
+    Rows,
+    body,
+    client_of,
+    owns,
+    reach,
+    reads,
+    references,
+    refused,
+    rules,
+    sent_statements,
+    url,
+)
+from tests.access.shop import link, rows_of, store
 from tests.provider import Provider, new_key
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT = json.loads((ROOT / "entities.json").read_text())
-ENTITIES = {entity["name"]: entity for entity in DOCUMENT["entities"]}
-BY_NAME = {case.factory.entity.__name__.removesuffix("Entity"): case for case in CASES}
-# The claims of the tokens of each caller; None has no token.
-CALLERS: dict[str, dict[str, Any] | None] = {
-    "anonymous": None,
-    "ada": {"sub": "ada"},
-    "bob": {"sub": "bob"},
-    "stranger": {"sub": "eve"},
-    "support": {"sub": "sue", "roles": ["support"]},
-    "editor": {"sub": "ed", "roles": ["editor"]},
-    "sales": {"sub": "sam", "roles": ["sales", "other"]},
-    "scoped": {"sub": "sco", "scope": "catalogue more"},
-    "ada_in_sales": {"sub": "ada", "roles": "sales"},
-}
-JSON = {"Content-Type": "application/json"}
-# What differs between two requests.
-DIFFERENT = {"x-request-id", "location", "content-length"}
-MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ONE_EACH = ("Profile", "Badge")  # one for each customer
-Call = Callable[[str], httpx2.AsyncClient]
-Rows = dict[str, dict[str, BareEntity]]
-Statements = list[str]
-
-
-def rules(name: str, action: str) -> list[str]:
-    """Return the rules of an entity for an action."""
-    access = ENTITIES[name].get("access", DOCUMENT["access"])
-    found = access[action] if isinstance(access, dict) else access
-    return [found] if isinstance(found, str) else list(found)
-
-
-def reach(name: str, action: str, caller: str) -> str:
-    """Return the rows that a caller may do this with: all, own or none."""
-    claims = CALLERS[caller]
-    held = {"public"}
-    if claims is not None:
-        roles = claims.get("roles", [])
-        roles = roles.split() if isinstance(roles, str) else roles
-        held |= {"authenticated", *(f"role:{one}" for one in roles)}
-        held |= {f"scope:{one}" for one in str(claims.get("scope", "")).split()}
-    wanted = rules(name, action)
-    if held & set(wanted):
-        return "all"
-    return "own" if claims is not None and "owner" in wanted else "none"
-
-
-def refused(caller: str) -> int:
-    """Return the status for a caller for whom no rule holds."""
-    return 401 if CALLERS[caller] is None else 403
-
-
-def owns(caller: str, owner: str) -> bool:
-    """Return whether a row of this owner is the caller's."""
-    claims = CALLERS[caller]
-    return claims is not None and claims["sub"] == owner
-
-
-def reads(name: str, caller: str, owner: str) -> bool:
-    """Return whether a caller may read a row of this owner."""
-    found = reach(name, "read", caller)
-    return found == "all" or (found == "own" and owns(caller, owner))
-
-
-@pytest.fixture
-def call(app: FastAPI, provider: Provider) -> Call:
-    """Return a client for a caller."""
-
-    def client(caller: str) -> httpx2.AsyncClient:
-        made = client_of(app)
-        claims = CALLERS[caller]
-        if claims is not None:
-            token = provider.token(**claims)
-            made.headers["Authorization"] = f"Bearer {token}"
-        return made
-
-    return client
-
-
-def client_of(app: FastAPI) -> httpx2.AsyncClient:
-    """Return a client without a token."""
-    transport = httpx2.ASGITransport(app)
-    return httpx2.AsyncClient(transport=transport, base_url="http://test")
-
-
-def rows_of(owner: str, number: int) -> dict[str, BareEntity]:
-    """Return one row of each entity; those of two owners differ in ids alone."""
-
-    def key(place: int) -> uuid.UUID:
-        return uuid.UUID(int=(number << 32) + place)
-
-    label = e.LabelEntity(id=key(1), name="urgent", owner_id=owner)
-    tag = e.TagEntity(id=key(2), name="new", owner_id=owner)
-    coupon = e.CouponEntity(id=key(3), code=f"C{number}", owner_id=owner)
-    customer = e.CustomerEntity(id=key(4), name="Ada", owner_id=owner)
-    profile = e.ProfileEntity(id=key(5), motto="Go", customer_id=key(4))
-    order = e.OrderEntity(
-        id=key(6), number="1", note="blue shoes", customer_id=key(4), coupon_id=key(3)
-    )
-    product = e.ProductEntity(id=key(7), name="Shoe")
-    item = e.OrderItemEntity(id=key(8), order_id=key(6), product_id=key(7), quantity=2)
-    secret = e.SecretEntity(id=key(9), text="x")
-    badge = e.BadgeEntity(id=key(10), level=1, customer_id=key(4))
-    rows = [label, tag, coupon, customer, profile, order, product, item, badge, secret]
-    return {type(row).__name__.removesuffix("Entity"): row for row in rows}
-
-
-async def store(db: AsyncSession, *owners: str) -> Rows:
-    """Store rows of these owners."""
-    rows = {owner: rows_of(owner, ord(owner[0])) for owner in owners}
-    for own in rows.values():
-        for row in own.values():
-            db.add(row)
-            await db.flush()
-        await link(db, own["Order"], own["Label"])
-        await link(db, own["Product"], own["Tag"])
-    await db.commit()
-    return rows
-
-
-async def link(db: AsyncSession, row: BareEntity, other: BareEntity) -> None:
-    """Link an order to a label, or a product to a tag."""
-    relation = (
-        e.OrderEntity.labels if row.__resource__ == "order" else e.ProductEntity.tags
-    )
-    table = relation.property.secondary
-    pair = {f"{one.__resource__}_id": one.id for one in (row, other)}
-    await db.execute(sa.insert(table).values(pair))
 
 
 @pytest.fixture
@@ -172,31 +56,12 @@ async def rows(db_session: AsyncSession) -> Rows:
     return await store(db_session, "ada", "bob")
 
 
-def url(name: str, row: BareEntity | None = None) -> str:
-    """Return the URL of an entity's rows, or of one."""
-    return BY_NAME[name].url + (f"/{row.id}" if row is not None else "")
-
-
-def body(name: str, row: BareEntity) -> dict[str, Any]:
-    """Return a body with the values of a row, without links."""
-    case = BY_NAME[name]
-    names = case.create.model_fields
-    values = {n: getattr(row, n) for n in names if not n.endswith("_ids")}
-    return {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in values.items()}
-
-
 async def replace_rows(old: BareEntity, *new: BareEntity) -> None:
     """Replace all rows of an entity."""
     async with async_session_maker() as db:
         await db.execute(sa.delete(type(old)))
         db.add_all(new)
         await db.commit()
-
-
-def references(name: str) -> list[tuple[str, str]]:
-    """Return the to-one relations of an entity that its bodies have, with targets."""
-    found = ENTITIES[name].get("relations", [])
-    return [(r["name"], r["target"]) for r in found if r["type"].endswith("_to_one")]
 
 
 def expected_of_create(name: str, caller: str, owner: str) -> int:
@@ -608,180 +473,6 @@ async def test_child_lists_need_the_read_of_both_sides(
             found = [one["id"] for one in answer.json()["items"]]
             expected = [str(rows[owner][child].id)] * reads(child, caller, owner)
             assert found == expected
-
-
-@contextmanager
-def sent_statements(app: FastAPI) -> Iterator[Statements]:
-    """Yield the list of the statements that are sent meanwhile."""
-    found: Statements = []
-    engines = [engine.sync_engine for _, engine in app.state.engines.items()]
-
-    def note(*arguments: Any) -> None:
-        found.append(arguments[2])
-
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
-
-
-Send = Callable[..., Awaitable[None]]
-
-
-async def everything(send: Send) -> None:
-    """Send requests that could tell something of the rows of another owner."""
-    mine = {name: str(row.id) for name, row in rows_of("ada", ord("a")).items()}
-    theirs = {name: str(row.id) for name, row in rows_of("bob", ord("b")).items()}
-    for name in ("customers", "orders", "order-items", "labels", "tags", "profiles"):
-        path = f"/api/v1/{name}"
-        await send("GET", path)
-        await send("GET", f"{path}?limit=1")
-        await send("GET", f"{path}?sort=-created_at,id&limit=1&total=false")
-        await send("GET", path, headers={"Accept": "text/csv"})
-    await send("GET", "/api/v1/orders?q=blue")
-    await send("GET", "/api/v1/orders?q=blue&sort=number")
-    await send("GET", "/api/v1/orders?sort=-due_on,number&limit=1")
-    await send("GET", f"/api/v1/orders?customer_id={theirs['Customer']}")
-    await send("GET", f"/api/v1/orders?id__in={theirs['Order']},{mine['Order']}")
-    await send("GET", f"/api/v1/orders?coupon_id={theirs['Coupon']}")
-    await send("GET", "/api/v1/order-items?include=order.customer,product")
-    await send("GET", "/api/v1/orders?include=coupon,customer")
-    await send("GET", "/api/v1/orders?owner_id=bob")
-    await send("GET", "/api/v1/customers?owner_id=bob")
-    await send("GET", "/api/v1/products?sort=name")
-    await send("GET", f"/api/v1/products/{mine['Product']}/tags")
-    await send("GET", f"/api/v1/products/{mine['Product']}/order-items")
-    await send("GET", f"/api/v1/products/{mine['Product']}")
-    for name, segment in (
-        ("customers", "Customer"),
-        ("orders", "Order"),
-        ("order-items", "OrderItem"),
-        ("labels", "Label"),
-        ("profiles", "Profile"),
-    ):
-        path = f"/api/v1/{name}/{theirs[segment]}"
-        await send("GET", path)
-        await send("DELETE", path)
-        await send("PATCH", path, json={})
-        await send("PATCH", path, json={"no": 1})
-    for child in ("customers/{Customer}/orders", "orders/{Order}/items"):
-        await send("GET", f"/api/v1/{child.format(**theirs)}")
-    await send("GET", f"/api/v1/customers/{theirs['Customer']}/profile")
-    await send("GET", f"/api/v1/labels/{theirs['Label']}/orders")
-    for own, other in ((mine, theirs), (theirs, mine), (theirs, theirs)):
-        for method in ("PUT", "DELETE"):
-            path = f"/api/v1/orders/{own['Order']}/labels/{other['Label']}"
-            await send(method, path)
-            path = f"/api/v1/labels/{other['Label']}/orders/{own['Order']}"
-            await send(method, path)
-    order = {"number": "9", "customer_id": mine["Customer"]}
-    item = {"order_id": mine["Order"], "product_id": mine["Product"]}
-    creates: list[tuple[str, Any]] = [
-        ("orders", {**order, "customer_id": theirs["Customer"]}),
-        ("orders", {**order, "coupon_id": theirs["Coupon"]}),
-        ("orders", {**order, "label_ids": [theirs["Label"]]}),
-        ("orders", {**order, "label_ids": [theirs["Label"], mine["Label"]]}),
-        ("order-items", {**item, "order_id": theirs["Order"]}),
-        ("profiles", {"customer_id": theirs["Customer"]}),
-        ("tags", {"name": "unique by owner"}),
-    ]
-    for path, content in creates:
-        await send("POST", f"/api/v1/{path}", json=content)
-    changes: list[Any] = [
-        {"customer_id": theirs["Customer"]},
-        {"coupon_id": theirs["Coupon"]},
-        {"label_ids": [theirs["Label"]]},
-        {"label_ids": []},
-    ]
-    for content in changes:
-        await send("PATCH", f"/api/v1/orders/{mine['Order']}", json=content)
-    await send("PUT", f"/api/v1/orders/{mine['Order']}", json=order)
-    await send("DELETE", f"/api/v1/customers/{mine['Customer']}")
-
-
-async def test_nothing_tells_of_the_rows_of_another_owner(
-    app: FastAPI, call: Call, db_session: AsyncSession
-) -> None:
-    """Answers and statements are the same with and without rows that look alike."""
-    await store_alike(db_session, "ada")
-    alone = await answers(app, call("ada"))
-    for table in reversed(Base.metadata.sorted_tables):
-        await db_session.execute(sa.delete(table))
-    await store_alike(db_session, "ada", "bob")
-    together = await answers(app, call("ada"))
-    for one, other in zip(alone, together, strict=True):
-        assert one == other
-    assert {one[2] for one in alone} >= {200, 201, 204, 404, 422}
-
-
-async def store_alike(db: AsyncSession, *owners: str) -> None:
-    """Store rows of these owners, with links between them, and one public product."""
-    rows = {owner: rows_of(owner, ord(owner[0])) for owner in owners}
-    product = rows["ada"]["Product"]
-    for own in rows.values():
-        setattr(own["OrderItem"], "product_id", product.id)  # noqa: B010
-        for name, row in own.items():
-            if name != "Product" or row is product:
-                db.add(row)
-                await db.flush()
-    for own in rows.values():
-        await link(db, product, own["Tag"])
-        for others in rows.values():
-            await link(db, own["Order"], others["Label"])
-    for table in Base.metadata.tables.values():
-        if "created_at" in table.c:
-            times = dict.fromkeys(("created_at", "updated_at"), MOMENT)
-            await db.execute(sa.update(table).values(times))
-    await db.commit()
-    db.expunge_all()
-
-
-async def answers(app: FastAPI, client: httpx2.AsyncClient) -> list[Any]:
-    """Return what is answered to ada, and the statements that are sent for it."""
-    found: list[Any] = []
-
-    async def send(method: str, path: str, **options: Any) -> None:
-        with sent_statements(app) as statements:
-            answer = await client.request(method, path, **options)
-        kept = answer.headers.items()
-        headers = {key: value for key, value in kept if key not in DIFFERENT}
-        said: Any = answer.text
-        if answer.content and "csv" not in answer.headers["content-type"]:
-            said = without(answer.json(), method)
-        found.append((method, path, answer.status_code, headers, said, statements))
-
-    await everything(send)
-    return found
-
-
-def without(answer: Any, method: str) -> Any:
-    """Return an answer without what differs between two equal requests."""
-    left_out = {"request_id"}
-    if method != "GET":
-        left_out |= {"updated_at"}
-    if method == "POST":
-        left_out |= {"id", "created_at"}
-    return {k: v for k, v in answer.items() if k not in left_out}
-
-
-async def test_every_statement_of_a_request_has_its_condition(
-    app: FastAPI, rows: Rows, call: Call
-) -> None:
-    """Statements on rows that have owners compare the owner, with any number of rows."""
-    client = call("ada")
-    restricted = ("FROM customers", "FROM orders", "FROM order_items", "FROM labels")
-
-    async def send(method: str, path: str, **options: Any) -> None:
-        with sent_statements(app) as statements:
-            await client.request(method, path, **options)
-        for one in statements:
-            if one.startswith("SELECT") and any(f"{t} " in one for t in restricted):
-                assert "owner_id = $" in one, one
-
-    await everything(send)
 
 
 async def test_the_number_of_statements_does_not_depend_on_rows(

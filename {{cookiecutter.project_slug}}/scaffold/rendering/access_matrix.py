@@ -264,9 +264,10 @@ class AccessMatrix:
         written = any(
             _is_allowed(entity, one) for one in ("create", "replace", "update")
         )
-        if written and not _is_public(entity):
-            for name in _unique_names(entity):
-                yield f"a 409 tells that a value of {name} is taken"
+        hidden = [one.json for one in entity.fields if one.unique and one.read_access]
+        names = hidden if _is_public(entity) else _unique_names(entity)
+        for name in names if written else ():
+            yield f"a 409 tells that a value of {name} is taken"
         if not _is_allowed(entity, "delete"):
             return
         for source in self.spec.entities:

@@ -45,7 +45,7 @@ class EntityView(TableView, SchemaView):
     @property
     def replace_words(self) -> str:
         """What happens to fields that a PUT does not send."""
-        kept = any(field.is_kept for field in self.entity.fields)
+        kept = any(one.is_kept or one.write_access for one in self.entity.fields)
         return "their default or null, or are kept" if kept else "their default or null"
 
     @property
@@ -68,6 +68,18 @@ class EntityView(TableView, SchemaView):
         return f"base.Access({', '.join(items)})"
 
     @property
+    def field_access(self) -> str:
+        """The rules of the fields that have some; empty if none has."""
+        items = []
+        for field in self.entity.fields:
+            rules = {"read": field.read_access, "write": field.write_access}
+            named = [f"{key}={_tuple(names)}" for key, names in rules.items() if names]
+            if named:
+                access = f"base.FieldAccess({', '.join(named)})"
+                items.append(f"{literal(field.attribute)}: {access}")
+        return f"{{{', '.join(items)}}}" if items else ""
+
+    @property
     def owner_path(self) -> str:
         """The relationships that lead to the owner; empty if there is no owner."""
         if not self.entity.owner:
@@ -77,6 +89,17 @@ class EntityView(TableView, SchemaView):
     def requires(self, action: str) -> str:
         """Return the line before an endpoint with the rules that it needs."""
         return _requires(self.spec, (self.entity, action))
+
+    def problems(self, *statuses: int) -> str:
+        """Return the documented errors of a route that sets fields."""
+        forbidden = any(one.write_access for one in self.entity.fields)
+        every = [403, *statuses] if forbidden else [*statuses]
+        return f"http.problems({', '.join(map(str, every))})"
+
+    @property
+    def list_problems(self) -> str:
+        """The documented errors of a list of the entity, after those of all lists."""
+        return _list_problems(self.entity)
 
     # Repositories
 
@@ -264,6 +287,14 @@ def memberships(entity: Entity, spec: Spec) -> Mapping[tuple[str, Link], str]:
     return named
 
 
+def _list_problems(entity: Entity, *statuses: int) -> str:
+    """Return what documents the errors of a list besides those of all lists."""
+    used = (one for one in entity.fields if one.filterable or one.sortable)
+    if any(one.read_access for one in used):
+        statuses = (403, *statuses)
+    return f" | http.problems({', '.join(map(str, statuses))})" if statuses else ""
+
+
 def _tuple(names: Iterable[str]) -> str:
     """Return a tuple of strings as Python code."""
     items = [f"{literal(name)}," for name in names]
@@ -314,6 +345,7 @@ class ReverseView:
         self.reference = reverse.reference
         self.filter = reference_of(self.source, reverse.reference).column_attribute
         self.requires = _requires(spec, (view.entity, "read"), (self.source, "read"))
+        self.list_problems = _list_problems(self.source, 404)
 
 
 class UniqueView:
@@ -344,6 +376,7 @@ class LinkView:
         linked = self.target if link.owner else entity.entity
         both = (entity.entity, "read"), (self.target, "read")
         self.requires_read = _requires(entity.spec, *both)
+        self.list_problems = _list_problems(self.target, 404)
         self.requires_change = _requires(
             entity.spec, (owner, "update"), (linked, "read")
         )

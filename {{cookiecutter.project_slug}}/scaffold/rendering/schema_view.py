@@ -113,14 +113,14 @@ class SchemaView:
         fields = [
             self._ignored_field(one) for one in self.entity.fields if one.read_only
         ]
-        fields += [self._kept_field(one) for one in self.entity.fields if one.is_kept]
+        fields += [self._kept_field(one) for one in self.entity.fields if _is_kept(one)]
         config = self._configured(self._changes_example) if self._has_immutable else []
         return [block for block in (config, [*self._repeated, *fields]) if block]
 
     @property
     def has_own_replacement(self) -> bool:
         """Whether a body of PUT has other keys than a create, or needs fewer of them."""
-        return any(one.read_only or one.is_kept for one in self.entity.fields)
+        return any(one.read_only or _is_kept(one) for one in self.entity.fields)
 
     @property
     def _has_immutable(self) -> bool:
@@ -134,8 +134,8 @@ class SchemaView:
 
     def _kept_field(self, field: Field) -> str:
         arguments = ["default_factory=base.unset"]
-        if field.immutable:
-            arguments.append(_unchanged(field))
+        if described := _described(field, UNCHANGED if field.immutable else ""):
+            arguments.append(described)
         declared = f"{field.attribute}: {self._request_type(field)}"
         return f"{declared} = pydantic.Field({', '.join(arguments)})"
 
@@ -247,6 +247,9 @@ class SchemaView:
         """The URL of a list with a filter by the example, if it has such a field."""
         example = self.tests.example_values
         known = {one.key: one.operators[0] for one in self._list_queries.filters()}
+        for field in self.entity.fields:
+            if field.read_access:
+                known.pop(field.json, None)
         given = [
             (f"{key}{known[key]}", example[key]) for key in example if key in known
         ]
@@ -307,7 +310,9 @@ class SchemaView:
 
     def _request_field(self, field: Field, *, update: bool = False) -> str:
         default = "base.UNSET" if update else field_code.schema_default(field)
-        arguments = [_unchanged(field)] if update and field.immutable else []
+        fixed = UNCHANGED if update and field.immutable else ""
+        described = _described(field, fixed)
+        arguments = [described] if described else []
         assigned = _assigned(default, arguments)
         return f"{field.attribute}: {self._request_type(field)}{assigned}"
 
@@ -359,13 +364,19 @@ class SchemaView:
 
     def _response_field(self, field: Field) -> str:
         annotation = field_code.response_annotation(field, self._choice(field))
+        description = field.description
         more = []
+        if field.read_access:
+            annotation = f"base.Restricted[{annotation}]"
+            description = (
+                f"{description} Shown to: {_rules(field.read_access)}.".strip()
+            )
         if field.example is not MISSING:
             more.append(f"examples=[{example_expression(field)}]")
         if field.read_only:
             more.append(READ)
         return self._declared(
-            field.attribute, annotation, field.json, field.description, *more
+            field.attribute, annotation, field.json, description, *more
         )
 
     def _response_reference(self, reference: Reference) -> str:
@@ -407,9 +418,29 @@ def _choices(name: str, values: Iterable[str]) -> str:
     )
 
 
-def _unchanged(field: Field) -> str:
-    """Return the description of an immutable field in a PUT or PATCH."""
-    return f"description={literal(f'{field.description} {UNCHANGED}'.strip())}"
+def _is_kept(field: Field) -> bool:
+    """Whether a PUT may omit the field, and what is stored can be kept.
+
+    A required one that only some may set is required of those by the repository.
+    """
+    return field.is_kept or (field.required and bool(field.write_access))
+
+
+def _described(field: Field, fixed: str) -> str:
+    """Return the description of a field in requests, if it says more than its type.
+
+    `fixed` says that it cannot be changed.
+    """
+    set_by = f"Set by: {_rules(field.write_access)}." if field.write_access else ""
+    if not (fixed or set_by):
+        return ""
+    words = filter(None, (field.description, fixed, set_by))
+    return f"description={literal(' '.join(words))}"
+
+
+def _rules(rules: Iterable[str]) -> str:
+    """Return rules of access as words."""
+    return " or ".join(rules)
 
 
 def _assigned(default: str | None, arguments: list[str] | None = None) -> str:

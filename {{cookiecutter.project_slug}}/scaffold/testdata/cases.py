@@ -82,7 +82,7 @@ class CaseView:
     def _values_of(self, fields: Iterable[Field]) -> dict[str, object] | None:
         values: dict[str, object] = {}
         for field in fields:
-            if field.read_only:
+            if field.read_only or (field.write_access and not field.required):
                 continue
             made = self._made.get(field.name)
             value = None if made is None else _json_value(made.at(1))

@@ -1,0 +1,13 @@
+"""The fixtures of the tests of access."""
+
+import pytest
+from fastapi import FastAPI
+
+from tests.access.callers import Call, client_for
+from tests.provider import Provider
+
+
+@pytest.fixture
+def call(app: FastAPI, provider: Provider) -> Call:
+    """Return a client for a caller."""
+    return lambda caller: client_for(app, provider, caller)
