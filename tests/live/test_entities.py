@@ -344,7 +344,7 @@ def test_upgrade_keeps_manual_edits(
     """Both parts of it: what it wrote once, and what it generates."""
     tree = template / TREE
     main, service = (
-        tree / "src/main.py",
+        tree / "src/main.py.jinja",
         tree / "scaffold/rendering/templates/src/services/ENTITY.py.jinja",
     )
     main.write_text(

@@ -188,32 +188,34 @@ CODE: dict[str, dict[str, str]] = {
         "state.statement = _restricted(": "_restricted(",
         "owned(one) if found is Rows.OWN": "sa.true() if found is Rows.OWN",
         "else sa.false(),": "else sa.true(),",
-        "owned_only=allowed is Rows.OWN": "owned_only=False",
-        'made["owner_id"] = principal.subject': "pass",
+        "is Rows.OWN:\n        return ForbiddenError()": (
+            "is Rows.OWN and False:\n        return ForbiddenError()"
+        ),
+        "made[OWNER_ID] = principal.subject": "pass",
         'made["created_by"] = principal.subject': "pass",
         'return {"updated_by": principal.subject if': 'return {"updated_by": None if',
         "restricted = rows(": "restricted = False and rows(",
         "raise ReferenceNotFoundError(missing)": "pass",
-        "if foreign:\n": "if False:\n",
+        "if foreign and of_others:\n": "if False:\n",
         "column = owned(entity) if allowed is Rows.OWN": "column = sa.true() if True",
         "if row is not None and not row[1]:": "if False:",
         "return row is not None": "return True",
     },
     REPOSITORY: {
-        'loaded=False, action="delete")': "loaded=False)",
-        'entity = await self._lock(entity_id, loaded=True, action="update")': (
-            "entity = await self._lock(entity_id, loaded=True)"
+        '_lock_for("delete", ': '_lock_for("read", ',
+        '_lock_for("update", entity_id)\n            return': (
+            '_lock_for("read", entity_id)\n            return'
         ),
-        'return await self._lock(entity_id, loaded=True, action="update")': (
-            "return await self._lock(entity_id, loaded=True)"
+        '_lock_for("update", entity_id)\n        if': (
+            '_lock_for("read", entity_id)\n        if'
         ),
-        "if not is_own:\n": "if False:\n",
+        "allowed is Rows.OWN and not is_own:": "False:",
         "(own, other) if self.links[name].key else (other, own)": "(own, other)",
         'self.db, *changed, "update"\n': "self.db, *changed\n",
         "_may_change_link(name, own_id, other_id):\n            return": (
             "_may_change_link(name, own_id, other_id) and False:\n            return"
         ),
-        "await self._check_new_references(entity, changes)": "pass",
+        "await self._check_new_references(entity, changes, sent)": "pass",
     },
 }
 
