@@ -354,7 +354,7 @@ def test_upgrade_keeps_manual_edits(
     service.write_text(
         text.replace("and return it as stored", "and return what is stored")
     )
-    config = tree / "src/core/config.py"
+    config = tree / "src/core/config.py.jinja"
     config.write_text(
         config.read_text().replace(
             'log_level: Literal["DEBUG"', 'log_level: Literal["TRACE", "DEBUG"'
