@@ -12,6 +12,7 @@ import pytest
 
 from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import load
+from tests.harness.example_projects import without_access
 from tests.harness.project import ROOT, clean_environment, cookiecutter
 from tests.harness.skeleton import optional_files, text_of
 
@@ -147,24 +148,25 @@ def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def test_an_entity_may_come_later_or_go(
     bake: Callable[..., Path], names: tuple[str, ...]
 ) -> None:
-    _may_come_later(bake, json.loads(SHOP.read_text()), names)
+    document = without_access(json.loads(SHOP.read_text()))
+    _may_come_later(bake, document, without(document, *names))
 
 
 @pytest.mark.parametrize("names", [("Language",), ("Copy", "Book")], ids="-".join)
 def test_an_entity_with_names_of_its_own_may_come_later_or_go(
     bake: Callable[..., Path], names: tuple[str, ...]
 ) -> None:
-    document = json.loads(LIBRARY.read_text())
-    _may_come_later(bake, {"json_case": "camel", **document}, names)
+    document = {"json_case": "camel", **json.loads(LIBRARY.read_text())}
+    _may_come_later(bake, document, without(document, *names))
 
 
 def test_auth_may_come_later_or_go(bake: Callable[..., Path]) -> None:
     document = json.loads(SHOP.read_text())
-    _may_come_later(bake, {**document, **OPEN}, ())
+    _may_come_later(bake, document, without_access(document))
 
 
 def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> None:
-    document = json.loads(SHOP.read_text())
+    document = without_access(json.loads(SHOP.read_text()))
     project = bake("edited", document)
     main, config = project / "src" / "main.py", project / "src" / "core" / "config.py"
     first = "        # Next to the router"
@@ -188,10 +190,9 @@ def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> No
 
 
 def _may_come_later(
-    bake: Callable[..., Path], document: Mapping[str, Any], names: tuple[str, ...]
+    bake: Callable[..., Path], document: Mapping[str, Any], less: Mapping[str, Any]
 ) -> None:
-    plain = {k: v for k, v in without(document, *names).items() if k not in OPEN}
-    whole, part = bake("whole", document), bake("part", plain)
+    whole, part = bake("whole", document), bake("part", less)
     before = files(part)
     (part / "entities.json").write_bytes((whole / "entities.json").read_bytes())
     grown = generator(part, "apply")
