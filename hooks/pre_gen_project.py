@@ -45,7 +45,8 @@ def check(tree: Path) -> None:
         raise SystemExit(str(error)) from None
     except SpecError as error:
         raise SystemExit(report(error)) from None
-    if spec.auth and ANSWERS["mode"] == "legacy":
+    given = kept or ANSWERS["entities_file"]
+    if spec.auth and given and ANSWERS["mode"] == "legacy":
         raise SystemExit(
             'mode: legacy cannot verify access tokens; remove "auth" from the entities, '
             "or choose production"

@@ -24,7 +24,7 @@ NASTY = (
 )
 # Jinja conditions: on options, in the skeleton, the legacy mode and the hooks; on keys of
 # entities.json, in the templates of the generator; and on `auth`, wherever.
-ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 30, 60
+ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 40, 150
 TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 OPTIONS = [
     {},
@@ -353,7 +353,7 @@ def test_the_demonstration_refuses_auth(
 ) -> None:
     """Everybody could do everything, and nothing would say so."""
     entities = tmp_path / "open.json"
-    entities.write_text('{"auth": true, "entities": [{"name": "Task"}]}')
+    entities.write_text('{"auth": true, "access": "public", "entities": [{"name": "Task"}]}')
     arguments = ["mode=legacy", f"entities_file={entities}"]
     done = generate(template, "--no-input", "-o", str(tmp_path / "out"), *arguments)
     assert done.returncode == 1
