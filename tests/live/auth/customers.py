@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.database import Base
 from src.models import entities as e
-from tests.access.callers import ENTITIES, owns, reach_of
+from tests.senders.callers import ENTITIES, owns, reach_of
 
 Rows = dict[str, dict[str, Any]]  # by owner and entity
 OWNERS = {"ada": 1, "bob": 2}

@@ -17,10 +17,10 @@ from src.models import entities as e
 from src.models.schemas import Customer, CustomerUpdate
 from src.repositories.customer import CustomerRepository
 from src.services.customer import CustomerService
-from tests.access.callers import BY_NAME, CALLERS, Call, client_for, reads, url
-from tests.access.customers import OWNERS, RULES, Rows, may, rows_of, store
-from tests.access.walk import Sent, Walk, answers
 from tests.provider import Provider
+from tests.senders.callers import BY_NAME, CALLERS, Call, client_for, reads, url
+from tests.senders.customers import OWNERS, RULES, Rows, may, rows_of, store
+from tests.senders.walk import Sent, Walk, answers
 from tests.support import as_json
 
 BY_EACH = pytest.mark.parametrize("caller", CALLERS)

@@ -3,8 +3,8 @@
 import pytest
 from fastapi import FastAPI
 
-from tests.access.callers import Call, client_for
 from tests.provider import Provider
+from tests.senders.callers import Call, client_for
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.database import Base
-from tests.access.callers import Call, reach
-from tests.access.shop import rows_of, store_alike
-from tests.access.walk import Answer, Sent, Walk, answers
+from tests.senders.callers import Call, reach
+from tests.senders.shop import rows_of, store_alike
+from tests.senders.walk import Answer, Sent, Walk, answers
 
 
 def all_requests(app: FastAPI) -> list[Sent]:

@@ -27,7 +27,8 @@ from src.main import create_app
 from src.models import entities as e
 from src.models.base import BareEntity
 from src.models.schemas import OrderUpdate, ProductCreate
-from tests.access.callers import (
+from tests.provider import Provider, new_key
+from tests.senders.callers import (
     CALLERS,
     ENTITIES,
     JSON,
@@ -44,8 +45,7 @@ from tests.access.callers import (
     sent_statements,
     url,
 )
-from tests.access.shop import link, rows_of, store
-from tests.provider import Provider, new_key
+from tests.senders.shop import link, rows_of, store
 
 ONE_EACH = ("Profile", "Badge")  # one for each customer
 

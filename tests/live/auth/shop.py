@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from src.core.database import Base
 from src.models import entities as e
 from src.models.base import BareEntity
-from tests.access.callers import Rows
+from tests.senders.callers import Rows
 
 MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

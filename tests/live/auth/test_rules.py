@@ -21,7 +21,7 @@ SHOP, FIELDS = SPECS / "access_of_a_shop.json", SPECS / "access_to_fields.json"
 
 def add_tests(project: Project, rows: str, *modules: str) -> None:
     """Add modules of tests to a project, and what they share."""
-    folder = project.path / "tests" / "access"
+    folder = project.path / "tests" / "senders"
     folder.mkdir()
     (folder / "__init__.py").touch()
     shutil.copy(HERE / "fixtures.py", folder / "conftest.py")
@@ -38,10 +38,10 @@ def test_every_caller_may_do_what_the_rules_say_and_nothing_more(
     project.run("make", "test")
     add_tests(project, "shop", "rules", "leaks")
     project.run("make", "check")
-    tests = "ARGS=-q tests/access"
+    tests = "ARGS=-q tests/senders"
     project.run("make", "test", tests)
     # Without the speed piece that calls dependencies itself.
-    rules = "ARGS=-q tests/access/test_rules.py"
+    rules = "ARGS=-q tests/senders/test_rules.py"
     project.run("make", "test", rules, environment={"TEST_ENDPOINT_PLANS": "false"})
 
 
@@ -52,4 +52,4 @@ def test_fields_are_read_and_set_by_those_who_may(
     project.run("make", "test")
     add_tests(project, "customers", "fields")
     project.run("make", "check")
-    project.run("make", "test", "ARGS=-q tests/access")
+    project.run("make", "test", "ARGS=-q tests/senders")

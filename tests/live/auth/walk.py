@@ -13,7 +13,7 @@ import httpx2
 from fastapi import FastAPI
 
 from src.models.base import BareEntity
-from tests.access.callers import BY_NAME, body, sent_statements
+from tests.senders.callers import BY_NAME, body, sent_statements
 from tests.support import Case, as_json
 
 NO_ID = "00000000-0000-4000-8000-000000000000"
