@@ -49,7 +49,7 @@ def generate(folder: Path, manager: str) -> ExampleProject:
     name = f"{manager}_shop"
     entities = folder / f"{name}.json"
     example = json.loads((ROOT / EXAMPLE).read_text())
-    entities.write_text(json.dumps(without_access(example)))
+    entities.write_text(json.dumps(without_access(example), indent=2) + "\n")
     done = subprocess.run(
         cookiecutter(
             folder,
