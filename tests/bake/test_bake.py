@@ -353,7 +353,9 @@ def test_the_demonstration_refuses_auth(
 ) -> None:
     """Everybody could do everything, and nothing would say so."""
     entities = tmp_path / "open.json"
-    entities.write_text('{"auth": true, "access": "public", "entities": [{"name": "Task"}]}')
+    entities.write_text(
+        '{"auth": true, "access": "public", "entities": [{"name": "Task"}]}'
+    )
     arguments = ["mode=legacy", f"entities_file={entities}"]
     done = generate(template, "--no-input", "-o", str(tmp_path / "out"), *arguments)
     assert done.returncode == 1
