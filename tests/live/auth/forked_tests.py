@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+# Not used here: what is imported before a fork need not be imported in each.
 import alembic.command  # noqa: F401
 import asyncpg  # noqa: F401
 import fastapi  # noqa: F401
