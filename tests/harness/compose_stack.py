@@ -29,7 +29,7 @@ ADAPTED = {
 
 def published_images() -> set[str]:
     """Return the images that the Dockerfile and Compose files take from registries."""
-    files = [DOCKER / "Dockerfile", *DOCKER.glob("docker-compose*.yml")]
+    files = [DOCKER / "Dockerfile", *DOCKER.glob("docker-compose*.yml*")]
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     named = re.findall(r"^(?:FROM| +image:) ([a-z/]+:[\w.-]+)", text, re.MULTILINE)
     return {image for image in named if not image.startswith(NOT_TO_BE_HAD)}
