@@ -60,6 +60,12 @@ JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
 WHERE a.attgenerated <> '' AND NOT a.attisdropped
 """
 
+TRIGGERS = """
+SELECT t.name, g.tgname, pg_get_triggerdef(g.oid)
+FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid
+WHERE NOT g.tgisinternal
+"""
+
 
 @dataclass(frozen=True)
 class GeneratedColumn:
@@ -97,12 +103,14 @@ class Item:
 class Table:
     """A table: its columns with their comments, its constraints and indexes by name.
 
-    `generated` has the columns that are made of others.
+    `generated` has the columns that are made of others, `triggers` the statements that
+    create them.
     """
 
     columns: Mapping[str, str]
     items: Mapping[str, Item]
     generated: Mapping[str, GeneratedColumn]
+    triggers: Mapping[str, str]
     comment: str = ""
 
     @property
@@ -134,12 +142,16 @@ def read(connection: sa.Connection) -> Catalog:
     for table, name, text, names in connection.execute(sa.text(TABLES + GENERATED)):
         column = GeneratedColumn(text, frozenset(names))
         generated.setdefault(table, {})[name] = column
+    triggers: dict[str, dict[str, str]] = {}
+    for table, name, text in connection.execute(sa.text(TABLES + TRIGGERS)):
+        triggers.setdefault(table, {})[name] = text
     columns.pop("alembic_version", None)
     return {
         name: Table(
             columns[name],
             items.get(name, {}),
             generated.get(name, {}),
+            triggers.get(name, {}),
             comments[name],
         )
         for name in sorted(columns)

@@ -8,7 +8,7 @@ from scaffold.python_code.field_code import checks
 from scaffold.spec import naming
 from scaffold.spec.index_names import index_names
 from scaffold.spec.model import Entity, Link, Spec
-from scaffold.spec.vocabulary.keys import SEARCH_COLUMN
+from scaffold.spec.vocabulary.keys import SEARCH_COLUMN, VERSION_COLUMN
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
     for entity in spec.entities:
         for column in entity.json_keys:
             yield entity.table_key, column
+        yield entity.table_key, VERSION_COLUMN
         if entity.search:
             yield entity.table_key, SEARCH_COLUMN
         for link in _owned(entity):

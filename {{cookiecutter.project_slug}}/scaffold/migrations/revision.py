@@ -28,6 +28,7 @@ from scaffold.migrations import (
     online,
     row_counts,
     row_risks,
+    triggers,
 )
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.check_constraints import Checks
@@ -178,6 +179,7 @@ class Writer:
             catalog.run(url, _doing(names))
             before = catalog.run(url, catalog.read)
             renames += names
+        self._functions = catalog.run(url, triggers.read_functions)
         outcome = Outcome(Draft(), renames, problems, sorted(created))
         self._autogenerate(outcome, old, before, after, write=write)
         return outcome
@@ -201,7 +203,7 @@ class Writer:
         """What the models make of an empty database."""
         url = self.databases.create()
         catalog.run(url, _create_schemas)
-        catalog.run(url, Base.metadata.create_all)
+        catalog.run(url, _create_models)
         return catalog.run(url, catalog.read)
 
     def _autogenerate(
@@ -249,6 +251,7 @@ class Writer:
         checks = Checks(before, after, models, ours, enum_rules(new))
         checks.add_to(draft, drop)
         Generated(before, after, models, ours).add_to(draft)
+        triggers.add_to(draft, before, after, self._functions, models)
         created = models.tables.keys() - before.keys()
         carried_links.add_to(draft, old, new, renames, created)
         outcome.problems += self._check_drops(draft)
@@ -335,6 +338,11 @@ def _create_schema(name: str) -> Statement:
 def _create_schemas(connection: sa.Connection) -> None:
     for name in sorted(_schemas_of(Base.metadata.tables)):
         connection.execute(sa.schema.CreateSchema(name, if_not_exists=True))
+
+
+def _create_models(connection: sa.Connection) -> None:
+    Base.metadata.create_all(connection)
+    triggers.create(connection, Base.metadata)
 
 
 def _doing(renames: list[Rename]) -> Callable[[sa.Connection], None]:

@@ -81,6 +81,7 @@ def cors_options(settings: Settings) -> dict[str, Any]:
         "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
         "allow_headers": (*REQUEST_HEADERS, *settings.cors_headers),
         "expose_headers": (
+            "ETag",
             "Link",
             "Location",
             "Retry-After",

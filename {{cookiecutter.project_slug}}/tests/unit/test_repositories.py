@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from src.core.errors import ConflictError, InUseError, ReferenceNotFoundError
+from src.core.errors import (
+    ConflictError,
+    InUseError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+    ReferenceNotFoundError,
+)
+from src.core.preconditions import Precondition
 from src.repositories import cursors
 from src.repositories.base import Repository
 from src.repositories.filters import Filters, ignores_case, split
@@ -297,6 +304,41 @@ async def test_changes_need_a_row(case: Case, tested: RepositoryUnderTest) -> No
     assert not await tested.repository.delete(unknown)
 
 
+@each_case
+async def test_each_change_raises_the_version(
+    case: Case, tested: RepositoryUnderTest
+) -> None:
+    row: Any = await tested.store()
+    data, row_id = await tested.changes(), row.id
+    if not data.model_fields_set:
+        pytest.skip("there is nothing to change")
+    assert row._version == 1
+    changed: Any = await tested.repository.update(row_id, data)
+    assert changed._version == 2
+    found: Any = await tested.found(row_id)
+    assert found._version == 2
+
+
+@each_case
+async def test_only_the_expected_version_is_changed(
+    case: Case, tested: RepositoryUnderTest
+) -> None:
+    row: Any = await tested.store()
+    data, row_id, repository = await tested.changes(), row.id, tested.repository
+    old, current = Precondition(frozenset({7})), Precondition(frozenset({7, 1}))
+    with pytest.raises(PreconditionFailedError):
+        await repository.update(row_id, data, old)
+    with pytest.raises(PreconditionFailedError):
+        await repository.replace(row_id, case.replacing(await tested.body()), old)
+    with pytest.raises(PreconditionFailedError):
+        await repository.delete(row_id, old)
+    with pytest.raises(PreconditionRequiredError):
+        await repository.delete(row_id, Precondition(is_missing=True))
+    assert (await tested.found(row_id))._version == 1
+    assert await repository.update(row_id, read(case.update, {}), current)
+    assert await repository.delete(row_id, current)
+
+
 @each_link
 async def test_link_and_unlink_are_idempotent(
     case: Case, link: Link, tested: RepositoryUnderTest
@@ -310,6 +352,7 @@ async def test_link_and_unlink_are_idempotent(
         if link.key in keys(case.resource):
             row = await tested.found(row.id)
             assert getattr(row, case.attribute(str(link.key))) == expected
+            assert row._version == (2 if expected else 3)
 
 
 @each_own_link
@@ -329,8 +372,11 @@ async def test_ids_of_linked_rows_are_set(
     attribute = case.attribute(key)
     assert getattr(await tested.found(row.id), attribute) == linked
     changes = read(case.update, {key: [as_json(linked[0])]})
-    await tested.repository.update(row.id, changes)
-    assert getattr(await tested.found(row.id), attribute) == linked[:1]
+    changed: Any = await tested.repository.update(row.id, changes)
+    version = changed._version
+    found: Any = await tested.found(row.id)
+    assert getattr(found, attribute) == linked[:1]
+    assert found._version == version
 
 
 async def other_id(tested: RepositoryUnderTest, target: Case) -> Any:

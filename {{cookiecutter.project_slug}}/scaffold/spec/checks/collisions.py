@@ -148,6 +148,7 @@ def _place(draft: EntityDraft, *keys: str) -> int:
     return draft.at("name")
 
 
+_VERSION = 'it has the version of a row; set another "column"'
 _EVERY = "every entity already has this column; remove it or choose another name"
 
 
@@ -275,6 +276,7 @@ class _Stored:
         for name, written in draft.subjects.items():
             json = naming.json_key(name, camel=draft.camel)
             own.append((name, name, json, draft.at(written)))
+        self.columns.reserve([keys.VERSION_COLUMN], _VERSION)
         for name, column, json, at in own:
             path = f"{draft.name}.{name}"
             self.columns.add(column, "the column of", path, path, at)

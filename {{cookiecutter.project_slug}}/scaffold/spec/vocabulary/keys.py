@@ -38,6 +38,7 @@ JSON_KEY = "^[A-Za-z_][A-Za-z0-9_-]*$"
 DEFAULT_SCHEMA = "public"
 BITS = (16, 32, 64)
 SEARCH_COLUMN = "_search"
+VERSION_COLUMN = "_version"
 SEARCHED = ("string", "text")
 MAX_ID = 255  # characters of a string id
 MIN_IDS = 12  # that match a pattern: the generated tests store several rows
