@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.operations import CREATE, FASTEN, LOOSEN, Draft
 from scaffold.migrations.statements import (
+    Operation,
     Statement,
     execute,
     literal,
@@ -69,7 +70,7 @@ def add_to(
         if old is None:
             draft.add(LOOSEN, [_create_function(name, code)], [_drop_function(name)])
         elif _one_line(old) != _one_line(code):
-            back = [_create_function(name, old)]
+            back: list[Operation] = [_create_function(name, old)]
             draft.add(LOOSEN, [_create_function(name, code)], back)
     for key, table in models.tables.items():
         wanted = _triggers(table)
@@ -87,7 +88,8 @@ def add_to(
                 draft.add(FASTEN, [execute(wanted[name])], [drop])
     for part in draft.destroyed:
         if not part.column:  # on the way back, they come after their table
-            made = [execute(sql) for sql in before[part.table].triggers.values()]
+            statements = before[part.table].triggers.values()
+            made: list[Operation] = [execute(sql) for sql in statements]
             draft.add(FASTEN, [], made)
 
 

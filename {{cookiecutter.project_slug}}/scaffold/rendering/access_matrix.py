@@ -66,7 +66,7 @@ YES, NO = "yes", "no"
 class Operation:
     """An endpoint of an entity.
 
-    `kind` is one of the entity's operations, or list_children, get_child, list_linked,
+    `kind` is one of the entity's operations, or create_batch, list_children, get_child, list_linked,
     link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
     row that is linked. A create or update may have a `reference`, the key with the id of
     another row, or with a list of one.
@@ -145,6 +145,8 @@ class AccessMatrix:
             if kind in entity.operations:
                 path = url if kind in ("create", "list") else one
                 yield Operation(entity, kind, METHODS[kind], path)
+            if kind == "create" and kind in entity.operations:
+                yield Operation(entity, "create_batch", "POST", f"{url}/batch")
         for reverse in entity.reverses:
             several = reverse.kind == "many"
             if ("list" if several else "get") in self._entity(reverse).operations:
@@ -176,7 +178,7 @@ class AccessMatrix:
         """Return what a caller gets: 401, 403 by role, 404, and then 403 by row."""
         if caller == BAD_TOKEN and self.spec.auth:
             return Answer(401, general=True)
-        entity, kind = operation.entity, operation.kind
+        entity, kind = operation.entity, _action(operation.kind)
         if operation.reference:
             return self._answer_reference(operation, caller)
         if kind in entity.operations:
@@ -200,7 +202,7 @@ class AccessMatrix:
 
     def subjects(self, operation: Operation) -> Sequence[str]:
         """Return the attributes of a row that get the subject of the caller."""
-        entity, kind = operation.entity, operation.kind
+        entity, kind = operation.entity, _action(operation.kind)
         created_by, updated_by = keys.ACTORS
         found = []
         if kind == "create" and entity.owner is True:
@@ -213,7 +215,7 @@ class AccessMatrix:
 
     def omitted(self, operation: Operation) -> Sequence[str]:
         """Return the keys that not all who may use an operation may send."""
-        if operation.kind not in ("create", "replace", "update"):
+        if _action(operation.kind) not in ("create", "replace", "update"):
             return []
         fields = operation.entity.fields
         return [one.json for one in fields if one.write_access and not one.required]
@@ -396,6 +398,11 @@ class AccessMatrix:
 
 
 Side = TypeVar("Side", Reverse, Link)
+
+
+def _action(kind: str) -> str:
+    """Return the kind of an operation, where a batch of creates is a create."""
+    return "create" if kind == "create_batch" else kind
 
 
 def _named(sides: Sequence[Side], name: str) -> Side:

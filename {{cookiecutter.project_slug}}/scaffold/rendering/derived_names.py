@@ -20,7 +20,7 @@ class DerivedNames:
     """The derived names of all entities.
 
     `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices` and `types`
-    by entity and field; `ids`, the types of string ids, by entity; `operations` by entity
+    by entity and field; `batches` by entity, the end of `create_<batch>`; `ids`, the types of string ids, by entity; `operations` by entity
     and relation: the end of the names of its routes, `list_<operation>`;
     `link_operations` likewise for `link_<operation>`.
     """
@@ -36,6 +36,8 @@ class DerivedNames:
                 "Create",
                 "Replace",
                 "Update",
+                "BatchCreate",
+                "Batch",
                 "Page",
                 "Query",
                 *PARAMETERS,
@@ -63,6 +65,10 @@ class DerivedNames:
             f"{verb}_{entity.snake}" for entity in spec.entities for verb in VERBS
         }
         self._routes |= {f"list_{entity.plural}" for entity in spec.entities}
+        self.batches = {
+            entity.name: self._operation(entity, "create", "batch")
+            for entity in spec.entities
+        }
         self.operations = {
             (entity.name, one.name): self._operation(entity, verb, one.name)
             for entity in spec.entities

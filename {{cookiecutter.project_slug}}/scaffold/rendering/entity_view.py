@@ -140,8 +140,13 @@ class EntityView(TableView, SchemaView):
     def schema_imports(self) -> str:
         name = self.entity.name
         names = [name, self.create_schema, self.page_schema, self.query_schema]
-        names.append(self.update_schema)
+        names += [self.update_schema, self.batch_create_schema, self.batch_schema]
         return ", ".join(sorted(names, key=import_key))
+
+    @property
+    def batch(self) -> str:
+        """The end of the name of the route that creates several."""
+        return self.names.batches[self.entity.name]
 
     @property
     def service_types(self) -> str:
@@ -246,6 +251,7 @@ class EntityView(TableView, SchemaView):
     @property
     def route_imports(self) -> list[str]:
         names = {self.entity.name, self.create_schema, self.page_schema}
+        names |= {self.batch_create_schema, self.batch_schema}
         names |= {self.replace_schema, self.update_schema}
         if self.can_include:
             names.add(self.names.schemas[self.entity.name, "Include"])

@@ -37,6 +37,14 @@ class SchemaView:
         return self.names.schemas[self.entity.name, "Replace"]
 
     @property
+    def batch_create_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "BatchCreate"]
+
+    @property
+    def batch_schema(self) -> str:
+        return self.names.schemas[self.entity.name, "Batch"]
+
+    @property
     def page_schema(self) -> str:
         return self.names.schemas[self.entity.name, "Page"]
 
