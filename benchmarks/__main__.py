@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import capacity, generation, routing, suite, table, tokens
+from benchmarks import capacity, generation, routing, suite, table, tokens, writes
 from benchmarks.systems import bake
 from tests.harness.project import Project
 
@@ -16,6 +16,7 @@ PARTS = {
     "table": table.measure,
     "filters": table.measure_filters,
     "tokens": tokens.measure,
+    "writes": writes.measure,
     "pieces": table.measure_pieces,
     "capacity": capacity.measure,
     "generation": generation.measure,

@@ -14,12 +14,17 @@ FILE = ROOT / "{{cookiecutter.project_slug}}" / "docker" / "proxy" / "haproxy.cf
 
 
 @contextlib.contextmanager
-def in_front_of(backend: int, program: str, folder: Path) -> Iterator[int]:
-    """Run HAProxy in front of a port; yield its own port."""
+def in_front_of(
+    backend: int, program: str, folder: Path, more: str = ""
+) -> Iterator[int]:
+    """Run HAProxy in front of a port; yield its own port.
+
+    `more` is added to the file, for its backend.
+    """
     port = free_port()
     subprocess.run([program, "-c", "-f", str(FILE)], check=True)
     own = folder / "haproxy.cfg"
-    own.write_text(_adapted(FILE.read_text(), port, backend))
+    own.write_text(_adapted(FILE.read_text(), port, backend) + more)
     process = subprocess.Popen([program, "-db", "-f", str(own)])
     try:
         _wait_until_served(port)

@@ -102,6 +102,23 @@ def test_no_concurrent_change_is_lost(service: Replica) -> None:
             assert len(cells) == 50
 
 
+def test_one_of_many_changes_of_one_version_succeeds(service: Replica) -> None:
+    with crowd(service, 50) as together:
+        for _ in range(10):
+            created = together.clients[0].send("POST", SHEETS, {})
+            path, tag = f"{SHEETS}/{created.json['id']}", created.headers["etag"]
+            answers = together.send(
+                lambda number, client, p=path, known=tag: client.send(
+                    "PATCH", p, {f"cell_{number:02}": 1}, {"If-Match": known}
+                )
+            )
+            assert Counter(answer.status for answer in answers) == {200: 1, 412: 49}
+            (winner,) = [answer for answer in answers if answer.status == 200]
+            found = together.clients[0].send("GET", path)
+            assert found.headers["etag"] == winner.headers["etag"] != tag
+            assert found.json == winner.json
+
+
 def test_one_of_many_concurrent_deletes_succeeds(service: Replica) -> None:
     with crowd(service, 50) as together:
         for _ in range(3):

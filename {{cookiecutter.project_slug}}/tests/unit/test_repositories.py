@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.errors import (
@@ -431,6 +432,18 @@ async def test_update_refuses_a_duplicate(
 # What only PostgreSQL checks.
 
 
+@each_case
+async def test_each_statement_raises_the_version(
+    case: Case, db_session: AsyncSession
+) -> None:
+    entity = case.factory.entity
+    row: Any = await case.factory.store(db_session)
+    for version in (2, 3):
+        await db_session.execute(sa.update(entity).values(id=entity.id))
+        await db_session.refresh(row)
+        assert row._version == version
+
+
 @each_reference
 async def test_list_is_narrowed_to_a_parent(
     case: Case, reference: Reference, db_session: AsyncSession
@@ -482,3 +495,4 @@ async def test_delete_of_a_parent_follows_on_delete(
         assert found is None
     else:
         assert getattr(found, attribute) is None
+        assert found._version == 2

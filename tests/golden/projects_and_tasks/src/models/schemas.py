@@ -79,6 +79,14 @@ class Project(base.Resource):
     included_milestone: "Task | None" = base.embedded("milestone")
 
 
+class ProjectBatchCreate(base.BatchCreate[ProjectCreate]):
+    """New projects, at most 100."""
+
+
+class ProjectBatch(base.Batch[Project]):
+    """Created projects, in the order of the request."""
+
+
 class ProjectPage(base.Page[Project]):
     """A page of projects."""
 
@@ -188,6 +196,14 @@ class Task(base.Resource):
     notes: str | None
     project_id: uuid.UUID
     included_project: "Project | None" = base.embedded("project")
+
+
+class TaskBatchCreate(base.BatchCreate[TaskCreate]):
+    """New tasks, at most 100."""
+
+
+class TaskBatch(base.Batch[Task]):
+    """Created tasks, in the order of the request."""
 
 
 class TaskPage(base.Page[Task]):

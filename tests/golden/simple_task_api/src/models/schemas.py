@@ -67,6 +67,14 @@ class Task(base.Resource):
     completed: bool = pydantic.Field(description="Whether the task is done.")
 
 
+class TaskBatchCreate(base.BatchCreate[TaskCreate]):
+    """New tasks, at most 100."""
+
+
+class TaskBatch(base.Batch[Task]):
+    """Created tasks, in the order of the request."""
+
+
 class TaskPage(base.Page[Task]):
     """A page of tasks."""
 

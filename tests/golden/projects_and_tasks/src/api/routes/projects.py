@@ -6,10 +6,12 @@ import typing
 import fastapi
 
 from src.api import dependencies as deps
-from src.api import http, lists
+from src.api import entity_tags, http, lists
 from src.models import queries
 from src.models.schemas import (
     Project,
+    ProjectBatch,
+    ProjectBatchCreate,
     ProjectCreate,
     ProjectInclude,
     ProjectPage,
@@ -25,7 +27,7 @@ router = fastapi.APIRouter(
 )
 
 
-@router.post("", status_code=201, responses=http.LOCATION | http.problems(409))
+@router.post("", status_code=201, responses=entity_tags.LOCATED | http.problems(409))
 async def create_project(
     data: ProjectCreate,
     service: deps.ProjectServiceDep,
@@ -35,7 +37,15 @@ async def create_project(
     """Create a project."""
     created = await service.create_project(data)
     response.headers["Location"] = f"{request.url.path}/{created.id}"
-    return created
+    return entity_tags.tagged(response, created)
+
+
+@router.post("/batch", status_code=201, responses=http.problems(409))
+async def create_project_batch(
+    batch: ProjectBatchCreate, service: deps.ProjectServiceDep
+) -> ProjectBatch:
+    """Create several projects, all or none."""
+    return await service.create_project_batch(batch)
 
 
 @router.get(
@@ -54,38 +64,65 @@ async def list_projects(
     return await lists.respond(request, response, query, service.list_projects, service)
 
 
-@router.get("/{project_id}", responses=http.problems(404))
+@router.get(
+    "/{project_id}",
+    response_model=Project,
+    responses=entity_tags.CONDITIONAL | http.problems(404),
+)
 async def get_project(
     project_id: http.Id,
     service: deps.ProjectServiceDep,
     include: typing.Annotated[
         queries.Include[ProjectInclude], fastapi.Query(default_factory=list)
     ],
-) -> Project:
+    response: fastapi.Response,
+    if_none_match: entity_tags.IfNoneMatch = None,
+) -> typing.Any:
     """Return one project."""
-    return await service.get_project(project_id, include)
+    found = await service.get_project(project_id, include)
+    return entity_tags.unless_known(response, found, if_none_match)
 
 
-@router.put("/{project_id}", responses=http.problems(404, 409))
+@router.put(
+    "/{project_id}", responses=entity_tags.TAGGED | http.problems(404, 409, 412, 428)
+)
 async def replace_project(
-    project_id: http.Id, data: ProjectReplace, service: deps.ProjectServiceDep
+    project_id: http.Id,
+    data: ProjectReplace,
+    service: deps.ProjectServiceDep,
+    precondition: entity_tags.PreconditionDep,
+    response: fastapi.Response,
 ) -> Project:
     """Replace a project: omitted fields get their default or null."""
-    return await service.replace_project(project_id, data)
+    changed = await service.replace_project(project_id, data, precondition)
+    return entity_tags.tagged(response, changed)
 
 
-@router.patch("/{project_id}", responses=http.problems(404, 409))
+@router.patch(
+    "/{project_id}", responses=entity_tags.TAGGED | http.problems(404, 409, 412, 428)
+)
 async def update_project(
-    project_id: http.Id, data: ProjectUpdate, service: deps.ProjectServiceDep
+    project_id: http.Id,
+    data: ProjectUpdate,
+    service: deps.ProjectServiceDep,
+    precondition: entity_tags.PreconditionDep,
+    response: fastapi.Response,
 ) -> Project:
     """Update a project: only the fields that are sent change."""
-    return await service.update_project(project_id, data)
+    changed = await service.update_project(project_id, data, precondition)
+    return entity_tags.tagged(response, changed)
 
 
-@router.delete("/{project_id}", status_code=204, responses=http.problems(404, 409))
-async def delete_project(project_id: http.Id, service: deps.ProjectServiceDep) -> None:
+@router.delete(
+    "/{project_id}", status_code=204, responses=http.problems(404, 409, 412, 428)
+)
+async def delete_project(
+    project_id: http.Id,
+    service: deps.ProjectServiceDep,
+    precondition: entity_tags.PreconditionDep,
+) -> None:
     """Delete a project."""
-    await service.delete_project(project_id)
+    await service.delete_project(project_id, precondition)
 
 
 @router.get(

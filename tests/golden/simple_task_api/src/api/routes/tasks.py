@@ -5,9 +5,11 @@ import typing
 import fastapi
 
 from src.api import dependencies as deps
-from src.api import http, lists
+from src.api import entity_tags, http, lists
 from src.models.schemas import (
     Task,
+    TaskBatch,
+    TaskBatchCreate,
     TaskCreate,
     TaskPage,
     TaskQuery,
@@ -20,7 +22,7 @@ router = fastapi.APIRouter(
 )
 
 
-@router.post("", status_code=201, responses=http.LOCATION | http.problems(409))
+@router.post("", status_code=201, responses=entity_tags.LOCATED | http.problems(409))
 async def create_task(
     data: TaskCreate,
     service: deps.TaskServiceDep,
@@ -30,7 +32,15 @@ async def create_task(
     """Create a task."""
     created = await service.create_task(data)
     response.headers["Location"] = f"{request.url.path}/{created.id}"
-    return created
+    return entity_tags.tagged(response, created)
+
+
+@router.post("/batch", status_code=201, responses=http.problems(409))
+async def create_task_batch(
+    batch: TaskBatchCreate, service: deps.TaskServiceDep
+) -> TaskBatch:
+    """Create several tasks, all or none."""
+    return await service.create_task_batch(batch)
 
 
 @router.get(
@@ -46,29 +56,59 @@ async def list_tasks(
     return await lists.respond(request, response, query, service.list_tasks, service)
 
 
-@router.get("/{task_id}", responses=http.problems(404))
-async def get_task(task_id: http.Id, service: deps.TaskServiceDep) -> Task:
+@router.get(
+    "/{task_id}",
+    response_model=Task,
+    responses=entity_tags.CONDITIONAL | http.problems(404),
+)
+async def get_task(
+    task_id: http.Id,
+    service: deps.TaskServiceDep,
+    response: fastapi.Response,
+    if_none_match: entity_tags.IfNoneMatch = None,
+) -> typing.Any:
     """Return one task."""
-    return await service.get_task(task_id)
+    found = await service.get_task(task_id)
+    return entity_tags.unless_known(response, found, if_none_match)
 
 
-@router.put("/{task_id}", responses=http.problems(404, 409))
+@router.put(
+    "/{task_id}", responses=entity_tags.TAGGED | http.problems(404, 409, 412, 428)
+)
 async def replace_task(
-    task_id: http.Id, data: TaskReplace, service: deps.TaskServiceDep
+    task_id: http.Id,
+    data: TaskReplace,
+    service: deps.TaskServiceDep,
+    precondition: entity_tags.PreconditionDep,
+    response: fastapi.Response,
 ) -> Task:
     """Replace a task: omitted fields get their default or null."""
-    return await service.replace_task(task_id, data)
+    changed = await service.replace_task(task_id, data, precondition)
+    return entity_tags.tagged(response, changed)
 
 
-@router.patch("/{task_id}", responses=http.problems(404, 409))
+@router.patch(
+    "/{task_id}", responses=entity_tags.TAGGED | http.problems(404, 409, 412, 428)
+)
 async def update_task(
-    task_id: http.Id, data: TaskUpdate, service: deps.TaskServiceDep
+    task_id: http.Id,
+    data: TaskUpdate,
+    service: deps.TaskServiceDep,
+    precondition: entity_tags.PreconditionDep,
+    response: fastapi.Response,
 ) -> Task:
     """Update a task: only the fields that are sent change."""
-    return await service.update_task(task_id, data)
+    changed = await service.update_task(task_id, data, precondition)
+    return entity_tags.tagged(response, changed)
 
 
-@router.delete("/{task_id}", status_code=204, responses=http.problems(404, 409))
-async def delete_task(task_id: http.Id, service: deps.TaskServiceDep) -> None:
+@router.delete(
+    "/{task_id}", status_code=204, responses=http.problems(404, 409, 412, 428)
+)
+async def delete_task(
+    task_id: http.Id,
+    service: deps.TaskServiceDep,
+    precondition: entity_tags.PreconditionDep,
+) -> None:
     """Delete a task."""
-    await service.delete_task(task_id)
+    await service.delete_task(task_id, precondition)
