@@ -21,6 +21,8 @@ TAG = '"5-0123456789abcdef"'
 class Yes(BaseHTTPRequestHandler):
     """Responds instead of the service: with a tag, and with the If-Match that was sent."""
 
+    protocol_version = "HTTP/1.1"  # HAProxy does not compress older responses
+
     def do_GET(self) -> None:
         body = json.dumps({"sent": self.headers["If-Match"], "more": "x" * 2_000})
         self.send_response(200)
