@@ -76,6 +76,7 @@ ORDERS = {
 EXPECTED = {
     "Customer": {
         "POST /customers": "401 401 201 201 201 201 201 201 201 201 201",
+        "POST /customers/batch": "401 401 201 201 201 201 201 201 201 201 201",
         "GET /customers": ORDERS["GET"],
         "GET /customers/{id}": ORDERS["one"],
         "PUT /customers/{id}": ORDERS["one"],
@@ -85,6 +86,7 @@ EXPECTED = {
     },
     "Order": {
         "POST /orders": ORDERS["POST"],
+        "POST /orders/batch": ORDERS["POST"],
         "GET /orders": ORDERS["GET"],
         "GET /orders/{id}": ORDERS["one"],
         "PUT /orders/{id}": ORDERS["one"],
@@ -94,6 +96,7 @@ EXPECTED = {
     },
     "OrderItem": {
         "POST /order-items": ORDERS["POST"],
+        "POST /order-items/batch": ORDERS["POST"],
         "GET /order-items": ORDERS["GET"],
         "GET /order-items/{id}": ORDERS["one"],
         "PUT /order-items/{id}": ORDERS["one"],
@@ -102,6 +105,7 @@ EXPECTED = {
     },
     "Product": {
         "POST /products": "401 401 403 403 403 403 201 403 403 403 201",
+        "POST /products/batch": "401 401 403 403 403 403 201 403 403 403 201",
         "GET /products": "200-all 401" + " 200-all" * 9,
         "GET /products/{id}": "200 401" + " 200" * 9,
         "PUT /products/{id}": "401 401 403 403 403 403 200 403 403 403 200",
@@ -117,6 +121,7 @@ EXPECTED = {
     },
     "Tag": {
         "POST /tags": "401 401 403 403 403 403 201 403 403 403 403",
+        "POST /tags/batch": "401 401 403 403 403 403 201 403 403 403 403",
         "GET /tags": "200-all 401" + " 200-all" * 9,
         "GET /tags/{id}": "200 401" + " 200" * 9,
         "PUT /tags/{id}": "401 401 403 403 403 403 200 403 403 403 403",
@@ -133,6 +138,7 @@ EXPECTED = {
     },
     "AuditEntry": {
         "POST /audit-entries": "401 401" + " 403" * 9,
+        "POST /audit-entries/batch": "401 401" + " 403" * 9,
         "GET /audit-entries": "401 401" + " 403" * 9,
         "GET /audit-entries/{id}": "401 401" + " 403" * 9,
         "PUT /audit-entries/{id}": "401 401" + " 403" * 9,
@@ -518,7 +524,7 @@ def test_turning_auth_off_allows_everything_and_turning_it_on_forbids_it() -> No
     closed = spec({"name": "Note"}, access="nobody")
     for old, new, more in ((closed, open_to_all, True), (open_to_all, closed, False)):
         found = access_changes.changes(old, new)
-        assert len({one.what for one in found}) == 6
+        assert len({one.what for one in found}) == 7
         for what in {one.what for one in found}:
             callers = {who for one in found if one.what == what for who in one.callers}
             assert callers == {"no token", "bad token", "any token"}

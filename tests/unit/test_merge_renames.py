@@ -172,16 +172,23 @@ def test_a_base_that_is_no_program_is_no_obstacle() -> None:
 
 
 GET = """\
-@router.get("/{task_id}", responses=http.problems(404))
+@router.get(
+    "/{task_id}",
+    response_model=Task,
+    responses=entity_tags.CONDITIONAL | http.problems(404),
+)
 async def get_task(
     task_id: http.Id,
     service: deps.TaskServiceDep,
     include: typing.Annotated[
         queries.Include[TaskInclude], fastapi.Query(default_factory=list)
     ],
-) -> Task:
+    response: fastapi.Response,
+    if_none_match: entity_tags.IfNoneMatch = None,
+) -> typing.Any:
     \"\"\"Return one task.\"\"\"
-    return await service.get_task(task_id, include)
+    found = await service.get_task(task_id, include)
+    return entity_tags.unless_known(response, found, if_none_match)
 """
 GET_JOB = GET.replace("task", "job").replace("Task", "Job")
 # What a person makes of the generated route, and what it is after the rename.
