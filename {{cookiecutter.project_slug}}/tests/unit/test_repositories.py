@@ -490,7 +490,7 @@ async def test_delete_of_a_parent_follows_on_delete(
         return
     assert await parents.delete(parent.id)
     db_session.expire_all()
-    found = await case.repository(db_session).get(row_id)
+    found: Any = await case.repository(db_session).get(row_id)
     if reference.on_delete == "cascade":
         assert found is None
     else:
