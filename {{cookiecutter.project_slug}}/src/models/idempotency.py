@@ -16,9 +16,7 @@ idempotency_keys = sa.Table(
     sa.Column("status", sa.SmallInteger, nullable=False),
     sa.Column("headers", sa.JSON, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-{% if auth %}
-    # The rows that it has created and its sender may read: [["order", "0190…"]].
+    # With `auth`, the rows that were created and shown: [["order", "0190…"]].
     sa.Column("created", sa.JSON),
-{% endif %}
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, index=True),
 )
