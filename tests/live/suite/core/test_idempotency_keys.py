@@ -17,7 +17,16 @@ from src.api import http, idempotency
 from src.api.dependencies import SessionDep
 from src.core import metrics
 from src.core.config import Settings
-from src.core.errors import ConflictError
+from src.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PreconditionFailedError,
+    RateLimitExceededError,
+    ReferenceNotFoundError,
+    UnavailableError,
+)
 from src.main import create_app
 from src.models.idempotency import idempotency_keys as keys
 from src.repositories.idempotency import EXPIRED_AT_ONCE
@@ -31,6 +40,20 @@ pytest.importorskip("tests.provider")
 
 REPLAYED = "idempotency-replayed"
 ADA = {"sub": "ada"}
+# Errors that are the answer to a key, and those after which the request can be sent again.
+STORED = {
+    "conflict": ConflictError("thing", ["name"]),
+    "missing": NotFoundError("thing"),
+    "reference": ReferenceNotFoundError(["thing_id"]),
+}
+NOT_STORED = {
+    "invalid": InvalidError(),
+    "forbidden": ForbiddenError(),
+    "changed": PreconditionFailedError(),
+    "limited": RateLimitExceededError(1),
+    "unavailable": UnavailableError(),
+    "http": HTTPException(409, "not one of the service's errors"),
+}
 Call = Callable[[dict[str, Any] | None], httpx2.AsyncClient]
 
 
@@ -131,9 +154,7 @@ def own(running_app: FastAPI) -> FastAPI:
     @router.post("/refused", dependencies=idempotency.KEYED)
     async def refused(db: SessionDep, by: str) -> None:
         app.state.calls.append(by)
-        if by == "service":
-            raise ConflictError("thing", ["name"])
-        raise HTTPException(409, "not one of the service's errors")
+        raise {**STORED, **NOT_STORED}[by]
 
     @router.post("/commits", dependencies=idempotency.KEYED)
     async def commits(db: SessionDep) -> None:
@@ -178,13 +199,12 @@ async def test_routes_of_ones_own_can_have_keys(
             problem(other, 422, "idempotency_key_reused")
         assert calls == ["text", "commits"]
         assert await count(db_session) == 2
-        for by, times in (("service", 1), ("http", 2)):
+        for by in (*STORED, *NOT_STORED):
             calls.clear()
-            for _ in range(2):
-                path = f"/own/refused?by={by}"
-                response = await client.post(path, headers=keyed(by))
-                assert response.status_code == 409
-            assert calls == [by] * times
+            path = f"/own/refused?by={by}"
+            answers = [await client.post(path, headers=keyed(by)) for _ in range(2)]
+            assert answers[0].status_code == answers[1].status_code >= 400
+            assert calls == [by] * (1 if by in STORED else 2)
         stored = await count(db_session)
         for path in ("/own/stream", "/own/without", "/own/other-class"):
             response = await client.post(path, headers=keyed())
