@@ -20,7 +20,8 @@ from src.repositories.idempotency import KeyedRequest
 
 HEADER = "idempotency-key"
 REPLAYED = "Idempotency-Replayed"
-KEY = "[!-~]{1,255}"  # visible characters of ASCII
+KEY = "[!-~]{1,255}"  # visible characters of ASCII; another one is a 400
+SCHEMA = {"type": "string", "pattern": f"^{KEY}$"}  # in OpenAPI
 
 
 async def note_key(
@@ -30,9 +31,7 @@ async def note_key(
         fastapi.Header(
             description="A value that no other request of this sender has, such as a "
             "random UUID. With it, the request can be sent again: it is done once, and "
-            "gets the same response.",
-            # Another one is a 400, not a 422.
-            json_schema_extra={"pattern": f"^{KEY}$"},
+            "gets the same response."
         ),
     ] = None,
 ) -> None:

@@ -238,6 +238,7 @@ async def test_replays_are_counted_and_documented(
         parameters = document["paths"][case.url]["post"]["parameters"]
         (key,) = (one for one in parameters if one["name"] == "idempotency-key")
         assert key["required"] is required
+        assert key["schema"] == idempotency.SCHEMA
 
 
 async def test_a_key_is_that_of_its_sender(
