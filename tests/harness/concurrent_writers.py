@@ -1,7 +1,8 @@
 """Clients that write concurrently, and a ledger of the states that each row may have.
 
 Each row belongs to one writer. It has one possible state after a successful response, and
-two if the outcome of a request is unknown, for example after a 503 or no response.
+two if the outcome of a request is unknown, for example after a 503 or no response. A create
+with an idempotency key is sent again until its outcome is known.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from tests.harness.http_client import Answer, Client
 PATH = "/api/v1/tasks"
 GONE = None  # the state of a row that does not exist
 PAUSE = 0.02
+IN_USE = 409  # PostgreSQL does not know yet that the first request is lost
 States = set[str | None]
 Choose = Callable[[], int]
 
@@ -31,6 +33,7 @@ class Ledger:
     rows: dict[str, States] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    replays: int = 0  # creates that were done, although their response was lost
 
     @property
     def statuses(self) -> Counter[int]:
@@ -66,6 +69,7 @@ class Writer(threading.Thread):
         self.stop_event = stop
         self.random = Random()
         self.mine: list[str] = []
+        self.unknown: list[dict[str, str]] = []  # creates with keys
         self.clients: dict[int, Client] = {}
 
     def run(self) -> None:
@@ -73,29 +77,43 @@ class Writer(threading.Thread):
             step = self.random.choice(
                 [self.create, self.create, self.change, self.delete, self.read]
             )
-            if step == self.create or self.mine:
+            if self.unknown:
+                self.post(self.unknown.pop(0), has_key=True)
+            elif step == self.create or self.mine:
                 step()
             time.sleep(PAUSE)
         for client in self.clients.values():
             client.close()
 
-    def send(self, method: str, path: str, body: Any = None) -> Answer:
+    def send(
+        self, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> Answer:
         port = self.choose()
         if port not in self.clients:
             self.clients[port] = Client(port)
-        answer = self.clients[port].send(method, path, body)
-        self.ledger.answers.append(answer)
+        headers = None if key is None else {"Idempotency-Key": key}
+        answer = self.clients[port].send(method, path, body, headers)
+        if key is None or answer.status != IN_USE:
+            self.ledger.answers.append(answer)
         return answer
 
     def create(self) -> None:
         title, first = uuid.uuid4().hex, uuid.uuid4().hex
         self.ledger.rows[title] = {GONE, first}
         body = {"title": title, "description": first}
-        answer = self.send("POST", PATH, body)
+        self.post(body, has_key=self.random.random() < 0.5)
+
+    def post(self, body: dict[str, str], *, has_key: bool) -> None:
+        title = body["title"]
+        answer = self.send("POST", PATH, body, title if has_key else None)
         if answer.status == 201:
-            self.ledger.rows[title] = {first}
+            self.ledger.rows[title] = {body["description"]}
             self.ledger.ids[title] = answer.json["id"]
             self.mine.append(title)
+            replayed = answer.headers.get("idempotency-replayed") == "true"
+            self.ledger.replays += replayed
+        elif has_key:
+            self.unknown.append(body)
 
     def change(self) -> None:
         title, new = self.random.choice(self.mine), uuid.uuid4().hex

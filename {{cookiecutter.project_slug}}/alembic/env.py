@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from src.core.config import get_settings
 from src.core.database import Base
-from src.models import entities  # noqa: F401 - its tables belong to the metadata
+from src.models import entities, idempotency  # noqa: F401 - their tables are compared
 
 # Any number that no other program uses for its own locks on the same database.
 MIGRATION_LOCK = 5_318_008_119_742_611

@@ -176,7 +176,9 @@ def _stored(name: str) -> str:
 def own_table_name(value: object, key: Key) -> str:
     name = _stored_form(value, key)
     if name in reserved_names.TABLES:
-        raise BadValue(f"{quote(name)} is reserved: Alembic uses it; choose another")
+        is_own = name in reserved_names.SERVICE_TABLES
+        user = "the service" if is_own else "Alembic"
+        raise BadValue(f"{quote(name)} is reserved: {user} uses it; choose another")
     return _not_of_postgresql(name)
 
 

@@ -50,7 +50,7 @@ from src.api.fastapi_internals import (
     name_endpoint,
     shielded,
 )
-from src.api.http import StrictJSONRequest, StrictJSONRoute
+from src.api.http import StrictJSONRoute, respond_strictly
 from src.core.dispatch import PrefixDispatcher
 from src.core.logging import get_logger
 from src.core.routing import route_path, route_table
@@ -212,13 +212,14 @@ class Plan(Route):
             raise NotCoveredError
 
     async def _answer(self, request: Request) -> ASGIApp:
-        if isinstance(self.route, StrictJSONRoute):
-            request = StrictJSONRequest(request.scope, request.receive)
         # Dependencies with scope="function" end before the response is sent.
         with CancelScope() as cleanup:
             async with AsyncExitStack() as stack:
                 request.scope[EXITS] = stack, cleanup
-                response = await self._respond(request)
+                if isinstance(self.route, StrictJSONRoute):
+                    response = await respond_strictly(request, self._respond)
+                else:
+                    response = await self._respond(request)
         return response
 
     async def _respond(self, request: Request) -> ASGIApp:

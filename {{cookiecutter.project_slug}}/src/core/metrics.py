@@ -50,6 +50,10 @@ http_request_duration_seconds = Histogram(
 http_requests_in_progress = Gauge(
     "http_requests_in_progress", "Requests in progress", multiprocess_mode="livesum"
 )
+idempotency_replays_total = Counter(
+    "idempotency_replays_total",
+    "Requests that got the stored response to an earlier one",
+)
 database_pool_size = Gauge(
     "database_pool_size",
     "Connections that the pool keeps open",

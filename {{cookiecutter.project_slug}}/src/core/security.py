@@ -82,6 +82,7 @@ def cors_options(settings: Settings) -> dict[str, Any]:
         "allow_headers": (*REQUEST_HEADERS, *settings.cors_headers),
         "expose_headers": (
             "ETag",
+            "Idempotency-Replayed",
             "Link",
             "Location",
             "Retry-After",

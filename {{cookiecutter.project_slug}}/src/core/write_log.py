@@ -48,6 +48,13 @@ def note_write(session: AsyncSession, write: Write) -> None:
     session.info.setdefault("writes", []).append(Note(write, savepoint))
 
 
+def created_rows(session: AsyncSession) -> list[tuple[str, str]]:
+    """Return the resource and id of each row that the transaction has created so far."""
+    notes: list[Note] = session.info.get("writes", [])
+    writes = (note.write for note in notes)
+    return [(one.resource, one.resource_id) for one in writes if one.verb == "created"]
+
+
 @event.listens_for(Session, "after_commit")
 def announce(session: orm.Session) -> None:
     """Log and count the writes of a committed transaction."""

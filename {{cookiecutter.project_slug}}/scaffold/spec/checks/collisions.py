@@ -110,6 +110,9 @@ class _SharedNamespaces:
         self.tables.reserve(
             reserved_names.TABLES, 'Alembic uses it; set another "plural"'
         )
+        self.tables.reserve(
+            reserved_names.SERVICE_TABLES, 'the service uses it; set another "table"'
+        )
         self.modules = _Namespace(problems, reported)
         self.routes = _Namespace(problems, reported)
         self.urls = _Namespace(problems, reported)

@@ -26,8 +26,12 @@ SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 # PostgreSQL's own schemas, besides those that begin with pg_.
 SCHEMAS = frozenset({"information_schema"})
 
-# Alembic's table, and the index of its primary key.
-TABLES = frozenset({"alembic_version", "alembic_version_pkc"})
+# The service's own table, with its indexes.
+SERVICE_TABLES = frozenset(
+    {"_idempotency_keys", "pk__idempotency_keys", "ix__idempotency_keys_expires_at"}
+)
+# Those, Alembic's table, and the index of its primary key.
+TABLES = SERVICE_TABLES | {"alembic_version", "alembic_version_pkc"}
 
 # Modules that generated class bodies use: an attribute of that name would hide them
 # from the attributes after it.
@@ -66,7 +70,7 @@ _DEVICES = frozenset(
 )
 
 # Modules of the skeleton in the same packages as those of the entities.
-MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors"}
+MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors", "idempotency"}
 ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 
 # The tags of the skeleton's routes in OpenAPI.

@@ -1,0 +1,302 @@
+"""Idempotency keys: statements, routes of one's own, rules of access, and the purge."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi.responses import JSONResponse, StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from scripts.purge import BATCH, purge
+from src.api import http, idempotency
+from src.api.dependencies import SessionDep
+from src.core import metrics
+from src.core.config import Settings
+from src.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PreconditionFailedError,
+    RateLimitExceededError,
+    ReferenceNotFoundError,
+    UnavailableError,
+)
+from src.main import create_app
+from src.models.idempotency import idempotency_keys as keys
+from src.repositories.idempotency import EXPIRED_AT_ONCE
+from tests.answers import json_of, problem
+from tests.conftest import client_of
+from tests.support import Body, Case
+from tests.tables import BY_NAME, each_case
+
+# Tokens and rules: these tests are of the shop.
+pytest.importorskip("tests.provider")
+
+REPLAYED = "idempotency-replayed"
+ADA = {"sub": "ada"}
+# Errors that are the answer to a key, and those after which the request can be sent again.
+STORED = {
+    "conflict": ConflictError("thing", ["name"]),
+    "missing": NotFoundError("thing"),
+    "reference": ReferenceNotFoundError(["thing_id"]),
+}
+NOT_STORED = {
+    "invalid": InvalidError(),
+    "forbidden": ForbiddenError(),
+    "changed": PreconditionFailedError(),
+    "limited": RateLimitExceededError(1),
+    "unavailable": UnavailableError(),
+    "http": HTTPException(409, "not one of the service's errors"),
+}
+Call = Callable[[dict[str, Any] | None], httpx2.AsyncClient]
+
+
+def keyed(key: str = "k") -> dict[str, str]:
+    """Return the header of a key."""
+    return {"Idempotency-Key": key}
+
+
+@pytest.fixture
+def call(app: FastAPI, provider: Any) -> Call:
+    """Return a client whose token has these claims; None for an anonymous one."""
+
+    def client(claims: dict[str, Any] | None) -> httpx2.AsyncClient:
+        made = client_of(app)
+        made.headers.pop("Authorization")
+        if claims is not None:
+            made.headers["Authorization"] = f"Bearer {provider.token(**claims)}"
+        return made
+
+    return client
+
+
+async def count(db: AsyncSession) -> int:
+    """Return the number of keys that are stored."""
+    await db.rollback()
+    return await db.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
+
+
+@each_case
+@pytest.mark.needs("create")
+async def test_a_key_costs_a_lock_a_lookup_a_savepoint_and_what_stores_it(
+    case: Case,
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    statements: list[str],
+) -> None:
+    bodies = [await case.factory.request(db_session) for _ in range(2)]
+
+    async def sent(body: Body, headers: dict[str, str]) -> list[str]:
+        statements.clear()
+        json_of(await client.post(case.url, json=body, headers=headers), 201)
+        return [one.split()[0].rstrip(";").upper() for one in statements]
+
+    assert await count(db_session) == 0  # by a connection, whose start takes others
+    await db_session.rollback()
+    begin, *work, commit = await sent(bodies[0], {})
+    assert (begin, work[0], commit) == ("BEGIN", "INSERT", "COMMIT")
+    lookup = [begin, "SELECT", "SELECT"]
+    store = ["INSERT", "WITH", commit]
+    expected = [*lookup, "SAVEPOINT", *work, "RELEASE", *store]
+    assert await sent(bodies[1], keyed()) == expected
+    # Fields with rules of their own depend on the row.
+    checks = ["SELECT"] if case.factory.entity.__field_access__ else []
+    assert await sent(bodies[1], keyed()) == [*lookup, *checks, "ROLLBACK"]
+
+
+async def test_expired_keys_are_removed_a_few_at_a_time_and_by_the_purge(
+    client: httpx2.AsyncClient,
+    db_session: AsyncSession,
+    settings: Settings,
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    hour = dt.timedelta(hours=1)
+    row = {"request_hash": b"", "status": 201, "headers": {}, "body": b""}
+    expired = 2 * BATCH + 500
+    for number in range(expired + 5):
+        expires_at = now - hour if number < expired else now + hour
+        new = {**row, "id": str(number).encode(), "expires_at": expires_at}
+        await db_session.execute(sa.insert(keys).values(new))
+    await db_session.commit()
+    body = BY_NAME["tag"].factory.payload()
+    json_of(await client.post(BY_NAME["tag"].url, json=body, headers=keyed()), 201)
+    assert await count(db_session) == expired + 5 + 1 - EXPIRED_AT_ONCE
+    # One that another transaction has locked is left to the next purge.
+    first = sa.select(keys.c.id).order_by(keys.c.expires_at, keys.c.id).limit(1)
+    held = await db_session.scalar(first)
+    locked = sa.select(keys.c.id).where(keys.c.id == held).with_for_update()
+    await db_session.execute(locked)
+    left = expired - EXPIRED_AT_ONCE
+    assert await purge(settings) == {"idempotency keys": left - 1}
+    await db_session.rollback()
+    assert await purge(settings) == {"idempotency keys": 1}
+    assert await count(db_session) == 5 + 1
+
+
+@pytest.fixture(scope="module")
+def own(running_app: FastAPI) -> FastAPI:
+    """The service with routes of one's own."""
+    app = create_app(running_app.state.settings)
+    router = APIRouter(route_class=http.StrictJSONRoute)
+    app.state.calls = []
+
+    @router.post("/text", dependencies=idempotency.KEYED)
+    async def text(db: SessionDep) -> JSONResponse:
+        app.state.calls.append("text")
+        return JSONResponse("é", 202, {"Link": "</next>", "Set-Cookie": "a=b"})
+
+    @router.post("/refused", dependencies=idempotency.KEYED)
+    async def refused(db: SessionDep, by: str) -> None:
+        app.state.calls.append(by)
+        raise {**STORED, **NOT_STORED}[by]
+
+    @router.post("/commits", dependencies=idempotency.KEYED)
+    async def commits(db: SessionDep) -> None:
+        app.state.calls.append("commits")
+        await db.execute(sa.text("SELECT 1"))
+        await db.commit()
+
+    @router.post("/stream", dependencies=idempotency.KEYED)
+    async def stream(db: SessionDep) -> StreamingResponse:
+        return StreamingResponse(iter(["a"]))
+
+    @router.post("/without", dependencies=idempotency.KEYED)
+    async def without() -> None:
+        """Depend on no session."""
+
+    other = APIRouter()
+
+    @other.post("/other-class", dependencies=idempotency.KEYED)
+    async def of_another_class(db: SessionDep) -> None:
+        """Have a route class that notes no response."""
+
+    app.include_router(router, prefix="/own")
+    app.include_router(other, prefix="/own")
+    return app
+
+
+async def test_routes_of_ones_own_can_have_keys(
+    app: FastAPI, own: FastAPI, db_session: AsyncSession
+) -> None:
+    calls = own.state.calls
+    calls.clear()
+    async with client_of(own, raise_app_exceptions=False) as client:
+        for path in ("/own/text", "/own/commits"):
+            answers = [await client.post(path, headers=keyed()) for _ in range(2)]
+            assert answers[0].content == answers[1].content
+            assert answers[0].status_code == answers[1].status_code
+            assert [REPLAYED in one.headers for one in answers] == [False, True]
+            again = answers[1]
+            assert again.headers.get("link") == answers[0].headers.get("link")
+            assert "set-cookie" not in again.headers
+            other = await client.post(f"{path}?a=1", headers=keyed())
+            problem(other, 422, "idempotency_key_reused")
+        assert calls == ["text", "commits"]
+        assert await count(db_session) == 2
+        for by in (*STORED, *NOT_STORED):
+            calls.clear()
+            path = f"/own/refused?by={by}"
+            answers = [await client.post(path, headers=keyed(by)) for _ in range(2)]
+            assert answers[0].status_code == answers[1].status_code >= 400
+            assert calls == [by] * (1 if by in STORED else 2)
+        stored = await count(db_session)
+        for path in ("/own/stream", "/own/without", "/own/other-class"):
+            response = await client.post(path, headers=keyed())
+            problem(response, 500, "internal_server_error")
+            assert (await client.post(path)).status_code == 200
+        assert await count(db_session) == stored
+
+
+async def test_replays_are_counted_and_documented(
+    app: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    def counted() -> float:
+        page, _ = metrics.render()
+        lines = page.decode().splitlines()
+        name = "idempotency_replays_total "
+        return sum(float(line.split()[1]) for line in lines if line.startswith(name))
+
+    case = BY_NAME["tag"]
+    body = case.factory.payload()
+    before = counted()
+    for _ in range(3):
+        json_of(await client.post(case.url, json=body, headers=keyed()), 201)
+    assert counted() == before + 2
+    responses = app.openapi()["paths"][case.url]["post"]["responses"]
+    for status in ("201", "409", "422"):
+        assert "Idempotency-Replayed" in responses[status]["headers"]
+    assert "Retry-After" in responses["409"]["headers"]
+    settings = app.state.settings.model_copy(update={"idempotency_required": True})
+    for document, required in ((app.openapi(), False), (None, True)):
+        document = document or create_app(settings).openapi()
+        parameters = document["paths"][case.url]["post"]["parameters"]
+        (key,) = (one for one in parameters if one["name"] == "idempotency-key")
+        assert key["required"] is required
+        assert key["schema"] == idempotency.SCHEMA
+
+
+async def test_a_key_is_that_of_its_sender(
+    call: Call, db_session: AsyncSession
+) -> None:
+    case = BY_NAME["customer"]
+    bodies = [case.factory.payload(crm_id=None) for _ in range(2)]
+    for body in bodies:
+        del body["crm_id"]
+    ids = []
+    for claims, body in zip((ADA, {"sub": "bob"}), bodies, strict=True):
+        response = await call(claims).post(case.url, json=body, headers=keyed())
+        assert REPLAYED not in response.headers
+        ids.append(json_of(response, 201)["id"])
+    assert len({*ids}) == 2
+    refused = await call(None).post(case.url, json=bodies[0], headers=keyed())
+    problem(refused, 401, "unauthorized")
+    again = await call(ADA).post(case.url, json=bodies[0], headers=keyed())
+    assert json_of(again, 201)["id"] == ids[0]
+
+
+async def test_a_replay_shows_nothing_that_its_sender_may_no_longer_see(
+    call: Call, db_session: AsyncSession
+) -> None:
+    case = BY_NAME["customer"]
+    entity = case.factory.entity
+    body = case.factory.payload(crm_id=uuid.uuid4())
+    ada_in_staff = {"sub": "ada", "roles": ["staff"]}
+
+    async def again(claims: dict[str, Any]) -> httpx2.Response:
+        return await call(claims).post(case.url, json=body, headers=keyed())
+
+    created = await again(ada_in_staff)
+    row_id = uuid.UUID(json_of(created, 201)["id"])
+    assert (await again(ada_in_staff)).content == created.content
+    # She is no longer a member of the staff, so the row has a field less for her.
+    assert problem(await again(ADA), 403, "forbidden")["fields"] == ["crm_id"]
+    change = sa.update(entity).where(entity.id == row_id)
+    await db_session.execute(change.values(owner_id="bob"))
+    await db_session.commit()
+    problem(await again(ADA), 404, "resource_not_found")
+    found = await call(ADA).get(f"{case.url}/{row_id}")
+    problem(found, 404, "resource_not_found")
+    assert (await again(ada_in_staff)).content == created.content
+
+
+async def test_who_could_never_read_the_row_gets_the_answer_again(
+    call: Call, db_session: AsyncSession
+) -> None:
+    case = BY_NAME["payment"]
+    body = await case.factory.request(db_session)
+    checkout = {"sub": "shop", "scope": "checkout"}
+    client = call(checkout)
+    created = await client.post(case.url, json=body, headers=keyed())
+    row_id = json_of(created, 201)["id"]
+    found = await client.get(f"{case.url}/{row_id}")
+    problem(found, 404, "resource_not_found")
+    again = await client.post(case.url, json=body, headers=keyed())
+    assert (again.status_code, again.content) == (201, created.content)
+    refused = await call({"sub": "shop"}).post(case.url, json=body, headers=keyed())
+    problem(refused, 403, "forbidden")
