@@ -1,5 +1,7 @@
 """Batches: all rows of a request are created, or none, for every entity."""
 
+from typing import Any
+
 import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,8 +36,12 @@ async def test_a_batch_is_created_in_its_order(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     sent = await bodies(case, db_session, SOME)
-    response = await client.post(f"{case.url}/batch", json={"items": sent})
+    request: Any = {"json": {"items": sent}, "headers": {"Idempotency-Key": "a"}}
+    response = await client.post(f"{case.url}/batch", **request)
     created = json_of(response, 201)["items"]
+    again = await client.post(f"{case.url}/batch", **request)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.content == response.content
     rows = map(case.answer, await case.repository(db_session).list(limit=MOST))
     stored = {case.id_of(row): row for row in rows}
     for answer, body in zip(created, sent, strict=True):
