@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import fastapi
+import pydantic
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,9 +17,16 @@ from src.models.base import BareResource
 
 ResourceT = TypeVar("ResourceT", bound=BareResource)
 
-IfNoneMatch = Annotated[
+IF_MATCH = "if-match"
+_TAG = '(W/)?"[!#-~]*"'
+_Tags: TypeAlias = Annotated[
     str | None,
-    fastapi.Header(description="Entity tags: 304 if the resource still has one."),
+    pydantic.WithJsonSchema(
+        {"type": "string", "pattern": rf"^(\*|{_TAG}(, *{_TAG})*)$"}
+    ),
+]
+IfNoneMatch = Annotated[
+    _Tags, fastapi.Header(description="Entity tags: 304 if the resource still has one.")
 ]
 _ETAG = {
     "description": "The version of the resource, for If-Match and If-None-Match.",
@@ -76,7 +84,7 @@ def unless_known(
 ) -> ResourceT | Response:
     """Return the tagged resource; or a 304 if the sender has it already."""
     tagged(response, resource)
-    tag = response.headers.get("ETag")
-    if if_none_match is None or tag is None or not is_known(if_none_match, tag):
+    tag = response.headers.get("ETag", "")
+    if if_none_match is None or not is_known(if_none_match, tag):
         return resource
     return Response(status_code=304, headers=dict(response.headers))

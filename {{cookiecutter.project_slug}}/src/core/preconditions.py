@@ -46,9 +46,12 @@ def precondition_of(if_match: str | None, *, is_required: bool) -> Precondition:
 
 
 def is_known(if_none_match: str, entity_tag: str) -> bool:
-    """Return whether an If-None-Match header has this entity tag, or any."""
+    """Return whether an If-None-Match header has this entity tag, or any.
+
+    The tag is empty if the response has none.
+    """
     if if_none_match.strip() == "*":
-        return True
+        return entity_tag != ""
     return any(f'"{tag}"' == entity_tag for tag, _ in _tags(if_none_match))
 
 
