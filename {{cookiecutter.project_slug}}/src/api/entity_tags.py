@@ -25,6 +25,10 @@ _Tags: TypeAlias = Annotated[
         {"type": "string", "pattern": rf"^(\*|{_TAG}(, *{_TAG})*)$"}
     ),
 ]
+IfMatch = Annotated[
+    _Tags,
+    fastapi.Header(description="Entity tags: 412 if the resource has none of them."),
+]
 IfNoneMatch = Annotated[
     _Tags, fastapi.Header(description="Entity tags: 304 if the resource still has one.")
 ]
@@ -47,15 +51,7 @@ CONDITIONAL: Responses = {
 }
 
 
-async def precondition(
-    request: Request,
-    if_match: Annotated[
-        str | None,
-        fastapi.Header(
-            description="Entity tags: 412 if the resource has none of them."
-        ),
-    ] = None,
-) -> Precondition:
+async def precondition(request: Request, if_match: IfMatch = None) -> Precondition:
     """Return what a request says of the version that it changes."""
     is_required = request.app.state.settings.require_if_match
     return precondition_of(if_match, is_required=is_required)

@@ -58,7 +58,7 @@ def is_known(if_none_match: str, entity_tag: str) -> bool:
 def _tags(header: str) -> list[tuple[str, bool]]:
     """Return the tags in a header, each with whether it is weak."""
     items = [*_ITEM.finditer(header)]
-    if "".join(item[0] for item in items) != header:
+    tags = [tag for item in items if (tag := _TAG.search(item[0]))]
+    if not tags or "".join(item[0] for item in items) != header:
         raise BadRequestError('Write entity tags in double quotes, such as "5-0a1b"')
-    found = (_TAG.search(item[0]) for item in items)
-    return [(tag["opaque"], tag["weak"] is not None) for tag in found if tag]
+    return [(tag["opaque"], tag["weak"] is not None) for tag in tags]

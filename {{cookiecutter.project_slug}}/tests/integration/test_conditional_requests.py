@@ -10,7 +10,7 @@ from tests.support import VERBS, Body, Case
 from tests.tables import each_case
 
 OTHER = '"7-0123456789abcdef"'
-MALFORMED = ("1", '"1', '"a" "b"', 'w/"a"', "**")
+MALFORMED = ("", ",", "1", '"1', '"a" "b"', 'w/"a"', "**")
 WRITES = ("replace", "update", "delete")
 
 
