@@ -147,9 +147,12 @@ def test_starts_in_time_and_exits_with_0(project: Project) -> None:
 
 
 @pytest.mark.xdist_group("simple_task_api")
-def test_two_entities_may_refer_to_each_other(bake: Callable[..., Project]) -> None:
+def test_two_entities_may_refer_to_each_other(
+    baked: Callable[[str], Project], tmp_path: Path
+) -> None:
     """Their tables can be made and removed in no order that is right for both."""
-    project = bake("cycle", f"entities_file={HERE / 'cycle.json'}")
+    tasks = baked("simple_task_api")
+    project = tasks.with_entities(HERE / "cycle.json", tmp_path / "cycle")
     tables = f"{project.python} {HERE / 'show_tables.py'}"
     commands = [
         *("alembic upgrade head", "alembic check", tables),
