@@ -1,12 +1,15 @@
 """Removes unused imports, so that templates can list all that they may need."""
 
 import ast
-import itertools
 import re
+import symtable
 
 from scaffold.python_code.formatting import wrap
 
 Import = ast.Import | ast.ImportFrom
+_DOCSTRING = r'(?:"""(?:.|\n)*?"""\n)?'
+_IMPORT = r"(?:from \S+ )?import (?:\([^)]*\)|[^(\n]*)(?:#.*)?\n"
+_HEADER = re.compile(rf"{_DOCSTRING}(?:#.*\n|\n|{_IMPORT})*")
 
 
 def prune_imports(source: str) -> str:
@@ -14,29 +17,29 @@ def prune_imports(source: str) -> str:
 
     Those with a comment, or with `as` and the same name, are for other modules.
     """
-    tree = ast.parse(source, "the rendered file")
-    imports = _first_imports(tree)
+    used = _used_names(symtable.symtable(source, "the rendered file", "exec"))
+    header = _HEADER.match(source)
+    nodes = ast.parse(header[0]).body if header else []
+    imports = [node for node in nodes if isinstance(node, Import)]
     if not imports:
         return source
-    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
-    used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
     lines = source.split("\n")
-    header: list[str] = []
+    found: list[str] = []
     end = 0
     for node in imports:
-        header += lines[end : node.lineno - 1]
+        found += lines[end : node.lineno - 1]
         end = node.end_lineno or node.lineno
-        header += _used_import(node, lines[node.lineno - 1 : end], used)
-    kept = re.sub(r"\n{3,}", "\n\n", "\n".join(header).strip("\n"))
+        found += _used_import(node, lines[node.lineno - 1 : end], used)
+    kept = re.sub(r"\n{3,}", "\n\n", "\n".join(found).strip("\n"))
     rest = "\n".join(lines[end:]).lstrip("\n")
     gap = 3 if rest.startswith(("class ", "def ", "async ", "@")) else 2
     return kept + "\n" * gap + rest
 
 
-def _first_imports(tree: ast.Module) -> list[Import]:
-    body = tree.body[1:] if ast.get_docstring(tree, clean=False) else tree.body
-    first = itertools.takewhile(lambda node: isinstance(node, Import), body)
-    return [node for node in first if isinstance(node, Import)]
+def _used_names(table: symtable.SymbolTable) -> set[str]:
+    """Return the names that are read in a scope or in the scopes within it."""
+    used = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
+    return used.union(*map(_used_names, table.get_children()))
 
 
 def _used_import(node: Import, lines: list[str], used: set[str]) -> list[str]:
