@@ -22,7 +22,7 @@ from tools.smoke import smoke
 pytestmark = pytest.mark.live
 
 START = 3 * 2.5  # seconds to the first answer of /health/health, on a busy machine
-TESTING = 240  # seconds of the processor: other tests run beside this one
+TESTING = 120  # seconds of the processor: other tests run beside this one
 # Of all of src/. The rest is covered by the tests in tests/live/suite/core; a service of one
 # entity has no relations, which a part of src/ is for.
 COVERAGE = {"ecommerce_api": 90, "simple_task_api": 83}
