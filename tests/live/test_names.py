@@ -15,7 +15,7 @@ import pytest
 from tests.harness.meeting_names import entities
 from tests.harness.project import Project
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("base")]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("base")]
 
 STARTS = ["Order", "OrderItem"]
 LONGER = {"OrderCreateSchema", "OrderItemUpdateSchema_"}  # the shorter ones are taken

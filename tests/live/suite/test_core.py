@@ -22,10 +22,14 @@ COVERAGE = 94  # per cent of src/, without the project's own tests
 
 
 @pytest.mark.xdist_group("base")
-def test_the_core_of_a_service(sibling: Callable[[Any], Project]) -> None:
+@pytest.mark.parametrize(
+    "option",
+    ["--no-cov", pytest.param(f"--cov-fail-under={COVERAGE}", marks=pytest.mark.slow)],
+)
+def test_the_core_of_a_service(sibling: Callable[[Any], Project], option: str) -> None:
     """In the shop without rules of access, which have their tests in tests/live/auth."""
     example = json.loads((ROOT / EXAMPLE).read_text())
-    run_core_tests(sibling(without_access(example)), f"--cov-fail-under={COVERAGE}")
+    run_core_tests(sibling(without_access(example)), option)
 
 
 @in_the_shop
