@@ -64,7 +64,7 @@ SHOP, TASKS = (
 
 @pytest.mark.parametrize("project", [SHOP], indirect=True)
 def test_project_tests_pass(project: Project) -> None:
-    tested(project, "ARGS=tests --no-cov", seconds=TESTING)
+    tested(project, "ARGS=tests", seconds=TESTING)
 
 
 @pytest.mark.parametrize(
