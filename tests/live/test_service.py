@@ -42,7 +42,7 @@ def test_project_checks_pass(project: Project) -> None:
     project.run("make", "check")
 
 
-def tested(project: Project, *options: str, seconds: float) -> str:
+def run_tests(project: Project, *options: str, seconds: float) -> str:
     """Run the project's tests, and return what pytest has written."""
     began = os.times()
     output = project.run("make", "test", *options)
@@ -64,7 +64,7 @@ SHOP, TASKS = (
 
 @pytest.mark.parametrize("project", [SHOP], indirect=True)
 def test_project_tests_pass(project: Project) -> None:
-    tested(project, "ARGS=tests", seconds=TESTING)
+    run_tests(project, "ARGS=tests", seconds=TESTING)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_project_tests_pass(project: Project) -> None:
     indirect=True,
 )
 def test_project_tests_pass_with_coverage(project: Project) -> None:
-    output = tested(project, seconds=MEASURING)
+    output = run_tests(project, seconds=MEASURING)
     total = re.search(r"^TOTAL .*?(\d+)%", output, re.MULTILINE)
     assert total, output
     assert int(total[1]) >= COVERAGE[project.path.name], output
