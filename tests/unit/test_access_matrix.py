@@ -690,8 +690,9 @@ def table_of_tests(text: str) -> dict[tuple[str, ...], Document]:
 
 
 def test_the_page_of_lists_names_the_keys_that_not_all_may_filter_by() -> None:
-    price = {"name": "price", "type": "integer", "filter": True}
+    price = {"name": "price", "type": "integer", "index": True}
     secret = {**price, "name": "secret", "read_access": "role:a"}
-    document = spec({"name": "Note", "fields": [price, secret]})
+    fields = {"name": "Note", "fields": [price, secret]}
+    document = spec(fields, access="authenticated")
     page = generate_modular_app(document).files["docs/lists.md"]
     assert "- Not for all, as [access.md](access.md) says: `secret`\n" in page
