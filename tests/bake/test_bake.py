@@ -24,7 +24,7 @@ NASTY = (
 )
 # Jinja conditions: on options, in the skeleton, the legacy mode and the hooks; on keys of
 # entities.json, in the templates of the generator; and on `auth`, wherever.
-ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 40, 150
+ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 40, 110
 TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 OPTIONS = [
     {},

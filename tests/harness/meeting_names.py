@@ -1,6 +1,7 @@
-"""Hundreds of entities whose names have common beginnings and ends."""
+"""Entities whose names have common beginnings and ends: hundreds, or fewer."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from scaffold.spec import naming
@@ -32,10 +33,10 @@ FIELDS: list[dict[str, Any]] = [
 ]
 
 
-def entities(seed: int) -> list[dict[str, Any]]:
+def entities(seed: int, starts: Sequence[str] = STARTS) -> list[dict[str, Any]]:
     """Return entities whose fields and relations are called like the ends of others."""
     dice = random.Random(seed)
-    names = sorted({start + end for start in STARTS for end in ENDS} | {*OWN})
+    names = sorted({start + end for start in starts for end in ENDS} | {*OWN})
     dice.shuffle(names)
     made = [_entity(name, names, dice) for name in names]
     for entity in made:

@@ -14,7 +14,11 @@ import pytest
 
 from tests.harness.project import Project
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("simple_task_api")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("simple_task_api"),
+]
 
 Spec = dict[str, Any]
 ROWS = "INSERT INTO tasks (title, description) VALUES ('one', 'first'), ('two', NULL)"
@@ -273,15 +277,7 @@ def merging(
 
 @pytest.mark.parametrize(
     ("merging", "case"),
-    [
-        pytest.param(
-            case,
-            case,
-            id=case.name,
-            marks=[pytest.mark.slow] if number else [],
-        )
-        for number, case in enumerate(CASES)
-    ],
+    [pytest.param(case, case, id=case.name) for case in CASES],
     indirect=["merging"],
 )
 def test_one_command_joins_two_branches_for_every_database(

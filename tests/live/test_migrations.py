@@ -1475,6 +1475,7 @@ OWN_PARTS = (
 )
 
 
+@pytest.mark.slow
 def test_what_a_team_has_made_itself_is_left_alone(
     library: Project, server: dict[str, str]
 ) -> None:
@@ -1658,7 +1659,13 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("state", FAILURES)
+@pytest.mark.parametrize(
+    "state",
+    [
+        "23505",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("42501", "57014")),
+    ],
+)
 def test_a_failed_migration_is_one_line_of_the_log(
     library: Project, empty: dict[str, str], state: str
 ) -> None:
@@ -1779,6 +1786,7 @@ WARNINGS = {
 }
 
 
+@pytest.mark.slow
 def test_changes_that_can_fail_on_rows_are_warned_of(
     library: Project, empty: dict[str, str], tmp_path: Path
 ) -> None:

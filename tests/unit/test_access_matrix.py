@@ -693,3 +693,12 @@ def table_of_tests(text: str) -> dict[tuple[str, ...], Document]:
             more = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
             found[entity, method, path, more.get("reference", "")] = more
     return found
+
+
+def test_the_page_of_lists_names_the_keys_that_not_all_may_filter_by() -> None:
+    price = {"name": "price", "type": "integer", "index": True}
+    secret = {**price, "name": "secret", "read_access": "role:a"}
+    fields = {"name": "Note", "fields": [price, secret]}
+    document = spec(fields, access="authenticated")
+    page = generate_modular_app(document).files["docs/lists.md"]
+    assert "- Not for all, as [access.md](access.md) says: `secret`\n" in page

@@ -2,19 +2,22 @@
 
 A file of the skeleton whose name ends with `.jinja` depends on `"auth"` in entities.json.
 Cookiecutter does not render it, because it knows only the answers; a run of the generator
-does, and merges it as it does the code of the entities. One that is empty is left out.
+does, and merges it as it does the code of the entities. One that is empty is left out, and
+so are the imports that a module does not use.
 """
 
 import fnmatch
+import functools
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from scaffold.project.generator import HOME, QUESTIONS, SKELETON, contents
+from scaffold.python_code.imports import prune_imports
 
 OPTIONAL = ".jinja"
 EXAMPLE = re.compile(r"\benv\.example$")  # git ignores .env.example.jinja
@@ -59,16 +62,21 @@ def render_optional(
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     known = complete(answers, questions)
-    environment = _environment(trimmed=True)
     files = {}
     for name, content in packed.items():
         if name.startswith(SKELETON) and name.endswith(OPTIONAL):
-            template = environment.from_string(content.decode("utf-8"))
+            template = _optional_template(content)
             text = template.render(cookiecutter=known, auth=auth)
             if text:
                 path = name.removeprefix(SKELETON).removesuffix(OPTIONAL)
+                text = prune_imports(text) if path.endswith(".py") else text
                 files[EXAMPLE.sub(".env.example", path)] = text.encode("utf-8")
     return files
+
+
+@functools.cache  # a run renders the files of before and of now
+def _optional_template(content: bytes) -> Template:
+    return _environment(trimmed=True).from_string(content.decode("utf-8"))
 
 
 def complete(

@@ -1,8 +1,6 @@
 """Renders a spec to files: a pure function, the same bytes for the same input."""
 
 import functools
-import re
-import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resources
@@ -19,12 +17,12 @@ from jinja2 import (
 
 from scaffold.processes import Unfinished
 from scaffold.python_code.formatting import literal, natural_key, wrap
+from scaffold.python_code.imports import prune_imports
 from scaffold.rendering.access_matrix import AccessMatrix
 from scaffold.rendering.entity_view import EntityView, views
 from scaffold.spec.model import Entity, Spec
 
 SUFFIX = ".jinja"
-_IMPORT = re.compile(r"(from \S+ )?import ")
 
 
 @dataclass(frozen=True)
@@ -46,24 +44,20 @@ def generate_modular_app(
     to be rendered alone. Raises `Unfinished` for a template that cannot be rendered.
     """
     known = {**packaged_templates(), **(templates or {})}
-    environment = Environment(
-        loader=DictLoader(known),
-        autoescape=False,  # noqa: S701  # nosec B701 - Python, not HTML
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["literal"] = literal
-    environment.globals["access_matrix"] = AccessMatrix(spec)
+    environment = _environment(tuple(known.items()))
     entities = views(spec)
+    access_matrix = AccessMatrix(spec)
     files = {}
     for name in sorted(map(_without_suffix, known)) if only is None else [only]:
         try:
             template = environment.get_template(name + SUFFIX)
             for path, context in _targets(name, entities):
                 text = template.render(
-                    context, entities=entities, by_module=_by_module, auth=spec.auth
+                    context,
+                    entities=entities,
+                    by_module=_by_module,
+                    auth=spec.auth,
+                    access_matrix=access_matrix,
                 )
                 if text or not known[name + SUFFIX]:
                     files[path] = _finish(path, text)
@@ -73,6 +67,20 @@ def generate_modular_app(
         except (TemplateError, SyntaxError) as error:
             raise Unfinished(f"templates/{name}{SUFFIX}: {error}") from None
     return GeneratedApp(dict(sorted(files.items())))
+
+
+@functools.lru_cache(maxsize=2)  # to compile templates takes longer than to render them
+def _environment(templates: tuple[tuple[str, str], ...]) -> Environment:
+    environment = Environment(
+        loader=DictLoader(dict(templates)),
+        autoescape=False,  # noqa: S701  # nosec B701 - Python, not HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["literal"] = literal
+    return environment
 
 
 @functools.cache
@@ -132,45 +140,4 @@ def _by_module(entities: list[EntityView], attribute: str) -> list[EntityView]:
 def _finish(path: str, text: str) -> str:
     if not path.endswith(".py"):
         return text
-    return wrap(_prune_imports(text))
-
-
-def _prune_imports(source: str) -> str:
-    """Remove unused imports, so that templates can list all that they may need.
-
-    Templates have each import on one line.
-    """
-    used = _used_names(symtable.symtable(source, "the rendered file", "exec"))
-    lines = source.split("\n")
-    imports = {n: line for n, line in enumerate(lines) if _IMPORT.match(line)}
-    header = max(imports, default=-1) + 1
-    kept: list[str] = []
-    for number, line in enumerate(lines[:header]):
-        if number in imports:
-            line = _used_import(line, used)
-            if not line:
-                continue
-        if line or (kept and kept[-1]):
-            kept.append(line)
-    while kept and not kept[-1]:
-        kept.pop()
-    rest = "\n".join(lines[header:]).lstrip("\n")
-    gap = 3 if rest.startswith(("class ", "def ", "async ", "@")) else 2
-    return "\n".join(kept) + "\n" * gap + rest
-
-
-def _used_names(table: symtable.SymbolTable) -> set[str]:
-    """Return the names that are read in a scope or in the scopes within it."""
-    used = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
-    return used.union(*map(_used_names, table.get_children()))
-
-
-def _used_import(line: str, used: set[str]) -> str:
-    """Return the import with the names that are used, or "" if none is."""
-    start, _, names = line.rpartition("import ")
-    kept = [name for name in names.split(", ") if _bound(name) in used]
-    return f"{start}import {', '.join(kept)}" if kept else ""
-
-
-def _bound(name: str) -> str:
-    return name.rpartition(" as ")[2].partition(".")[0]
+    return wrap(prune_imports(text))

@@ -233,6 +233,12 @@ class SchemaView:
         return [one.json for one in shown if one.case_insensitive]
 
     @property
+    def restricted_words(self) -> list[str]:
+        """The keys that not all may filter or sort by."""
+        shown = (one for one in self.entity.fields if one.filterable or one.sortable)
+        return [one.json for one in shown if one.read_access]
+
+    @property
     def sort_words(self) -> list[str]:
         """What lists can be sorted by."""
         return self._list_queries.sorted
