@@ -63,7 +63,11 @@ def generate_modular_app(
             template = environment.get_template(name + SUFFIX)
             for path, context in _targets(name, entities):
                 text = template.render(
-                    context, entities=entities, by_module=_by_module, auth=spec.auth
+                    context,
+                    entities=entities,
+                    by_module=_by_module,
+                    auth=spec.auth,
+                    history=spec.history,
                 )
                 if text or not known[name + SUFFIX]:
                     files[path] = _finish(path, text)
