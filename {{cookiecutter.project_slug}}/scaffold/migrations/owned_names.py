@@ -98,6 +98,7 @@ def _items(spec: Spec) -> Iterator[tuple[str, str]]:
     if spec.history:
         yield HISTORY, f"pk_{HISTORY}"
         yield HISTORY, f"ix_{HISTORY}_row"
+        yield HISTORY, f"ix_{HISTORY}_deletion"
 
 
 def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:

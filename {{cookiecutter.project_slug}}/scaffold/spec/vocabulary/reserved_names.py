@@ -29,7 +29,8 @@ SCHEMAS = frozenset({"information_schema"})
 # The service's own tables, with their indexes and sequences.
 SERVICE_TABLES = frozenset(
     {"_idempotency_keys", "pk__idempotency_keys", "ix__idempotency_keys_expires_at"}
-    | {"_history", "pk__history", "ix__history_row", "_history_id_seq"}
+    | {"_history", "pk__history", "ix__history_row", "ix__history_deletion"}
+    | {"_history_id_seq"}
 )
 # Those, Alembic's table, and the index of its primary key.
 TABLES = SERVICE_TABLES | {"alembic_version", "alembic_version_pkc"}
