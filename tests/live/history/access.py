@@ -85,7 +85,10 @@ async def test_a_history_is_as_secret_as_its_row(client_as: As) -> None:
     await made(ada, NOTES, code="n", text="t", rating=5, phone="1", pin="p")
     url = f"{NOTES}/n"
     await ada.patch(url, json={"rating": 6, "pin": "q", "text": "u"})
-    unknown, hidden = await bob.get(f"{NOTES}/x/history"), await bob.get(f"{url}/history")
+    unknown, hidden = (
+        await bob.get(f"{NOTES}/x/history"),
+        await bob.get(f"{url}/history"),
+    )
     for response in (unknown, hidden):
         assert response.status_code == 404
     assert (await client_as(None).get(f"{url}/history")).status_code == 401
@@ -131,9 +134,7 @@ async def test_what_becomes_write_only_is_hidden_at_once(
     ada = client_as("ada")
     await made(ada, NOTES, code="n", text="t", pin="p")
     await db_session.execute(  # as if it had not been so then
-        sa.text(
-            "UPDATE _history SET new = new || '{\"pin\": \"canary\"}', hidden = NULL"
-        )
+        sa.text('UPDATE _history SET new = new || \'{"pin": "canary"}\', hidden = NULL')
     )
     await db_session.commit()
     (inserted,) = await changes(ada, f"{NOTES}/n")

@@ -41,16 +41,13 @@ BEGIN
 END""",
 }
 # Requests say who they are by settings of the transaction, which are empty after it.
-_SENDER = """\
-nullif(current_setting('app.actor', true), ''),
-            nullif(current_setting('app.request_id', true), '')"""
 HISTORY_FUNCTIONS = {
     # The arguments are the table, the column of the id, and the columns whose values are
     # not recorded. OLD and NEW are null where there is none.
-    RECORD: f"""\
+    RECORD: """\
 DECLARE
-    was jsonb = coalesce(to_jsonb(OLD), '{{}}');
-    becomes jsonb = coalesce(to_jsonb(NEW), '{{}}');
+    was jsonb = coalesce(to_jsonb(OLD), '{}');
+    becomes jsonb = coalesce(to_jsonb(NEW), '{}');
     secret text[] = TG_ARGV[2:];
     before jsonb;
     after jsonb;
@@ -69,7 +66,8 @@ BEGIN
             (resource, row_id, operation, actor, request_id, old, new, hidden)
         VALUES (
             TG_ARGV[0], (was || becomes) ->> TG_ARGV[1], lower(TG_OP),
-            {_SENDER},
+            nullif(current_setting('app.actor', true), ''),
+            nullif(current_setting('app.request_id', true), ''),
             CASE WHEN TG_OP <> 'INSERT' THEN before END,
             CASE WHEN TG_OP <> 'DELETE' THEN after END,
             secrets
@@ -79,7 +77,7 @@ BEGIN
 END""",
     # The arguments are the table of the row with the list of ids, the column that refers
     # to it, the association table, and its other column.
-    f"{RECORD}_of_linked": f"""\
+    f"{RECORD}_of_linked": """\
 DECLARE
     was jsonb = to_jsonb(OLD);
     becomes jsonb = to_jsonb(NEW);
@@ -87,7 +85,8 @@ BEGIN
     INSERT INTO _history (resource, row_id, operation, actor, request_id, old, new)
     SELECT
         TG_ARGV[0], link ->> TG_ARGV[1], verb,
-        {_SENDER},
+        nullif(current_setting('app.actor', true), ''),
+        nullif(current_setting('app.request_id', true), ''),
         CASE verb WHEN 'unlink' THEN other END,
         CASE verb WHEN 'link' THEN other END
     FROM (VALUES ('unlink', was), ('link', becomes)) AS links (verb, link),

@@ -72,7 +72,9 @@ _DEVICES = frozenset(
 )
 
 # Modules of the skeleton in the same packages as those of the entities.
-MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors", "idempotency", "row_history"}
+MODULES = (
+    KEYWORDS | _DEVICES | {"base", "links", "cursors", "idempotency", "row_history"}
+)
 ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 
 # The tags of the skeleton's routes in OpenAPI.
