@@ -196,8 +196,8 @@ def _triggers(table: sa.Table) -> dict[str, str]:
         found = {NAME: f"CREATE TRIGGER {NAME} {event} EXECUTE FUNCTION {NAME}()"}
         if table.key in unrecorded:
             (key_column,) = table.primary_key
-            arguments = (table.key, key_column.name, *unrecorded[table.key])
-            found[RECORD] = _recording(own_name, RECORD, arguments)
+            row = (table.key, key_column.name, *unrecorded[table.key])
+            found[RECORD] = _recording(own_name, RECORD, row)
         return found
     found = {}
     for column in _to_lists(table):

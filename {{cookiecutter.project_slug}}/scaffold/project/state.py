@@ -132,8 +132,9 @@ def rendered(
         files[SCHEMA] = json_schema.render()
     optional: Files = {}
     if answers and only is None:
-        flags = {"auth": spec.auth, "history": spec.history}
-        optional = skeleton.render_optional(answers, **flags)
+        optional = skeleton.render_optional(
+            answers, auth=spec.auth, history=spec.history
+        )
     return {**optional, **{path: text.encode("utf-8") for path, text in files.items()}}
 
 
