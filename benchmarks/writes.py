@@ -1,7 +1,8 @@
-"""What writes cost, in turns on one service: batches, and the trigger of versions."""
+"""What writes cost, in turns: batches, the trigger of versions, and histories."""
 
 import argparse
 import itertools
+import json
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +10,15 @@ from pathlib import Path
 
 from benchmarks import results
 from benchmarks.compare import turn
-from benchmarks.systems import EXECUTE, OURS, Database, database, running, tasks
+from benchmarks.systems import (
+    EXECUTE,
+    OURS,
+    Database,
+    Running,
+    database,
+    running,
+    tasks,
+)
 from tests.harness.http_client import Client
 from tests.harness.project import Project
 
@@ -18,18 +27,25 @@ COUNT = 100  # requests for each figure, and rows of a batch
 RATIOS = {
     "a batch of 100 creates, to one create": ("batch", "create"),
     "a PATCH, to one without the trigger of versions": ("update", "without trigger"),
+    "a create with a history, to one without": ("recorded", "create"),
+    "the same, without the trigger": ("not recorded", "create"),
 }
 
 
 def measure(project: Project, folder: Path, options: argparse.Namespace) -> None:
     """Measure the ratios in each round, and write their spread."""
     log = folder / "writes.log"
+    recorded = _with_history(project, folder)
     with (
         database(project, folder, tasks(COUNT)) as server,
         running(OURS, project, server, log=log) as service,
+        database(recorded, folder, tasks(COUNT)) as other_server,
+        running(OURS, recorded, other_server, log=log) as other_service,
     ):
-        client = Client(int(service.target.url.rpartition(":")[2]))
-        works = _works(project, server, client)
+        works = {
+            **_works(project, server, _client(service)),
+            **_recorded_works(recorded, other_server, _client(other_service)),
+        }
         for work in works.values():  # so that each has prepared its statements
             work()
         rounds = [
@@ -43,6 +59,43 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
     for title, spread in found.items():
         print(f"{title}: {spread[1]}", flush=True)
     results.write("writes", project.python, {"ratios": found})
+
+
+def _with_history(project: Project, folder: Path) -> Project:
+    """Return the same project, whose entities have a history."""
+    document = json.loads((project.path / "entities.json").read_text())
+    for entity in document["entities"]:
+        entity["history"] = True
+    spec = folder / "recorded.json"
+    spec.write_text(json.dumps(document))
+    return project.with_entities(spec, folder / "recorded")
+
+
+def _client(service: Running) -> Client:
+    return Client(int(service.target.url.rpartition(":")[2]))
+
+
+def _recorded_works(
+    project: Project, server: Database, client: Client
+) -> Mapping[str, Callable[[], float]]:
+    """Return functions that create rows with a history, and return the seconds of one."""
+    numbers = itertools.count()
+
+    def create() -> None:
+        for _ in range(COUNT):
+            body = {"title": f"Task {next(numbers)}"}
+            assert client.send("POST", PATH, body).status == 201
+
+    def not_recorded() -> float:
+        _execute(project, server, "ALTER TABLE tasks DISABLE TRIGGER write_history")
+        seconds = _seconds(create) / COUNT
+        _execute(project, server, "ALTER TABLE tasks ENABLE TRIGGER write_history")
+        return seconds
+
+    return {
+        "recorded": lambda: _seconds(create) / COUNT,
+        "not recorded": not_recorded,
+    }
 
 
 def _works(

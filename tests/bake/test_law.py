@@ -1,6 +1,7 @@
 """The laws of the house (docs/architecture.md), tried on every good entities.json."""
 
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -340,9 +341,9 @@ def rendered(
             target = folder / spec / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
-    for auth in (True, False):
-        for name, text in optional_files(auth=auth).items():
-            target = folder / f"skeleton_{auth}" / name
+    for auth, history in itertools.product((True, False), repeat=2):
+        for name, text in optional_files(auth=auth, history=history).items():
+            target = folder / f"skeleton_{auth}_{history}" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
     (folder / "pyproject.toml").write_text(text_of("pyproject.toml"))
@@ -405,6 +406,6 @@ def test_a_path_is_in_the_tree_or_a_template(
 ) -> None:
     for name in {name for found in renderings.values() for name in found}:
         assert not (TREE / name).exists(), name
-    for name in optional_files(auth=True):
+    for name in optional_files(auth=True, history=True):
         assert not (TREE / name).exists(), name
         assert name not in renderings["minimal"], name

@@ -50,7 +50,7 @@ def targets(makefile: str) -> dict[str, str]:
 
 
 OUR_MAKEFILE = (ROOT / "Makefile").read_text()
-MAKEFILE = text_of("Makefile", auth=True)
+MAKEFILE = text_of("Makefile", auth=True, history=True)
 
 
 # Links
@@ -293,7 +293,7 @@ FOREIGN = {
 
 
 def settings() -> set[str]:
-    config = text_of("src/core/config.py", auth=True)
+    config = text_of("src/core/config.py", auth=True, history=True)
     names = re.findall(r"^    (\w+): ", config, re.MULTILINE)
     return {name.upper() for name in names}
 
@@ -318,7 +318,7 @@ def mentioned() -> str:
     ]
     files += [ROOT / "Makefile", ROOT / ".ci" / "run"]
     texts = [path.read_text() for path in files]
-    return "\n".join([*texts, *optional_files(auth=True).values()])
+    return "\n".join([*texts, *optional_files(auth=True, history=True).values()])
 
 
 @pytest.mark.parametrize("page", CURRENT, ids=name)

@@ -1,4 +1,4 @@
-"""The skeleton's files as a project has them, with `auth` or without."""
+"""The skeleton's files as a project has them, with `auth` and a history or without."""
 
 import re
 from functools import cache
@@ -21,26 +21,28 @@ ANSWERS = {
 
 
 @cache
-def optional_files(*, auth: bool = False) -> dict[str, str]:
-    """Return the files that depend on `auth`, by path."""
-    files = skeleton.render_optional(ANSWERS, auth=auth)
+def optional_files(*, auth: bool = False, history: bool = False) -> dict[str, str]:
+    """Return the files that depend on `auth` and on histories, by path."""
+    files = skeleton.render_optional(ANSWERS, auth=auth, history=history)
     return {path: content.decode() for path, content in files.items()}
 
 
-def text_of(path: str, *, auth: bool = False) -> str:
+def text_of(path: str, *, auth: bool = False, history: bool = False) -> str:
     """Return a file of the skeleton."""
-    files = optional_files(auth=auth)
+    files = optional_files(auth=auth, history=history)
     return files[path] if path in files else (TREE / path).read_text(encoding="utf-8")
 
 
-def modules(folder: Path, *, auth: bool = False) -> dict[str, str]:
+def modules(
+    folder: Path, *, auth: bool = False, history: bool = False
+) -> dict[str, str]:
     """Return the Python files of a folder of the skeleton, by path."""
     name = folder.relative_to(TREE).as_posix()
     found = {
         path.relative_to(TREE).as_posix(): path.read_text(encoding="utf-8")
         for path in folder.rglob("*.py")
     }
-    optional = optional_files(auth=auth)
+    optional = optional_files(auth=auth, history=history)
     return found | {
         path: text
         for path, text in optional.items()
@@ -49,8 +51,8 @@ def modules(folder: Path, *, auth: bool = False) -> dict[str, str]:
 
 
 def exists(path: str) -> bool:
-    """Return whether a project has a file or folder, perhaps with `auth` only."""
-    return (TREE / path).exists() or path in optional_files(auth=True)
+    """Return whether a project has a file or folder, perhaps with a flag only."""
+    return (TREE / path).exists() or path in optional_files(auth=True, history=True)
 
 
 def pyproject(*, auth: bool) -> str:

@@ -223,7 +223,17 @@ RENAMED_BOOK = {
     },
 }
 
+RECORDED = all_of(
+    *(set_entity(name, history=True) for name in ("Author", "Book", "Language"))
+)
+
 KINDS = [
+    Kind(
+        "record the history of rows",
+        RECORDED,
+        then="INSERT INTO authors (name) VALUES ('New');",
+        quick=True,
+    ),
     Kind("search a table", set_entity("Author", search=["name"]), quick=True),
     Kind(
         "search a table and what is new in it",
@@ -1227,6 +1237,106 @@ def test_what_was_left_out_comes_back_with_its_values(
         rows = (HERE / "library.sql").read_text()
         meanwhile.write_text(f"{rows}\n{row} FROM authors LIMIT 1;")
         assert message in cycle(library, server, str(meanwhile), "--stops")
+
+
+# Changes of what has a history, and the names in it that change.
+FOLLOWED: dict[str, tuple[Callable[[Spec], None], dict[str, str]]] = {
+    "a table": (
+        rename_entity("Book", "Volume"),
+        {
+            "books": "volumes",
+            "books_genres": "volumes_genres",
+            "books_translators": "volumes_translators",
+        },
+    ),
+    "columns": (
+        all_of(rename("Book.title", "headline"), rename("Book.author", "writer")),
+        {"title": "headline", "author_id": "writer_id"},
+    ),
+    "columns that change places": (
+        exchange("Book.notes", "Book.blurb"),
+        {"notes": "blurb", "blurb": "notes"},
+    ),
+    "an association table": (
+        rename("Book.genres", "kinds"),
+        {"books_genres": "books_kinds"},
+    ),
+    "a table in a schema": (
+        set_entity("Language", table="tongues"),
+        {"words.languages": "words.tongues"},
+    ),
+}
+
+
+def named(rows: list[dict[str, Any]], names: Mapping[str, str]) -> list[Any]:
+    """Return the rows of a history with other names, in their order."""
+    return [
+        {
+            "id": row["id"],
+            "resource": names.get(row["resource"], row["resource"]),
+            **{
+                key: {names.get(k, k): v for k, v in (row[key] or {}).items()}
+                for key in ("old", "new")
+            },
+        }
+        for row in sorted(rows, key=lambda row: row["id"])
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_history_follows_the_names(
+    library: Project, server: dict[str, str], name: str
+) -> None:
+    renamed, names = FOLLOWED[name]
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, RECORDED)
+    assert "wrote" in library.run(*migration, environment=server)
+    spec = copy.deepcopy(LIBRARY)
+    all_of(RECORDED, renamed)(spec)
+    change_again(library, spec)
+    assert "wrote" in library.run(*migration, environment=server)
+    output = cycle(library, server, str(HERE / "library.sql"))
+    states = json.loads(output.splitlines()[-1])
+    before = states["before"]["_history"]
+    tables = {"authors", "books", "words.languages"}
+    assert {row["resource"] for row in before} == tables
+    for state in ("after", "again"):
+        assert named(states[state]["_history"], {}) == named(before, names)
+    assert states["back"]["_history"] == before
+
+
+@pytest.mark.slow
+def test_a_history_is_kept_when_it_is_turned_off(
+    library: Project, server: dict[str, str]
+) -> None:
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, RECORDED)
+    assert "wrote" in library.run(*migration, environment=server)
+    change_again(library, LIBRARY)
+    assert "_history" in library.run(*migration, environment=server)
+    rows = ("--then", "UPDATE books SET pages = 8")
+    output = cycle(library, server, str(HERE / "library.sql"), *rows)
+    states = json.loads(output.splitlines()[-1])
+    before = states["before"]["_history"]
+    assert before
+    for state in ("after", "back", "again"):  # `then` is recorded by nothing
+        assert states[state]["_history"] == before
+    spec = copy.deepcopy(LIBRARY)
+    RECORDED(spec)
+    change_again(library, spec)
+    assert "wrote" in library.run(*migration, environment=server)
+    output = cycle(library, server, str(HERE / "library.sql"), *rows)
+    states = json.loads(output.splitlines()[-1])
+    assert states["before"]["_history"] == []
+    assert len(states["back"]["_history"]) == 6
+    change_again(library, LIBRARY)
+    dropped = drop("_history")
+    said = library.run(*migration, *dropped, environment=server)
+    assert "DESTRUCTIVE: the migration drops the table _history" in said
+    output = cycle(library, server, str(HERE / "library.sql"))
+    states = json.loads(output.splitlines()[-1])
+    assert "_history" not in states["after"]
 
 
 @pytest.mark.slow

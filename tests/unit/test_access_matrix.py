@@ -399,6 +399,23 @@ def test_the_page_in_the_project_has_each_table() -> None:
     assert "Not hidden from callers who may not read the rows:\n\n- a 409" in page
 
 
+def test_a_history_is_for_those_who_read_the_row() -> None:
+    rules = {"read": ["owner", "role:support"], "create": "authenticated"}
+    note = {
+        "name": "Note",
+        "owner": True,
+        "history": True,
+        "access": {**rules, "update": "owner", "delete": "nobody"},
+    }
+    callers = ["no token", "bad token", "any token", "owner", "role:support"]
+    found = answers(spec(note), "Note", callers)
+    assert found["GET /notes/{id}/history"] == found["GET /notes/{id}"]
+    assert found["GET /notes/{id}/history"] == "401 401 404 200 200"
+    for other in ({"history": False}, {"operations": ["create", "list"]}):
+        without = answers(spec({**note, **other}), "Note", callers)
+        assert "GET /notes/{id}/history" not in without
+
+
 def test_a_project_without_auth_has_no_page_about_access() -> None:
     without = spec({"name": "Note"}, auth=False)
     assert "docs/access.md" not in generate_modular_app(without).files

@@ -282,7 +282,7 @@ def findings() -> dict[tuple[str, str], int]:
         for path in paths
     }
     for folder in ("scripts", "src", "tests"):
-        texts |= modules(TREE / folder, auth=True)
+        texts |= modules(TREE / folder, auth=True, history=True)
     trees = {name: ast.parse(text) for name, text in texts.items()}
     own, used = own_names(trees.values()), used_names(trees.values())
     found: dict[tuple[str, str], int] = {}

@@ -7,9 +7,8 @@ import pytest
 from scaffold.python_code.field_code import sql_name
 from scaffold.spec.vocabulary import reserved_names
 from scripts.quote_names import quote_names
-from tests.harness.project import ROOT
+from tests.harness.skeleton import text_of
 
-TREE = ROOT / "{{cookiecutter.project_slug}}"
 WORD = 'sa.quoted_name("lateral", quote=True)'
 
 
@@ -19,7 +18,7 @@ def test_only_these_words_are_quoted() -> None:
 
 
 def test_migrations_know_the_same_words() -> None:
-    tree = ast.parse((TREE / "alembic" / "env.py").read_text())
+    tree = ast.parse(text_of("alembic/env.py"))
     (words,) = [
         ast.literal_eval(node.value)
         for node in tree.body

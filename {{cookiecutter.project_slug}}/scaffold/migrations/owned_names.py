@@ -10,6 +10,12 @@ from scaffold.spec.index_names import index_names
 from scaffold.spec.model import Entity, Link, Spec
 from scaffold.spec.vocabulary.keys import SEARCH_COLUMN, VERSION_COLUMN
 
+HISTORY = "_history"  # the table of the histories of all rows
+HISTORY_COLUMNS = (
+    *("id", "at", "resource", "row_id", "operation", "actor", "request_id"),
+    *("old", "new", "hidden"),
+)
+
 
 @dataclass(frozen=True)
 class Ours:
@@ -80,6 +86,8 @@ def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
         for link in _owned(entity):
             yield link.table_key, link.left_column
             yield link.table_key, link.right_column
+    if spec.history:
+        yield from ((HISTORY, column) for column in HISTORY_COLUMNS)
 
 
 def _items(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -87,6 +95,10 @@ def _items(spec: Spec) -> Iterator[tuple[str, str]]:
         yield table, naming.constraint(kind, naming.split_key(table)[0], *columns)
     for (_, table, *_rest), name in index_names(spec.entities).items():
         yield table, name
+    if spec.history:
+        yield HISTORY, f"pk_{HISTORY}"
+        yield HISTORY, f"ix_{HISTORY}_row"
+        yield HISTORY, f"ix_{HISTORY}_deletion"
 
 
 def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:

@@ -24,6 +24,7 @@ from scaffold.migrations import (
     carried_links,
     catalog,
     id_changes,
+    kept_history,
     last_spec,
     online,
     row_counts,
@@ -258,8 +259,9 @@ class Writer:
         outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
         outcome.warnings = row_risks.find(draft.steps, before, renames)
         steps: list[Operation] = [_create_schema(name) for name in outcome.schemas]
-        steps += [one.step for one in renames]
-        undo = [one.back.step for one in reversed(renames)]
+        steps += kept_history.after_each(renames, old, before)
+        back = [one.back for one in reversed(renames)]
+        undo = kept_history.after_each(back, new, before)
         script.message = self.wish.message or _message(outcome)
         self.config.attributes["destroyed"] = {script.rev_id: draft.destroyed}
         if self.wish.one_transaction:

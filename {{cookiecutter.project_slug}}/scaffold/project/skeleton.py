@@ -1,6 +1,7 @@
-"""The files of a project that do not depend on its entities, but for `auth`.
+"""The files of a project that do not depend on its entities, but for two flags.
 
-A file of the skeleton whose name ends with `.jinja` depends on `"auth"` in entities.json.
+A file of the skeleton whose name ends with `.jinja` depends on `"auth"` in entities.json,
+or on whether an entity has `"history"`.
 Cookiecutter does not render it, because it knows only the answers; a run of the generator
 does, and merges it as it does the code of the entities. One that is empty is left out, and
 so are the imports that a module does not use.
@@ -38,7 +39,7 @@ NOT_OURS = (
 
 
 def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
-    """Return the files of a project without `auth`, for these answers."""
+    """Return the files of a project with neither flag, for these answers."""
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     context = {"cookiecutter": complete(answers, questions)}
@@ -56,9 +57,9 @@ def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
 
 
 def render_optional(
-    answers: Mapping[str, Any], *, auth: bool, home: Path = HOME
+    answers: Mapping[str, Any], *, auth: bool, history: bool = False, home: Path = HOME
 ) -> dict[str, bytes]:
-    """Return the files that depend on `auth`."""
+    """Return the files that depend on `auth` and `history`."""
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     known = complete(answers, questions)
@@ -66,7 +67,7 @@ def render_optional(
     for name, content in packed.items():
         if name.startswith(SKELETON) and name.endswith(OPTIONAL):
             template = _optional_template(content)
-            text = template.render(cookiecutter=known, auth=auth)
+            text = template.render(cookiecutter=known, auth=auth, history=history)
             if text:
                 path = name.removeprefix(SKELETON).removesuffix(OPTIONAL)
                 text = prune_imports(text) if path.endswith(".py") else text

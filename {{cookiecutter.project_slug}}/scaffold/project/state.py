@@ -73,7 +73,8 @@ class State:
         if self.generator is not None:
             generated, fixed = run_generator(self.generator, self)
             # What an older generator had in its skeleton.
-            moved = fixed.keys() & skeleton.render_optional(self.answers, auth=True)
+            every = skeleton.render_optional(self.answers, auth=True, history=True)
+            moved = fixed.keys() & every
             files = {**{path: fixed[path] for path in moved}, **generated}
             return {only: files[only]} if only else files
         try:
@@ -131,7 +132,9 @@ def rendered(
         files[SCHEMA] = json_schema.render()
     optional: Files = {}
     if answers and only is None:
-        optional = skeleton.render_optional(answers, auth=spec.auth)
+        optional = skeleton.render_optional(
+            answers, auth=spec.auth, history=spec.history
+        )
     return {**optional, **{path: text.encode("utf-8") for path, text in files.items()}}
 
 

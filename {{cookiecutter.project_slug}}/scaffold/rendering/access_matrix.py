@@ -66,8 +66,8 @@ YES, NO = "yes", "no"
 class Operation:
     """An endpoint of an entity.
 
-    `kind` is one of the entity's operations, or create_batch, list_children, get_child, list_linked,
-    link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
+    `kind` is one of the entity's operations, or create_batch, list_history, list_children,
+    get_child, list_linked, link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
     row that is linked. A create or update may have a `reference`, the key with the id of
     another row, or with a list of one.
     """
@@ -145,6 +145,8 @@ class AccessMatrix:
             if kind in entity.operations:
                 path = url if kind in ("create", "list") else one
                 yield Operation(entity, kind, METHODS[kind], path)
+            if kind == "get" and entity.has_history_route:
+                yield Operation(entity, "list_history", "GET", f"{one}/history")
             if kind == "create" and kind in entity.operations:
                 yield Operation(entity, "create_batch", "POST", f"{url}/batch")
         for reverse in entity.reverses:
@@ -183,6 +185,8 @@ class AccessMatrix:
             return self._answer_reference(operation, caller)
         if kind in entity.operations:
             return self._answer(entity, kind, caller)
+        if kind == "list_history":
+            return self._answer(entity, "get", caller)
         if kind in ("list_children", "get_child"):
             reverse = _named(entity.reverses, operation.relation)
             return self._answer_read_below(entity, self._entity(reverse), kind, caller)

@@ -58,6 +58,7 @@ def generate_modular_app(
                     by_module=_by_module,
                     auth=spec.auth,
                     access_matrix=access_matrix,
+                    history=spec.history,
                 )
                 if text or not known[name + SUFFIX]:
                     files[path] = _finish(path, text)

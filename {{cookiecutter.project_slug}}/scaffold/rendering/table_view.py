@@ -64,6 +64,12 @@ class TableView:
         return options
 
     @property
+    def unrecorded(self) -> str:
+        """The columns whose values the history leaves out, as a tuple."""
+        names = [literal(f.column) for f in self.entity.fields if f.write_only]
+        return f"({', '.join(names)}{',' * (len(names) == 1)})"
+
+    @property
     def table_bases(self) -> str:
         if self.entity.is_standard:
             return "base.Entity"

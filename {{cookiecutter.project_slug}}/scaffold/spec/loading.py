@@ -167,4 +167,5 @@ def _entity(
         owner=draft.owner,
         owner_path=owner_path,
         actors=draft.flag("actors"),
+        history=draft.flag("history"),
     )

@@ -362,6 +362,12 @@ class Entity:
     owner: bool | str | None = None  # True, the name of a to-one relation, or None
     owner_path: tuple[str, ...] = ()  # relations that lead to an entity with owner True
     actors: bool = False
+    history: bool = False
+
+    @property
+    def has_history_route(self) -> bool:
+        """Whether the API shows the changes of a row: where it shows the row."""
+        return self.history and "get" in self.operations
 
     @property
     def is_standard(self) -> bool:
@@ -468,6 +474,11 @@ class Spec:
     entities: tuple[Entity, ...]
     camel: bool = False  # whether the keys in JSON are in camelCase
     auth: bool = False  # whether the service verifies access tokens
+
+    @cached_property
+    def history(self) -> bool:
+        """Whether an entity has a history."""
+        return any(entity.history for entity in self.entities)
 
     def entity(self, name: str) -> Entity:
         """Return the entity with this name; raise KeyError if there is none."""

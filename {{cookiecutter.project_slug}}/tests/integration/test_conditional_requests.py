@@ -35,7 +35,8 @@ async def test_the_answer_to_a_write_has_the_tag_of_the_next_get(
     case: Case, client: httpx2.AsyncClient, db_session: AsyncSession
 ) -> None:
     url = await stored(case, db_session)
-    tags = [(await client.get(url)).headers["etag"]]
+    first = await client.get(url)
+    tags, shown = [first.headers["etag"]], {first.text}
     for method, body in await writes(case, db_session):
         if method != "DELETE":
             response = await send(client, method, url, body, tags[-1])
@@ -45,7 +46,8 @@ async def test_the_answer_to_a_write_has_the_tag_of_the_next_get(
             assert found.headers["cache-control"] == "private, no-cache"
             assert "Authorization" in found.headers["vary"]
             tags.append(found.headers["etag"])
-    assert len(set(tags)) == len(tags)
+            shown.add(found.text)
+    assert len(set(tags)) >= len(shown)
 
 
 @each_case

@@ -243,6 +243,12 @@ ENTITY = {
         "false by default.",
         _FLAG,
     ),
+    "history": Key(
+        "flag",
+        "Whether the database records each change of a row, with its time, actor and "
+        "request; false by default.",
+        _FLAG,
+    ),
     "description": _DESCRIPTION,
     "fields": Key("list", "The fields: columns that are not references."),
     "relations": Key("list", "The relations to other entities."),
@@ -394,7 +400,7 @@ PLACES = {
     **dict.fromkeys(("filter", "sort"), "fields and to-one relations"),
     "default_sort": "an entity",
     "access": 'entities and the top level (a field has "read_access" and "write_access")',
-    **dict.fromkeys(("owner", "actors"), "an entity"),
+    **dict.fromkeys(("owner", "actors", "history"), "an entity"),
     **dict.fromkeys(("read_access", "write_access"), "fields"),
     "auth": "the top level",
     "json_case": "the top level",

@@ -26,9 +26,11 @@ SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 # PostgreSQL's own schemas, besides those that begin with pg_.
 SCHEMAS = frozenset({"information_schema"})
 
-# The service's own table, with its indexes.
+# The service's own tables, with their indexes and sequences.
 SERVICE_TABLES = frozenset(
     {"_idempotency_keys", "pk__idempotency_keys", "ix__idempotency_keys_expires_at"}
+    | {"_history", "pk__history", "ix__history_row", "ix__history_deletion"}
+    | {"_history_id_seq"}
 )
 # Those, Alembic's table, and the index of its primary key.
 TABLES = SERVICE_TABLES | {"alembic_version", "alembic_version_pkc"}
@@ -70,7 +72,9 @@ _DEVICES = frozenset(
 )
 
 # Modules of the skeleton in the same packages as those of the entities.
-MODULES = KEYWORDS | _DEVICES | {"base", "links", "cursors", "idempotency"}
+MODULES = (
+    KEYWORDS | _DEVICES | {"base", "links", "cursors", "idempotency", "row_history"}
+)
 ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 
 # The tags of the skeleton's routes in OpenAPI.
