@@ -50,6 +50,10 @@ PROPERTIES: dict[tuple[str, str], Schema] = {}
 SAMPLERS: list[Sampler] = []
 # Ids that exist, by collection.
 CREATED: dict[str, list[Any]] = defaultdict(list)
+# Rows as they were last answered, by collection and id as text.
+LAST: dict[tuple[str, str], dict[str, Any]] = {}
+# What was deleted with what it refers to, by collection and id as text.
+CASCADED: set[tuple[str, str]] = set()
 # Ids that rows of a collection refer to, by collection and key.
 TAKEN: dict[tuple[str, str], list[Any]] = defaultdict(list)
 # Names of which a collection takes no value twice, as it has said.
@@ -83,16 +87,30 @@ def after_call(context: Any, case: Any, response: Any) -> None:
         UNIQUE[path] |= set(response.json().get("fields", ()))
     elif response.status_code == 204 and len(case.path_parameters or {}) == 1:
         (gone,) = case.path_parameters.values()
-        CREATED[path][:] = [one for one in CREATED[path] if str(one) != str(gone)]
+        _forget(path, str(gone))
 
 
 def _note(path: str, row: dict[str, Any]) -> None:
     collection = COLLECTIONS[path]
     if row[collection["id"]] not in CREATED[path]:
         CREATED[path].append(row[collection["id"]])
+    LAST[path, str(row[collection["id"]])] = row
     for name in collection["references"]:
         if row[name] is not None:
             TAKEN[path, name].append(row[name])
+
+
+def _forget(path: str, gone: str) -> None:
+    """Note that a row is deleted, with all that the service deletes with it."""
+    CREATED[path][:] = [one for one in CREATED[path] if str(one) != gone]
+    LAST.pop((path, gone), None)
+    for (other, id), row in list(LAST.items()):
+        collection = COLLECTIONS[other]
+        for name in collection["cascades"]:
+            leads = (collection["references"][name], str(row[name]))
+            if leads == (path, gone) and (other, id) in LAST:
+                CASCADED.add((other, id))
+                _forget(other, id)
 
 
 @schemathesis.hook
@@ -165,10 +183,12 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         return False  # it is also the path of a row with this id
     problem = response.json()
     if kind == "EnsureResourceAvailability":
-        # What is missing may be another row: one that is linked and was deleted with its
-        # parent, or the reverse side of a one-to-one relation.
+        # What is missing may be another row, such as the reverse side of a one-to-one
+        # relation; or it was deleted with its parent, which is no request on its path.
         own, *_ = case.path_parameters.values()
-        return str(problem.get("resource_id")) == str(own)
+        path = case.operation.path.partition("/{")[0]
+        deleted = (path, str(own)) in CASCADED
+        return str(problem.get("resource_id")) == str(own) and not deleted
     if kind != "RejectedPositiveData":
         return True
     if problem["error"] in STORED:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.harness.concurrent_writers import PATH
 from tests.harness.http_client import Client, ask
-from tests.harness.project import HOST, Project
+from tests.harness.project import HOST, PATIENCE, Project
 from tests.harness.service_process import Replica, replica
 from tests.live.faults.conftest import World
 
@@ -135,30 +135,36 @@ def test_metrics_are_summed_over_workers(service: Replica) -> None:
     created = "tasks_created_total{}"
     answered = f'http_requests_total{{endpoint="{PATH}",method="POST",status="201"}}'
     before = numbers(service.port)
-    workers = set()
     for number in range(60):
         with contextlib.closing(Client(service.port)) as client:
             answer = client.send("POST", PATH, {"title": f"counted {number}"})
             assert answer.status == 201
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        after = [numbers(service.port) for _ in range(6)]
-        if all(
-            of_pools(page, "checked_out") == 0
-            and page.get(answered, 0) == before.get(answered, 0) + 60
-            for page in after
-        ):
-            break
-        # A worker samples its pools once a second, and counts what it has answered.
-        time.sleep(0.2)
-    for page in after:
-        assert page[created] - before.get(created, 0) == 60
-        assert page[answered] - before.get(answered, 0) == 60
+    expected = {
+        "created": 60,
+        "answered": 60,
         # The two pools share POOL_SIZE and MAX_OVERFLOW.
-        assert of_pools(page, "size") == 5 * WORKERS
-        assert of_pools(page, "limit") == 15 * WORKERS
-        assert of_pools(page, "checked_out") == 0
-        assert page["http_requests_in_progress{}"] == 1  # the scrape itself
+        "size": 5 * WORKERS,
+        "limit": 15 * WORKERS,
+        "checked_out": 0,
+        "in_progress": 1,  # the scrape itself
+    }
+
+    def counted() -> dict[str, float]:
+        page = numbers(service.port)
+        return {
+            "created": page.get(created, 0) - before.get(created, 0),
+            "answered": page.get(answered, 0) - before.get(answered, 0),
+            **{name: of_pools(page, name) for name in ("size", "limit", "checked_out")},
+            "in_progress": page["http_requests_in_progress{}"],
+        }
+
+    # A worker samples its pools once a second, and counts what it has answered.
+    deadline = time.monotonic() + PATIENCE
+    pages = [counted() for _ in range(6)]
+    while pages != [expected] * 6 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        pages = [counted() for _ in range(6)]
+    assert pages == [expected] * 6
     workers = {worker for worker in children(service) if b"spawn" in cmdline(worker)}
     assert len(workers) == WORKERS
 
