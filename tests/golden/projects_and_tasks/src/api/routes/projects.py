@@ -6,7 +6,7 @@ import typing
 import fastapi
 
 from src.api import dependencies as deps
-from src.api import entity_tags, http, lists
+from src.api import entity_tags, http, idempotency, lists
 from src.models import queries
 from src.models.schemas import (
     Project,
@@ -27,7 +27,12 @@ router = fastapi.APIRouter(
 )
 
 
-@router.post("", status_code=201, responses=entity_tags.LOCATED | http.problems(409))
+@router.post(
+    "",
+    status_code=201,
+    responses=entity_tags.LOCATED | http.problems(409),
+    dependencies=idempotency.KEYED,
+)
 async def create_project(
     data: ProjectCreate,
     service: deps.ProjectServiceDep,
@@ -40,7 +45,12 @@ async def create_project(
     return entity_tags.tagged(response, created)
 
 
-@router.post("/batch", status_code=201, responses=http.problems(409))
+@router.post(
+    "/batch",
+    status_code=201,
+    responses=http.problems(409),
+    dependencies=idempotency.KEYED,
+)
 async def create_project_batch(
     batch: ProjectBatchCreate, service: deps.ProjectServiceDep
 ) -> ProjectBatch:

@@ -5,7 +5,7 @@ import typing
 import fastapi
 
 from src.api import dependencies as deps
-from src.api import entity_tags, http, lists
+from src.api import entity_tags, http, idempotency, lists
 from src.models.schemas import (
     Task,
     TaskBatch,
@@ -22,7 +22,12 @@ router = fastapi.APIRouter(
 )
 
 
-@router.post("", status_code=201, responses=entity_tags.LOCATED | http.problems(409))
+@router.post(
+    "",
+    status_code=201,
+    responses=entity_tags.LOCATED | http.problems(409),
+    dependencies=idempotency.KEYED,
+)
 async def create_task(
     data: TaskCreate,
     service: deps.TaskServiceDep,
@@ -35,7 +40,12 @@ async def create_task(
     return entity_tags.tagged(response, created)
 
 
-@router.post("/batch", status_code=201, responses=http.problems(409))
+@router.post(
+    "/batch",
+    status_code=201,
+    responses=http.problems(409),
+    dependencies=idempotency.KEYED,
+)
 async def create_task_batch(
     batch: TaskBatchCreate, service: deps.TaskServiceDep
 ) -> TaskBatch:
