@@ -23,8 +23,9 @@ NASTY = (
     "q\"u'o\"\"\"te'''s \\ {{ 7 * 7 }} {% raw %} {# #} <b>&</b> ${HOME} `id` é 😀 #]"
 )
 # Jinja conditions: on options, in the skeleton, the legacy mode and the hooks; on keys of
-# entities.json, in the templates of the generator; and on `auth`, wherever.
-ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 40, 110
+# entities.json, in the templates of the generator; on `auth`, wherever; and on `history` in
+# the skeleton.
+ON_OPTIONS, ON_KEYS, ON_AUTH, ON_HISTORY = 10, 40, 110, 20
 TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 OPTIONS = [
     {},
@@ -143,10 +144,17 @@ def test_conditions_of_templates_are_few() -> None:
         text = path.read_text("utf-8", errors="ignore")
         for condition in re.findall(r"\{%-?\s*(?:if|elif)\b.*?%\}", text):
             of_keys = "keys" if "templates" in path.parts else "options"
-            found["auth" if "auth" in condition else of_keys] += 1
+            if "auth" in condition:
+                found["auth"] += 1
+            elif of_keys == "options" and "history" in condition:
+                found["history"] += 1
+            else:
+                found[of_keys] += 1
     assert found["options"] <= ON_OPTIONS
     assert found["keys"] <= ON_KEYS
-    assert found["auth"] <= ON_AUTH  # everything is tested with it and without
+    # Everything is tested with these and without.
+    assert found["auth"] <= ON_AUTH
+    assert found["history"] <= ON_HISTORY
 
 
 def test_answers_and_version_are_kept_and_paths_are_not(cookies: Cookies) -> None:

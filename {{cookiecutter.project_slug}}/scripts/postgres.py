@@ -20,8 +20,14 @@ from pathlib import Path
 from typing import IO, Self
 
 from scripts.binaries import PostgresError, choose, identity, major_version
-from scripts.command import configured, run
-from scripts.machine import HOST, answers, free_port, is_alive
+from scripts.processes import (
+    HOST,
+    answers,
+    configured,
+    free_port,
+    is_alive,
+    run,
+)
 
 USER = "app"
 PATIENCE = 60.0  # seconds for a busy machine; an idle one needs one or two

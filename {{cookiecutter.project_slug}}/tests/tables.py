@@ -162,5 +162,9 @@ each_search = _parametrize(
 )
 each_included = _each("path", lambda case: case.included)
 each_unique = _each("names", _unique)
+each_with_unique_keys = _parametrize(
+    ("case",),
+    [pytest.param(case, id=str(case)) for case in CASES if any(_unique(case))],
+)
 each_accepted_value = _each_value(Field.accepted_values)
 each_refused_value = _each_value(Field.refused_values)

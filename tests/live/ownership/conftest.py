@@ -162,7 +162,7 @@ def fail_in(path: Path, place: str, db: str, imports: str) -> None:
         return "\n".join(indent + line for line in lines)
 
     text, count = WRITE.subn(append, path.read_text())
-    assert count == 6, f"{path} has {count} writes"
+    assert count == 7, f"{path} has {count} writes"
     docstring, rest = text.split("\n\n", 1)
     path.write_text(f"{docstring}\n\n{imports}{rest}")
 

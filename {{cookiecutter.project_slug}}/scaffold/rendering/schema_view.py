@@ -306,6 +306,14 @@ class SchemaView:
         return [(name, value) for name, value in made if name]
 
     @property
+    def batch_config(self) -> list[str]:
+        """The configuration of a batch: its example in OpenAPI."""
+        if not self._create_example:
+            return []
+        example = f'{{"examples": [{{"items": [{self._create_example}]}}]}}'
+        return [f"model_config = pydantic.ConfigDict(json_schema_extra={example})"]
+
+    @property
     def _create_example(self) -> str:
         """The name of the example; empty if there is none."""
         return f"{self.entity.snake.upper()}_EXAMPLE" if self.tests.example else ""

@@ -1,6 +1,6 @@
 """An entity's table, as the template of models/entities.py uses it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 
 from scaffold.python_code import field_code, id_code
@@ -64,10 +64,18 @@ class TableView:
         return options
 
     @property
-    def unrecorded(self) -> str:
-        """The columns whose values the history leaves out, as a tuple."""
-        names = [literal(f.column) for f in self.entity.fields if f.write_only]
-        return f"({', '.join(names)}{',' * (len(names) == 1)})"
+    def class_attributes(self) -> list[str]:
+        """What the class says of itself beside its names, where it is not the usual."""
+        lines = []
+        if self.entity.table != self.entity.plural:
+            lines.append(f"__plural__ = {literal(self.entity.plural)}")
+        if self.linked_ids:
+            linked = _tuple(link.attribute for link in self.linked_ids)
+            lines.append(f"__linked__ = {linked}")
+        if self.entity.history:
+            hidden = _tuple(f.column for f in self.entity.fields if f.write_only)
+            lines.append(f"__history__ = {hidden}")
+        return lines
 
     @property
     def table_bases(self) -> str:
@@ -132,12 +140,6 @@ class TableView:
     def _is_unique(self, member: Field | Reference) -> bool:
         """Whether the column itself says that it is unique."""
         return member.unique and member.column not in self._unique_apart
-
-    @property
-    def linked_names(self) -> str:
-        """The names of the links whose ids are shown, as a tuple."""
-        names = [literal(link.attribute) for link in self.linked_ids]
-        return f"({', '.join(names)}{',' * (len(names) == 1)})"
 
     @property
     def _times(self) -> list[str]:
@@ -276,6 +278,12 @@ def _parts(columns: tuple[str, ...], lowered: Collection[str]) -> str:
         f"base.lowered({literal(one)})" if one in lowered else literal(one)
         for one in columns
     )
+
+
+def _tuple(names: Iterable[str]) -> str:
+    """Return a tuple of texts as Python code."""
+    literals = [literal(name) for name in names]
+    return f"({', '.join(literals)}{',' * (len(literals) == 1)})"
 
 
 def _columns(names: tuple[str, ...]) -> str:

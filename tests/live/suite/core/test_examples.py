@@ -28,8 +28,9 @@ async def test_the_example_of_an_operation_works(
 ) -> None:
     body = example(app.openapi(), method, path)
     case = BY_URL[path.partition("/{")[0]]
-    await store_targets(case, body or {}, db_session)
-    for one in await store_rows(case, path, body or {}, db_session):
+    (row,) = (body or {}).get("items", [body or {}])
+    await store_targets(case, row, db_session)
+    for one in await store_rows(case, path, row, db_session):
         path = PLACEHOLDER.sub(one, path, count=1)
     answer = await client.request(method, path, json=body)
     assert answer.is_success, answer.text
@@ -44,8 +45,9 @@ def example(document: dict[str, Any], method: str, path: str) -> Body | None:
         return None
     name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     schema = document["components"]["schemas"][name]
-    (found,) = schema["examples"] if schema["properties"] else [{}]
-    return dict(found)
+    if not schema["properties"]:
+        return {}
+    return dict(*schema["examples"])
 
 
 async def store_targets(case: Case, body: Body, db: AsyncSession) -> None:

@@ -82,6 +82,10 @@ class Project(base.Resource):
 class ProjectBatchCreate(base.BatchCreate[ProjectCreate]):
     """New projects, at most 100."""
 
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"items": [PROJECT_EXAMPLE]}]}
+    )
+
 
 class ProjectBatch(base.Batch[Project]):
     """Created projects, in the order of the request."""
@@ -200,6 +204,10 @@ class Task(base.Resource):
 
 class TaskBatchCreate(base.BatchCreate[TaskCreate]):
     """New tasks, at most 100."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"items": [TASK_EXAMPLE]}]}
+    )
 
 
 class TaskBatch(base.Batch[Task]):

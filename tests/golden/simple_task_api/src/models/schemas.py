@@ -70,6 +70,10 @@ class Task(base.Resource):
 class TaskBatchCreate(base.BatchCreate[TaskCreate]):
     """New tasks, at most 100."""
 
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"items": [TASK_EXAMPLE]}]}
+    )
+
 
 class TaskBatch(base.Batch[Task]):
     """Created tasks, in the order of the request."""

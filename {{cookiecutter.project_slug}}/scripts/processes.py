@@ -1,13 +1,16 @@
-"""Runs a command of the project's environment with a database, and forwards signals."""
+"""Processes and ports of this machine, and commands that run with a database."""
 
 import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+HOST = "127.0.0.1"
 
 
 def configured(name: str) -> str | None:
@@ -69,3 +72,30 @@ def _forward(process: subprocess.Popen[bytes], number: int) -> None:
         if number == signal.SIGINT and os.tcgetpgrp(0) == os.getpgrp():
             return
     process.send_signal(number)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether the process exists, with any owner."""
+    try:
+        os.kill(pid, 0)  # for pid 0, our own process group, this always succeeds
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # a process of another user
+    return pid > 0
+
+
+def answers(port: int) -> bool:
+    """Return whether a process listens on the port."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """Return a port that is free at the moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
