@@ -171,7 +171,7 @@ def _one_line(code: str) -> str:
 
 def _function(name: str, code: str) -> str:
     head = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
-    if name in HISTORY_FUNCTIONS:  # it finds the table from any session
+    if name != NAME:  # it finds its tables from any session
         head += " SET search_path FROM CURRENT"
     return f"{head} AS $$\n{code}\n$$"
 
