@@ -17,6 +17,7 @@ from tests.harness.liveness_probe import Probe
 from tests.harness.postgres_server import Server
 from tests.harness.project import Project
 from tests.harness.service_process import Replica, replica
+from tests.harness.skeleton import TREE
 
 # The guaranteed times, three times each, because other tests run at the same time.
 ANSWERED = 3 * 6.0  # seconds to any answer
@@ -24,6 +25,25 @@ RECOVERED = 3 * 5.0  # seconds from a fault's end to service
 ALIVE = 3 * 0.1  # seconds to the answer of /health/health
 CALM = 0.1  # if an idle process answers later, the machine is too busy to measure
 POOL = 15  # connections of a process, its overflow included
+EXAMPLE = TREE / "scaffold" / "examples" / "simple_task_api.json"
+# The rows whose history or version does not say what has happened to them: a row was
+# inserted once, each change has raised its version, and the latest values are those that
+# are stored. What is not stored any longer was deleted once.
+UNTRUE = """
+SELECT coalesce(string_agg(coalesce(t.id::text, h.row_id), ' '), '') FROM tasks t
+FULL JOIN (
+    SELECT row_id,
+        count(*) FILTER (WHERE operation = 'insert') AS inserts,
+        count(*) FILTER (WHERE operation = 'update') AS updates,
+        count(*) FILTER (WHERE operation = 'delete') AS deletes,
+        (array_agg(new ->> 'description' ORDER BY id DESC)
+            FILTER (WHERE new ? 'description'))[1] AS description
+    FROM _history WHERE resource = 'tasks' GROUP BY row_id
+) h ON h.row_id = t.id::text
+WHERE (h.inserts, h.deletes) IS DISTINCT FROM (1, CASE WHEN t.id IS NULL THEN 1 ELSE 0 END)
+OR (t.id IS NOT NULL AND (t._version, t.description)
+    IS DISTINCT FROM (1 + h.updates, h.description))
+"""
 
 
 @dataclass
@@ -59,6 +79,7 @@ class World:
     def check_ledger(self, ledger: Ledger, database: str = "") -> None:
         """No acknowledged write is missing or duplicated; all errors are 503s."""
         assert ledger.differences(self.stored(database)) == []
+        assert self.server.ask(UNTRUE, database or self.database) == ""
         assert ledger.acknowledged > 20
         assert set(ledger.statuses) <= {LOST, 200, 201, 204, 503}
         assert ledger.slowest < ANSWERED
@@ -99,9 +120,13 @@ def world(
     server: Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
-    """The service on its database; `prepared` is a migrated one to copy."""
-    project = baked("simple_task_api")
+    """The service on its database, with a history; `prepared` is one to copy."""
     folder = tmp_path_factory.mktemp("faults")
+    document = json.loads(EXAMPLE.read_text())
+    document["entities"][0]["history"] = True
+    spec = folder / "entities.json"
+    spec.write_text(json.dumps(document))
+    project = baked("simple_task_api").with_entities(spec, folder / "project")
     prepared = {"DATABASE_URL": server.create("prepared")}
     project.run(project.python, "-m", "src.migrate", environment=prepared)
     settings = {"DATABASE_URL": server.create("faults", "prepared")}
