@@ -27,11 +27,18 @@ from src.main import create_app
 from src.models.idempotency import idempotency_keys as keys
 from src.repositories.idempotency import EXPIRED_AT_ONCE
 from tests.answers import json_of, problem
+from tests.cases import CASES
 from tests.conftest import client_of
 from tests.support import Body, Case
-from tests.tables import BY_NAME, each_case
+from tests.tables import each_case
 
 REPLAYED = "idempotency-replayed"
+# One whose rows refer to no others.
+CASE = next(
+    case
+    for case in CASES
+    if "create" in case.verbs and not any(one.required for one in case.references)
+)
 # Errors that are the answer to a key, and those after which the request can be sent again.
 STORED = {
     "conflict": ConflictError("thing", ["name"]),
@@ -101,8 +108,8 @@ async def test_expired_keys_are_removed_a_few_at_a_time_and_by_the_purge(
         new = {**row, "id": str(number).encode(), "expires_at": expires_at}
         await db_session.execute(sa.insert(keys).values(new))
     await db_session.commit()
-    body = BY_NAME["tag"].factory.payload()
-    json_of(await client.post(BY_NAME["tag"].url, json=body, headers=keyed()), 201)
+    body = CASE.factory.payload()
+    json_of(await client.post(CASE.url, json=body, headers=keyed()), 201)
     assert await count(db_session) == expired + 5 + 1 - EXPIRED_AT_ONCE
     # One that another transaction has locked is left to the next purge.
     first = sa.select(keys.c.id).order_by(keys.c.expires_at, keys.c.id).limit(1)
@@ -199,20 +206,19 @@ async def test_replays_are_counted_and_documented(
         name = "idempotency_replays_total "
         return sum(float(line.split()[1]) for line in lines if line.startswith(name))
 
-    case = BY_NAME["tag"]
-    body = case.factory.payload()
+    body = CASE.factory.payload()
     before = counted()
     for _ in range(3):
-        json_of(await client.post(case.url, json=body, headers=keyed()), 201)
+        json_of(await client.post(CASE.url, json=body, headers=keyed()), 201)
     assert counted() == before + 2
-    responses = app.openapi()["paths"][case.url]["post"]["responses"]
+    responses = app.openapi()["paths"][CASE.url]["post"]["responses"]
     for status in ("201", "409", "422"):
         assert "Idempotency-Replayed" in responses[status]["headers"]
     assert "Retry-After" in responses["409"]["headers"]
     settings = app.state.settings.model_copy(update={"idempotency_required": True})
     for document, required in ((app.openapi(), False), (None, True)):
         document = document or create_app(settings).openapi()
-        parameters = document["paths"][case.url]["post"]["parameters"]
+        parameters = document["paths"][CASE.url]["post"]["parameters"]
         (key,) = (one for one in parameters if one["name"] == "idempotency-key")
         assert key["required"] is required
         assert key["schema"] == idempotency.SCHEMA
