@@ -34,26 +34,28 @@ Client = httpx2.AsyncClient
 async def made(client: Client, url: str, **body: Any) -> Item:
     response = await client.post(url, json=body)
     assert response.status_code == 201, response.text
-    return response.json()
+    found: Item = response.json()
+    return found
 
 
 async def shown(client: Client, url: str) -> Item:
     response = await client.get(url)
     assert response.status_code == 200, response.text
-    return response.json()
+    found: Item = response.json()
+    return found
 
 
 async def total(client: Client, url: str, **query: Any) -> int:
     response = await client.get(url, params={"total": "true", **query})
     assert response.status_code == 200, response.text
-    page = response.json()
-    assert page["total"] == len(page["items"])
-    return page["total"]
+    items: list[Item] = response.json()["items"]
+    assert response.json()["total"] == len(items)
+    return len(items)
 
 
 async def status(client: Client, verb: str, url: str, **body: Any) -> int:
-    sent = {"json": body} if body else {}
-    return (await client.request(verb, url, **sent)).status_code
+    response = await client.request(verb, url, json=body or None)
+    return response.status_code
 
 
 async def deleted(client: Client, url: str) -> None:
@@ -63,13 +65,15 @@ async def deleted(client: Client, url: str) -> None:
 async def restored(client: Client, url: str) -> Item:
     response = await client.post(f"{url}/restore")
     assert response.status_code == 200, response.text
-    return response.json()
+    found: Item = response.json()
+    return found
 
 
 async def refused(client: Client, url: str) -> Item:
     response = await client.post(f"{url}/restore")
     assert response.status_code == 409, response.text
-    return response.json()
+    found: Item = response.json()
+    return found
 
 
 class Shop:

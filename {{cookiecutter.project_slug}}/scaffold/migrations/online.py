@@ -91,6 +91,9 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
     }
     filled = {one.table for step in steps for one in step.up if isinstance(one, Fill)}
     for step in steps:
+        if step.late:
+            parts.second.append(replace(step, phase=FINISH))
+            continue
         first: list[Operation] = []
         second: list[Step] = []
         for one in step.up:

@@ -21,11 +21,15 @@ MARK = f"{UNUSED}entities.json has it no longer"
 
 @dataclass(frozen=True)
 class Step:
-    """A change, and what takes it back."""
+    """A change, and what takes it back.
+
+    One that is `late` has to wait for what another migration builds.
+    """
 
     phase: int
     up: list[Operation]
     down: list[Operation]
+    late: bool = False
 
 
 @dataclass(frozen=True)

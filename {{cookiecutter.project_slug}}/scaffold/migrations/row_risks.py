@@ -9,6 +9,7 @@ from alembic.operations import ops
 from scaffold.migrations.catalog import Catalog
 from scaffold.migrations.operations import Part, Step, current
 from scaffold.migrations.renames import Rename
+from scaffold.migrations.soft_deletion import dropped_uniques
 from scaffold.migrations.statements import (
     DIALECT,
     Refusal,
@@ -35,6 +36,7 @@ def find(
 
     `before` is the database after the renames. The queries work before the migration.
     """
+    steps = list(steps)
     back = [one.back for one in reversed(renames)]
     found: dict[str, str] = {}  # by the query: a value of an enum has a rule as well
     for told, consequence, query in _risks(steps, before, back):
@@ -43,8 +45,10 @@ def find(
 
 
 def _risks(
-    steps: Iterable[Step], before: Catalog, back: Sequence[Rename]
+    steps: Sequence[Step], before: Catalog, back: Sequence[Rename]
 ) -> Iterator[tuple[str, str, str]]:
+    # What is unique until the end of the migration is so at its beginning.
+    known_unique = {*dropped_uniques(step for step in steps if step.late)}
     for one in (one for step in steps for one in step.up):
         match one:
             case Refusal():
@@ -57,6 +61,8 @@ def _risks(
             case ops.CreateUniqueConstraintOp(columns=columns) if (
                 table := table_of(one)
             ) in before and {*columns} <= before[table].columns.keys():
+                if (table, frozenset(map(str, columns))) in known_unique:
+                    continue
                 rows = _source(table, before, back)
                 names = ", ".join(map(quote, columns))
                 known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
@@ -67,13 +73,23 @@ def _risks(
             ) in before and {*columns_of(one.to_index())} <= before[
                 table
             ].columns.keys():
+                columns = columns_of(one.to_index())
+                if (table, frozenset(columns)) in known_unique:
+                    continue
                 rows = _source(table, before, back)
                 names = ", ".join(map(_sql, one.columns))
-                columns = columns_of(one.to_index())
                 known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+                where = one.kw.get("postgresql_where")
+                if where is not None and "deleted_at" in before[table].columns:
+                    known += f" AND {where}"
                 query = TWICE.format(names, rows, known)
                 told = ", ".join(map(quote, columns))
-                yield f"{SAME.format(table, told)}, but for case", FAILS, query
+                is_lowered = any(not isinstance(part, str) for part in one.columns)
+                yield (
+                    SAME.format(table, told) + ", but for case" * is_lowered,
+                    FAILS,
+                    query,
+                )
 
 
 def _sql(part: Any) -> str:
