@@ -17,7 +17,7 @@ from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import load
 from tests.harness.example_projects import without_access
 from tests.harness.project import ROOT, clean_environment, cookiecutter
-from tests.harness.skeleton import optional_files, text_of
+from tests.harness.skeleton import EVERY_FLAG, FLAGS, optional_files, text_of
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"
@@ -341,9 +341,10 @@ def rendered(
             target = folder / spec / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
-    for auth, history in itertools.product((True, False), repeat=2):
-        for name, text in optional_files(auth=auth, history=history).items():
-            target = folder / f"skeleton_{auth}_{history}" / name
+    for values in itertools.product((True, False), repeat=len(FLAGS)):
+        flags = dict(zip(FLAGS, values, strict=True))
+        for name, text in optional_files(**flags).items():
+            target = folder / "_".join(["skeleton", *map(str, values)]) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
     (folder / "pyproject.toml").write_text(text_of("pyproject.toml"))
@@ -406,6 +407,6 @@ def test_a_path_is_in_the_tree_or_a_template(
 ) -> None:
     for name in {name for found in renderings.values() for name in found}:
         assert not (TREE / name).exists(), name
-    for name in optional_files(auth=True, history=True):
+    for name in optional_files(**EVERY_FLAG):
         assert not (TREE / name).exists(), name
         assert name not in renderings["minimal"], name

@@ -65,7 +65,8 @@ class Draft:
     """What goes into a migration, and what has to be said about it.
 
     `left` has all that could be dropped and is not, whether this migration marks it as
-    unused or an earlier one has.
+    unused or an earlier one has. `still_unique` are new indexes and constraints of values
+    that are unique already, each with its table.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Draft:
     left: list[Part] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     destroyed: list[Part] = field(default_factory=list)
+    still_unique: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
         self.steps.append(Step(phase, up, down))

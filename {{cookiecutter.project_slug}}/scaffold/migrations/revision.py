@@ -259,7 +259,7 @@ class Writer:
         carried_links.add_to(draft, old, new, renames, created)
         outcome.problems += self._check_drops(draft)
         outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
-        outcome.warnings = row_risks.find(draft.steps, before, renames)
+        outcome.warnings = row_risks.find(draft, before, renames)
         steps: list[Operation] = [_create_schema(name) for name in outcome.schemas]
         steps += kept_history.after_each(renames, old, before)
         back = [one.back for one in reversed(renames)]
