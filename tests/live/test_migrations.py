@@ -1390,6 +1390,36 @@ def test_soft_delete_is_turned_on_and_off(
     assert states["again"] == states["before"]
 
 
+@pytest.mark.slow
+def test_nulled_references_follow_the_names(
+    library: Project, server: dict[str, str], tmp_path: Path
+) -> None:
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, SOFT)
+    library.run(*migration, environment=server)
+    spec = copy.deepcopy(LIBRARY)
+    renamed = (rename_entity("Book", "Volume"), rename("Volume.editor", "reviser"))
+    all_of(SOFT, *renamed)(spec)
+    change_again(library, spec)
+    assert "wrote" in library.run(*migration, environment=server)
+    rows = tmp_path / "rows.sql"
+    nulled = (
+        'INSERT INTO _nulled_references (deletion_id, resource, "column", row_id, '
+        "target_id) VALUES (gen_random_uuid(), 'books', 'editor_id', 'a', 'b'), "
+        "(gen_random_uuid(), 'words.languages', 'editor_id', 'a', 'b');"
+    )
+    rows.write_text(f"{(HERE / 'library.sql').read_text()}\n{nulled}")
+    states = json.loads(cycle(library, server, str(rows)).splitlines()[-1])
+    found = {
+        state: sorted((row["resource"], row["column"]) for row in rows_of)
+        for state, tables in states.items()
+        for rows_of in [tables["_nulled_references"]]
+    }
+    before = [("books", "editor_id"), ("words.languages", "editor_id")]
+    after = [("volumes", "reviser_id"), ("words.languages", "editor_id")]
+    assert found == {"before": before, "after": after, "back": before, "again": after}
+
+
 def test_unique_values_are_unique_while_soft_delete_is_turned_on(
     library: Project, server: dict[str, str]
 ) -> None:

@@ -4,6 +4,8 @@ Copied to a project of tests/specs/good/soft_delete.json.
 """
 
 import asyncio
+import os
+import sys
 import uuid
 from typing import Any
 
@@ -12,8 +14,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from src.core.database import transaction
-from src.core.errors import ReferenceNotFoundError
+from scripts.purge import purge
+from scripts.purge_deleted import purge_deleted
+from src.core.config import Settings
+from src.core.database import Base, transaction
+from src.core.errors import InUseError, ReferenceNotFoundError
 from src.models.entities import CategoryEntity, CustomerEntity, OrderEntity, TagEntity
 from src.models.soft_delete import INCLUDE_DELETED, nulled_references
 from src.repositories.customer import CustomerRepository
@@ -325,8 +330,6 @@ async def test_restrict_looks_at_live_rows(client: Client, shop: Shop) -> None:
 async def test_a_refused_deletion_leaves_a_session_usable(
     client: Client, shop: Shop
 ) -> None:
-    from src.core.errors import InUseError
-
     await made(client, INVOICES, order_id=shop.order["id"])
     async with transaction() as db:
         with pytest.raises(InUseError):
@@ -477,6 +480,54 @@ async def test_repositories_and_sessions(client: Client, shop: Shop) -> None:
         other = CustomerEntity(id=uuid.uuid4(), name="new")
         db.add_all([other, OrderEntity(customer_id=other.id, number=1)])
     assert await total(client, CATEGORIES) == 2
+
+
+async def test_the_purge(
+    client: Client, shop: Shop, db_session: AsyncSession, settings: Settings
+) -> None:
+    invoice = await made(client, INVOICES, order_id=shop.order["id"])
+    await deleted(client, f"{INVOICES}/{invoice['id']}")
+    await deleted(client, shop.at)
+    other = await Shop().fill(client)
+    await deleted(client, other.item_at[0])
+    rows = "INSERT INTO tags (label, deleted_at, deletion_id) SELECT 'x', now() - "
+    rows += "n * interval '1 day', gen_random_uuid() FROM generate_series(1, 2500) n"
+    await db_session.execute(sa.text(rows))
+    await db_session.commit()
+    assert await purge(settings) == {"idempotency keys": 0}
+    assert (await purge_deleted(settings, 2000))["tags"] == 501
+    found = await purge_deleted(settings, 1)
+    assert found.pop("tags") == 1999
+    assert not any(found.values())
+    command = [sys.executable, "-m", "scripts.purge", "--days"]
+    environment = {**os.environ, "DATABASE_URL": settings.database_url}
+    process = await asyncio.create_subprocess_exec(
+        *command, "0", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert b"customers: 1 deleted" in output
+    # What is not deleted is still there, and what was nulled can never be set again.
+    for url in (CUSTOMERS, ORDERS, ITEMS, CARDS):
+        assert await total(client, url) == (2 if url == CARDS else 1)
+    assert await total(client, TICKETS) == 2
+    for table in ("customers", "orders", "items", "invoices", "_nulled_references"):
+        rows_of = sa.select(sa.func.count()).select_from(Base.metadata.tables[table])
+        count = await db_session.scalar(rows_of)
+        assert count == (table in ("customers", "orders", "items")), table
+    assert await status(client, "POST", f"{shop.at}/restore") == 404
+    process = await asyncio.create_subprocess_exec(*command, "-1", env=environment)
+    assert await process.wait() == 2
+
+
+async def test_the_purge_of_a_cycle(
+    client: Client, db_session: AsyncSession, settings: Settings
+) -> None:
+    one = await made(client, CATEGORIES, name="a")
+    other = await made(client, CATEGORIES, name="b", parent_id=one["id"])
+    await client.patch(f"{CATEGORIES}/{one['id']}", json={"parent_id": other["id"]})
+    await deleted(client, f"{CATEGORIES}/{one['id']}")
+    assert (await purge_deleted(settings, 0))["categories"] == 2
+    assert await db_session.scalar(sa.text("SELECT count(*) FROM categories")) == 0
 
 
 async def test_no_child_slips_in_while_its_parent_is_deleted(client: Client) -> None:
