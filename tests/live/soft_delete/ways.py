@@ -550,6 +550,47 @@ async def test_no_child_slips_in_while_its_parent_is_deleted(client: Client) -> 
         await deleted(client, at)
 
 
+async def test_rows_that_refer_to_a_row_while_it_is_deleted(
+    client: Client, shop: Shop
+) -> None:
+    other = await made(client, CUSTOMERS, name="B")
+    customer, order = shop.customer["id"], shop.order["id"]
+    for _ in range(5):
+        answers = await asyncio.gather(
+            status(client, "POST", INVOICES, order_id=order),
+            status(client, "PATCH", shop.ticket_at, customer_id=customer),
+            *(status(client, "DELETE", shop.at) for _ in range(3)),
+        )
+        invoices, customers = (
+            await total(client, INVOICES),
+            await total(client, CUSTOMERS),
+        )
+        assert sorted(answers[2:]) in ([204, 404, 404], [409, 409, 409])
+        is_deleted = 204 in answers[2:]
+        assert answers[0] == (422 if is_deleted else 201)
+        assert (invoices, customers) == ((0, 1) if is_deleted else (1, 2))
+        ticket = await shown(client, shop.ticket_at)
+        assert ticket["customer_id"] == (None if is_deleted else customer)
+        if is_deleted:
+            await restored(client, shop.at)
+        else:
+            (invoice,) = (await shown(client, INVOICES))["items"]
+            await deleted(client, f"{INVOICES}/{invoice['id']}")
+        await client.patch(shop.ticket_at, json={"customer_id": other["id"]})
+
+
+async def test_a_batch_names_the_references(client: Client, shop: Shop) -> None:
+    other = await made(client, CUSTOMERS, name="B")
+    await deleted(client, f"{CUSTOMERS}/{other['id']}")
+    ids = (shop.customer["id"], other["id"], other["id"])
+    rows = [{"number": 7 + n, "customer_id": one} for n, one in enumerate(ids)]
+    response = await client.post(f"{ORDERS}/batch", json={"items": rows})
+    assert response.status_code == 422
+    errors = [one["field"] for one in response.json()["errors"]]
+    assert errors == ["/items/1/customer_id", "/items/2/customer_id"]
+    assert await total(client, ORDERS) == 1
+
+
 async def test_a_deletion_and_restores_at_once(client: Client, shop: Shop) -> None:
     for _ in range(5):
         await deleted(client, shop.order_at)
