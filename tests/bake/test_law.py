@@ -181,6 +181,12 @@ def test_auth_may_come_later_or_go(bake: Callable[..., Path]) -> None:
     _may_come_later(bake, document, without_access(document))
 
 
+def test_soft_delete_may_come_later_or_go(bake: Callable[..., Path]) -> None:
+    document = json.loads(LIBRARY.read_text())
+    marked = [{**one, "soft_delete": True} for one in document["entities"]]
+    _may_come_later(bake, {**document, "entities": marked}, document)
+
+
 def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> None:
     document = without_access(json.loads(SHOP.read_text()))
     project = bake("edited", document)

@@ -94,7 +94,10 @@ def main() -> None:
         command.downgrade(config, str(first.down_revision))
         states["back"] = asyncio.run(read(url))
         back = shape(url)
-        assert back == before
+        other = {n: (before.get(n), back.get(n)) for n in before.keys() | back.keys()}
+        assert back == before, {
+            n: pair for n, pair in other.items() if pair[0] != pair[1]
+        }
         command.upgrade(config, "head")
         command.check(config)
         states["again"] = asyncio.run(read(url))
