@@ -23,9 +23,10 @@ NASTY = (
     "q\"u'o\"\"\"te'''s \\ {{ 7 * 7 }} {% raw %} {# #} <b>&</b> ${HOME} `id` é 😀 #]"
 )
 # Jinja conditions: on options, in the skeleton, the legacy mode and the hooks; on keys of
-# entities.json, in the templates of the generator; on `auth`, wherever; and on `history` in
-# the skeleton.
-ON_OPTIONS, ON_KEYS, ON_AUTH, ON_HISTORY = 10, 40, 110, 20
+# entities.json, in the templates of the generator; on `auth`, wherever; and on `history`
+# and `soft_delete` in the skeleton.
+ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 40, 110
+ON_HISTORY, ON_SOFT_DELETE = 20, 20
 TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 OPTIONS = [
     {},
@@ -148,6 +149,8 @@ def test_conditions_of_templates_are_few() -> None:
                 found["auth"] += 1
             elif of_keys == "options" and "history" in condition:
                 found["history"] += 1
+            elif of_keys == "options" and "soft_delete" in condition:
+                found["soft_delete"] += 1
             else:
                 found[of_keys] += 1
     assert found["options"] <= ON_OPTIONS
@@ -155,6 +158,7 @@ def test_conditions_of_templates_are_few() -> None:
     # Everything is tested with these and without.
     assert found["auth"] <= ON_AUTH
     assert found["history"] <= ON_HISTORY
+    assert found["soft_delete"] <= ON_SOFT_DELETE
 
 
 def test_answers_and_version_are_kept_and_paths_are_not(cookies: Cookies) -> None:

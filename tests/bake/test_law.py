@@ -17,7 +17,7 @@ from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import load
 from tests.harness.example_projects import without_access
 from tests.harness.project import ROOT, clean_environment, cookiecutter
-from tests.harness.skeleton import optional_files, text_of
+from tests.harness.skeleton import EVERY_FLAG, FLAGS, optional_files, text_of
 
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLES = TREE / "scaffold" / "examples"
@@ -181,6 +181,12 @@ def test_auth_may_come_later_or_go(bake: Callable[..., Path]) -> None:
     _may_come_later(bake, document, without_access(document))
 
 
+def test_soft_delete_may_come_later_or_go(bake: Callable[..., Path]) -> None:
+    document = json.loads(LIBRARY.read_text())
+    marked = [{**one, "soft_delete": True} for one in document["entities"]]
+    _may_come_later(bake, {**document, "entities": marked}, document)
+
+
 def test_an_edit_stays_when_auth_comes_and_goes(bake: Callable[..., Path]) -> None:
     document = without_access(json.loads(SHOP.read_text()))
     project = bake("edited", document)
@@ -341,9 +347,10 @@ def rendered(
             target = folder / spec / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
-    for auth, history in itertools.product((True, False), repeat=2):
-        for name, text in optional_files(auth=auth, history=history).items():
-            target = folder / f"skeleton_{auth}_{history}" / name
+    for values in itertools.product((True, False), repeat=len(FLAGS)):
+        flags = dict(zip(FLAGS, values, strict=True))
+        for name, text in optional_files(**flags).items():
+            target = folder / "_".join(["skeleton", *map(str, values)]) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
     (folder / "pyproject.toml").write_text(text_of("pyproject.toml"))
@@ -363,9 +370,9 @@ ISORT = ["--profile=black", "-psrc", "-ptests", "-pscripts"]
 
 BLACK = ["black", "--check", "--quiet", "--diff", "--extend-exclude", TOO_LONG]
 FLAKE8 = ["flake8", "--max-line-length=88", "--extend-ignore=E203,E701", LONG_LINES]
-# In `make test` too: what differs most, and what depends on `auth` and histories.
-SKELETONS = ["skeleton_False_False", "skeleton_True_True"]
-FEW = ["ecommerce_api", "every_type_required", *SKELETONS]
+# In `make test` too: what differs most, and what depends on `auth`.
+FEW = ["ecommerce_api", "every_type_required"]
+FEW += ["_".join(["skeleton", *[str(flag)] * len(FLAGS)]) for flag in (False, True)]
 
 
 @pytest.mark.parametrize(
@@ -407,6 +414,6 @@ def test_a_path_is_in_the_tree_or_a_template(
 ) -> None:
     for name in {name for found in renderings.values() for name in found}:
         assert not (TREE / name).exists(), name
-    for name in optional_files(auth=True, history=True):
+    for name in optional_files(**EVERY_FLAG):
         assert not (TREE / name).exists(), name
         assert name not in renderings["minimal"], name

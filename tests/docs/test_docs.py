@@ -19,7 +19,14 @@ from scaffold.spec.vocabulary import field_types, keys
 from scaffold.spec.vocabulary.field_types import TYPES
 from tests.harness.documentation import blocks
 from tests.harness.project import ROOT
-from tests.harness.skeleton import TREE, exists, modules, optional_files, text_of
+from tests.harness.skeleton import (
+    EVERY_FLAG,
+    TREE,
+    exists,
+    modules,
+    optional_files,
+    text_of,
+)
 
 RENDERED = TREE / "scaffold" / "rendering" / "templates"
 TEMPLATES = TREE / "scaffold" / "rendering" / "templates"
@@ -50,7 +57,7 @@ def targets(makefile: str) -> dict[str, str]:
 
 
 OUR_MAKEFILE = (ROOT / "Makefile").read_text()
-MAKEFILE = text_of("Makefile", auth=True, history=True)
+MAKEFILE = text_of("Makefile", **EVERY_FLAG)
 
 
 # Links
@@ -293,7 +300,7 @@ FOREIGN = {
 
 
 def settings() -> set[str]:
-    config = text_of("src/core/config.py", auth=True, history=True)
+    config = text_of("src/core/config.py", **EVERY_FLAG)
     names = re.findall(r"^    (\w+): ", config, re.MULTILINE)
     return {name.upper() for name in names}
 
@@ -318,7 +325,7 @@ def mentioned() -> str:
     ]
     files += [ROOT / "Makefile", ROOT / ".ci" / "run"]
     texts = [path.read_text() for path in files]
-    return "\n".join([*texts, *optional_files(auth=True, history=True).values()])
+    return "\n".join([*texts, *optional_files(**EVERY_FLAG).values()])
 
 
 @pytest.mark.parametrize("page", CURRENT, ids=name)

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -43,9 +44,9 @@ def shape(url: str) -> dict[str, object]:
     }
 
 
-def stop(config: Config) -> None:
+def stop(work: Callable[[], None]) -> None:
     try:
-        command.upgrade(config, "head")
+        work()
     except DBAPIError as error:
         print(error.orig)
     else:
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--then", default="", help="SQL of the new service")
     parser.add_argument("--stops", action="store_true", help="it is to fail")
+    parser.add_argument("--stays", action="store_true", help="the way back is to fail")
     options = parser.parse_args()
     config = Config("alembic.ini", cmd_opts=argparse.Namespace(quiet=True))
     scripts = ScriptDirectory.from_config(config)
@@ -71,7 +73,7 @@ def main() -> None:
         states = {"before": asyncio.run(read(url))}
         before = shape(url)
         if options.stops:
-            stop(config)
+            stop(lambda: command.upgrade(config, "head"))
             assert shape(url) == before
             assert asyncio.run(read(url)) == states["before"]
             return
@@ -80,10 +82,22 @@ def main() -> None:
         states["after"] = asyncio.run(read(url))
         if options.then:
             asyncio.run(execute(url, options.then))
+        if options.stays:
+            after = shape(url)
+            stop(lambda: command.downgrade(config, str(first.down_revision)))
+            assert shape(url) == after
+            if is_second:  # it is refused as well where only the first one is left
+                command.stamp(config, first.revision)
+                stop(lambda: command.downgrade(config, str(first.down_revision)))
+                assert shape(url) == after
+            return
         command.downgrade(config, str(first.down_revision))
         states["back"] = asyncio.run(read(url))
         back = shape(url)
-        assert back == before
+        other = {n: (before.get(n), back.get(n)) for n in before.keys() | back.keys()}
+        assert back == before, {
+            n: pair for n, pair in other.items() if pair[0] != pair[1]
+        }
         command.upgrade(config, "head")
         command.check(config)
         states["again"] = asyncio.run(read(url))

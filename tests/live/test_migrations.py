@@ -227,7 +227,23 @@ RECORDED = all_of(
     *(set_entity(name, history=True) for name in ("Author", "Book", "Language"))
 )
 
+SOFT = all_of(
+    *(set_entity(one["name"], soft_delete=True) for one in LIBRARY["entities"])
+)
+DELETED = "SET deleted_at = now(), deletion_id = gen_random_uuid()"
+
 KINDS = [
+    Kind("mark deleted rows", SOFT, then=NEW_BOOK, quick=True),
+    Kind(
+        "mark deleted rows, and have new unique values",
+        all_of(SOFT, set_keys("Author.born", unique=True)),
+    ),
+    Kind(
+        "mark deleted rows of a table with a new name",
+        all_of(SOFT, rename_entity("Book", "Volume"), rename("Author.email", "mail")),
+        tables=RENAMED_BOOK["tables"],
+        columns={**RENAMED_BOOK["columns"], ("authors", "email"): "mail"},
+    ),
     Kind(
         "record the history of rows",
         RECORDED,
@@ -1337,6 +1353,125 @@ def test_a_history_is_kept_when_it_is_turned_off(
     output = cycle(library, server, str(HERE / "library.sql"))
     states = json.loads(output.splitlines()[-1])
     assert "_history" not in states["after"]
+
+
+@pytest.mark.slow
+def test_soft_delete_is_turned_on_and_off(
+    library: Project, server: dict[str, str], tmp_path: Path
+) -> None:
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, SOFT)
+    said = library.run(*migration, environment=server)
+    assert "wrote" in said
+    assert "warning" not in said  # what is unique stays so
+    # Going back would bring deleted rows back, in the first migration and the second.
+    rows = str(HERE / "library.sql")
+    deleted = ("--then", f"UPDATE authors {DELETED}", "--stays")
+    assert "authors: there are deleted rows" in cycle(library, server, rows, *deleted)
+    change_again(library, LIBRARY)
+    said = library.run(*migration, environment=server)
+    assert "the table _nulled_references" in said
+    assert "authors.deleted_at" in said
+    assert "languages: there are deleted rows" in said
+    states = json.loads(cycle(library, server, rows).splitlines()[-1])
+    for state in ("after", "back", "again"):
+        assert states[state] == states["before"]
+    for table in ("words.languages", "authors", "languages"):
+        marked = tmp_path / "rows.sql"
+        marked.write_text(f"{Path(rows).read_text()}\nUPDATE {table} {DELETED};")
+        message = f"{table}: there are deleted rows that can be restored"
+        assert message in cycle(library, server, str(marked), "--stops")
+    # And on again: the columns are still there.
+    spec = copy.deepcopy(LIBRARY)
+    SOFT(spec)
+    change_again(library, spec)
+    assert "wrote" in library.run(*migration, environment=server)
+    states = json.loads(cycle(library, server, rows).splitlines()[-1])
+    assert states["again"] == states["before"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--one-transaction",)], ids=["two", "one"])
+def test_what_soft_delete_has_brought_may_be_dropped(
+    library: Project, server: dict[str, str], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, SOFT)
+    library.run(*migration, *options, environment=server)
+    change_again(library, LIBRARY)
+    tables = ("authors", "books", "genres", "reviews", "words.languages", "languages")
+    names = [
+        f"{one}.{name}" for one in tables for name in ("deleted_at", "deletion_id")
+    ]
+    dropped = drop("_nulled_references", *names)
+    assert "wrote" in library.run(*migration, *options, *dropped, environment=server)
+    rows = HERE / "library.sql"
+    states = json.loads(cycle(library, server, str(rows)).splitlines()[-1])
+    assert states["back"] == states["before"]
+    assert "deleted_at" not in states["after"]["authors"][0]
+    marked = tmp_path / "rows.sql"
+    marked.write_text(f"{rows.read_text()}\nUPDATE genres {DELETED};")
+    message = "genres: there are deleted rows that can be restored"
+    assert message in cycle(library, server, str(marked), "--stops")
+
+
+@pytest.mark.slow
+def test_nulled_references_follow_the_names(
+    library: Project, server: dict[str, str], tmp_path: Path
+) -> None:
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, SOFT)
+    library.run(*migration, environment=server)
+    spec = copy.deepcopy(LIBRARY)
+    renamed = (rename_entity("Book", "Volume"), rename("Volume.editor", "reviser"))
+    all_of(SOFT, *renamed)(spec)
+    change_again(library, spec)
+    assert "wrote" in library.run(*migration, environment=server)
+    rows = tmp_path / "rows.sql"
+    nulled = (
+        'INSERT INTO _nulled_references (deletion_id, resource, "column", row_id, '
+        "target_id) VALUES (gen_random_uuid(), 'books', 'editor_id', 'a', 'b'), "
+        "(gen_random_uuid(), 'words.languages', 'editor_id', 'a', 'b');"
+    )
+    rows.write_text(f"{(HERE / 'library.sql').read_text()}\n{nulled}")
+    states = json.loads(cycle(library, server, str(rows)).splitlines()[-1])
+    found = {
+        state: sorted((row["resource"], row["column"]) for row in rows_of)
+        for state, tables in states.items()
+        for rows_of in [tables["_nulled_references"]]
+    }
+    before = [("books", "editor_id"), ("words.languages", "editor_id")]
+    after = [("volumes", "reviser_id"), ("words.languages", "editor_id")]
+    assert found == {"before": before, "after": after, "back": before, "again": after}
+
+
+def test_unique_values_are_unique_while_soft_delete_is_turned_on(
+    library: Project, server: dict[str, str]
+) -> None:
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    for spec, first, second in (
+        (SOFT, "uq_books_author_id_title_live", '"uq_books_author_id_title"'),
+        (None, '"uq_books_author_id_title"', "uq_books_author_id_title_live"),
+    ):
+        if spec is None:
+            change_again(library, LIBRARY)
+        else:
+            change(library, spec)
+        said = library.run(*migration, environment=server)
+        names = re.findall(r"alembic/versions/\S+\.py", said)
+        texts = [(library.path / name).read_text() for name in names]
+        up, _, down = texts[-1].partition("def downgrade")
+        assert up.index(first) < up.index(f"drop_{'constraint' if spec else 'index'}")
+        created = "create_unique_constraint" if spec else "create_index"
+        assert down.index(created) < down.index(
+            "op.drop_index" if spec else "op.drop_c"
+        )
+        for text in texts[:-1]:
+            assert "uq_" not in text
+        # An index of expressions too, which Alembic does not compare.
+        lowered = "uq_genres_label_lower" + ("_live" if spec is None else "")
+        assert re.search(rf'drop_index\(\s*"{lowered}"', up)
+        assert second in up
 
 
 @pytest.mark.slow

@@ -416,6 +416,27 @@ def test_a_history_is_for_those_who_read_the_row() -> None:
         assert "GET /notes/{id}/history" not in without
 
 
+def test_a_restore_is_for_those_who_may_delete() -> None:
+    note = {
+        "name": "Note",
+        "owner": True,
+        "soft_delete": True,
+        "access": {
+            "read": ["owner", "role:support"],
+            "create": "authenticated",
+            "update": "owner",
+            "delete": "owner",
+        },
+    }
+    callers = ["no token", "bad token", "any token", "owner", "role:support"]
+    found = answers(spec(note), "Note", callers)
+    assert found["DELETE /notes/{id}"] == "401 401 404 204 403"
+    assert found["POST /notes/{id}/restore"] == "401 401 404 200 403"
+    for other in ({"soft_delete": False}, {"operations": ["get"]}):
+        without = answers(spec({**note, **other}), "Note", callers)
+        assert "POST /notes/{id}/restore" not in without
+
+
 def test_a_project_without_auth_has_no_page_about_access() -> None:
     without = spec({"name": "Note"}, auth=False)
     assert "docs/access.md" not in generate_modular_app(without).files

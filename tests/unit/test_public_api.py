@@ -13,7 +13,7 @@ from functools import cache
 import pytest
 
 from tests.harness.project import ROOT
-from tests.harness.skeleton import TREE, modules
+from tests.harness.skeleton import EVERY_FLAG, TREE, modules
 
 DECISIONS = ROOT / "docs" / "decisions"
 FOLDERS = [
@@ -282,7 +282,7 @@ def findings() -> dict[tuple[str, str], int]:
         for path in paths
     }
     for folder in ("scripts", "src", "tests"):
-        texts |= modules(TREE / folder, auth=True, history=True)
+        texts |= modules(TREE / folder, **EVERY_FLAG)
     trees = {name: ast.parse(text) for name, text in texts.items()}
     own, used = own_names(trees.values()), used_names(trees.values())
     found: dict[tuple[str, str], int] = {}

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.harness.skeleton import TREE, modules, pyproject
+from tests.harness.skeleton import EVERY_FLAG, TREE, modules, pyproject
 
 PROJECT = tomllib.loads(pyproject(auth=True))
 RUNTIME = PROJECT["project"]["dependencies"]
@@ -73,7 +73,7 @@ def test_pins_name_no_index_and_no_machine(path: Path) -> None:
 
 def imported(folder: str) -> set[str]:
     names: set[str] = set()
-    for text in modules(TREE / folder, auth=True, history=True).values():
+    for text in modules(TREE / folder, **EVERY_FLAG).values():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 names.update(alias.name.split(".")[0] for alias in node.names)

@@ -1,13 +1,13 @@
 """The history of rows keeps up with the names of their tables and columns.
 
 It has the name of a row's table, and values under the names of columns. A link has the
-name of the association table.
+name of the association table. The references that deletions have set to null have names too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from scaffold.migrations.catalog import Catalog
-from scaffold.migrations.owned_names import HISTORY
+from scaffold.migrations.owned_names import HISTORY, NULLED
 from scaffold.migrations.renames import Rename
 from scaffold.migrations.statements import Operation, execute, literal
 from scaffold.spec.model import Spec
@@ -16,16 +16,30 @@ from scaffold.spec.model import Spec
 def after_each(
     renames: Iterable[Rename], old: Spec, before: Catalog
 ) -> list[Operation]:
-    """Return the steps of renames, each with what changes the names in the history.
+    """Return the steps of renames, each with what changes the names in such tables.
 
     `old` has the names before the first one.
     """
-    if HISTORY not in before:
-        return [one.step for one in renames]
-    known = Recorded(old)
-    return [
-        step for one in renames for step in (one.step, *map(execute, known.follow(one)))
-    ]
+    follow: list[Callable[[Rename], Iterable[str]]] = []
+    if HISTORY in before:
+        follow.append(Recorded(old).follow)
+    if NULLED in before:
+        follow.append(_follow_nulled)
+    steps: list[Operation] = []
+    for one in renames:
+        steps.append(one.step)
+        steps += (execute(sql) for changes in follow for sql in changes(one))
+    return steps
+
+
+def _follow_nulled(rename: Rename) -> Iterator[str]:
+    """Yield the statement that changes a name in the references that were nulled."""
+    old, new = literal(rename.old), literal(rename.new)
+    if rename.kind == "table":
+        yield f"UPDATE {NULLED} SET resource = {new} WHERE resource = {old}"  # noqa: S608  # nosec B608
+    elif rename.kind == "column":
+        where = f'resource = {literal(rename.table)} AND "column" = {old}'
+        yield f'UPDATE {NULLED} SET "column" = {new} WHERE {where}'  # noqa: S608  # nosec B608
 
 
 class Recorded:

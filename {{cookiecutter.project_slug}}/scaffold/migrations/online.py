@@ -30,7 +30,7 @@ from scaffold.migrations.statements import (
 from scaffold.spec import naming
 
 # The order of the second part; FILL and SCAN are outside of a transaction.
-FILL, DECLARE, SCAN, FINISH = range(4)
+FILL, DECLARE, SCAN, FINISH, LAST = range(5)
 REPEATED = (
     "What is outside of a transaction is committed step by step, and blocks no request. If "
     "a step fails, all of this can be run again."
@@ -56,7 +56,7 @@ class Parts:
             phase: [
                 one for step in self.second if step.phase == phase for one in step.up
             ]
-            for phase in (FILL, DECLARE, SCAN, FINISH)
+            for phase in (FILL, DECLARE, SCAN, FINISH, LAST)
         }
         if not phases[DECLARE]:
             phases[SCAN], phases[FILL] = phases[FILL] + phases[SCAN], []
@@ -67,6 +67,7 @@ class Parts:
             *phases[DECLARE],
             *_outside(phases[SCAN]),
             *phases[FINISH],
+            *phases[LAST],
         ]
 
     @property
@@ -91,6 +92,9 @@ def split(steps: Iterable[Step], created: Collection[str]) -> Parts:
     }
     filled = {one.table for step in steps for one in step.up if isinstance(one, Fill)}
     for step in steps:
+        if step.late:
+            parts.second.append(replace(step, phase=LAST))
+            continue
         first: list[Operation] = []
         second: list[Step] = []
         for one in step.up:

@@ -21,11 +21,15 @@ MARK = f"{UNUSED}entities.json has it no longer"
 
 @dataclass(frozen=True)
 class Step:
-    """A change, and what takes it back."""
+    """A change, and what takes it back.
+
+    One that is `late` has to wait for what another migration builds.
+    """
 
     phase: int
     up: list[Operation]
     down: list[Operation]
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Draft:
     """What goes into a migration, and what has to be said about it.
 
     `left` has all that could be dropped and is not, whether this migration marks it as
-    unused or an earlier one has.
+    unused or an earlier one has. `still_unique` are new indexes and constraints of values
+    that are unique already, each with its table.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -69,6 +74,7 @@ class Draft:
     left: list[Part] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     destroyed: list[Part] = field(default_factory=list)
+    still_unique: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, phase: int, up: list[Operation], down: list[Operation]) -> None:
         self.steps.append(Step(phase, up, down))

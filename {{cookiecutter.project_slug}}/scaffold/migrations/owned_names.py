@@ -15,6 +15,9 @@ HISTORY_COLUMNS = (
     *("id", "at", "resource", "row_id", "operation", "actor", "request_id"),
     *("old", "new", "hidden"),
 )
+# The references that deletions have set to null.
+NULLED = "_nulled_references"
+NULLED_COLUMNS = ("deletion_id", "resource", "column", "row_id", "target_id", "at")
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def _columns(spec: Spec) -> Iterator[tuple[str, str]]:
             yield link.table_key, link.right_column
     if spec.history:
         yield from ((HISTORY, column) for column in HISTORY_COLUMNS)
+    if spec.soft_delete:
+        yield from ((NULLED, column) for column in NULLED_COLUMNS)
 
 
 def _items(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -99,6 +104,9 @@ def _items(spec: Spec) -> Iterator[tuple[str, str]]:
         yield HISTORY, f"pk_{HISTORY}"
         yield HISTORY, f"ix_{HISTORY}_row"
         yield HISTORY, f"ix_{HISTORY}_deletion"
+    if spec.soft_delete:
+        yield NULLED, f"pk_{NULLED}"
+        yield NULLED, f"ix_{NULLED}_at"
 
 
 def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:

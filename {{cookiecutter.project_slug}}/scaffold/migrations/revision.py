@@ -29,6 +29,7 @@ from scaffold.migrations import (
     online,
     row_counts,
     row_risks,
+    soft_deletion,
     triggers,
 )
 from scaffold.migrations.catalog import Catalog
@@ -253,11 +254,12 @@ class Writer:
         checks.add_to(draft, drop)
         Generated(before, after, models, ours).add_to(draft)
         triggers.add_to(draft, before, after, self._functions, models)
+        soft_deletion.add_to(draft, old, new)
         created = models.tables.keys() - before.keys()
         carried_links.add_to(draft, old, new, renames, created)
         outcome.problems += self._check_drops(draft)
         outcome.rows = row_counts.count(self.own_database, draft.destroyed, renames)
-        outcome.warnings = row_risks.find(draft.steps, before, renames)
+        outcome.warnings = row_risks.find(draft, before, renames)
         steps: list[Operation] = [_create_schema(name) for name in outcome.schemas]
         steps += kept_history.after_each(renames, old, before)
         back = [one.back for one in reversed(renames)]

@@ -1,13 +1,13 @@
 """Queries for the rows on which a migration can fail."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import ops
 
 from scaffold.migrations.catalog import Catalog
-from scaffold.migrations.operations import Part, Step, current
+from scaffold.migrations.operations import Draft, Part, current
 from scaffold.migrations.renames import Rename
 from scaffold.migrations.statements import (
     DIALECT,
@@ -28,24 +28,22 @@ RENAMED = "(SELECT {} FROM {}) AS {}"
 LATER = "If there are such rows, changing one of them fails until it meets the rule"
 
 
-def find(
-    steps: Iterable[Step], before: Catalog, renames: Sequence[Rename]
-) -> list[str]:
+def find(draft: Draft, before: Catalog, renames: Sequence[Rename]) -> list[str]:
     """Return a warning with a query for each step that can fail because of rows.
 
     `before` is the database after the renames. The queries work before the migration.
     """
     back = [one.back for one in reversed(renames)]
     found: dict[str, str] = {}  # by the query: a value of an enum has a rule as well
-    for told, consequence, query in _risks(steps, before, back):
+    for told, consequence, query in _risks(draft, before, back):
         found.setdefault(query, f"{told}. {consequence}: {query}")
     return list(found.values())
 
 
 def _risks(
-    steps: Iterable[Step], before: Catalog, back: Sequence[Rename]
+    draft: Draft, before: Catalog, back: Sequence[Rename]
 ) -> Iterator[tuple[str, str, str]]:
-    for one in (one for step in steps for one in step.up):
+    for one in (one for step in draft.steps for one in step.up):
         match one:
             case Refusal():
                 rows = _source(one.table, before, back)
@@ -54,6 +52,11 @@ def _risks(
                 rows = _source(one.table, before, back)
                 condition = f"NOT ({one.condition})"
                 yield one.message, LATER, ROWS.format(rows, condition)
+            case (
+                ops.CreateUniqueConstraintOp(constraint_name=name)
+                | ops.CreateIndexOp(index_name=name)
+            ) if (table_of(one), name) in draft.still_unique:
+                pass
             case ops.CreateUniqueConstraintOp(columns=columns) if (
                 table := table_of(one)
             ) in before and {*columns} <= before[table].columns.keys():
@@ -67,13 +70,21 @@ def _risks(
             ) in before and {*columns_of(one.to_index())} <= before[
                 table
             ].columns.keys():
+                columns = columns_of(one.to_index())
                 rows = _source(table, before, back)
                 names = ", ".join(map(_sql, one.columns))
-                columns = columns_of(one.to_index())
                 known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+                where = one.kw.get("postgresql_where")
+                if where is not None and "deleted_at" in before[table].columns:
+                    known += f" AND {where}"
                 query = TWICE.format(names, rows, known)
                 told = ", ".join(map(quote, columns))
-                yield f"{SAME.format(table, told)}, but for case", FAILS, query
+                is_lowered = any(not isinstance(part, str) for part in one.columns)
+                yield (
+                    SAME.format(table, told) + ", but for case" * is_lowered,
+                    FAILS,
+                    query,
+                )
 
 
 def _sql(part: Any) -> str:

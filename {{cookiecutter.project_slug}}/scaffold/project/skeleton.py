@@ -1,7 +1,7 @@
-"""The files of a project that do not depend on its entities, but for two flags.
+"""The files of a project that do not depend on its entities, but for some flags.
 
 A file of the skeleton whose name ends with `.jinja` depends on `"auth"` in entities.json,
-or on whether an entity has `"history"`.
+or on whether an entity has `"history"` or `"soft_delete"`.
 Cookiecutter does not render it, because it knows only the answers; a run of the generator
 does, and merges it as it does the code of the entities. One that is empty is left out, and
 so are the imports that a module does not use.
@@ -39,7 +39,7 @@ NOT_OURS = (
 
 
 def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
-    """Return the files of a project with neither flag, for these answers."""
+    """Return the files of a project with no flag, for these answers."""
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     context = {"cookiecutter": complete(answers, questions)}
@@ -57,17 +57,23 @@ def render(answers: Mapping[str, Any], home: Path = HOME) -> dict[str, bytes]:
 
 
 def render_optional(
-    answers: Mapping[str, Any], *, auth: bool, history: bool = False, home: Path = HOME
+    answers: Mapping[str, Any],
+    *,
+    auth: bool,
+    history: bool = False,
+    soft_delete: bool = False,
+    home: Path = HOME,
 ) -> dict[str, bytes]:
-    """Return the files that depend on `auth` and `history`."""
+    """Return the files that depend on `auth`, `history` and `soft_delete`."""
     packed = contents(home)
     questions = json.loads(packed[QUESTIONS])
     known = complete(answers, questions)
+    flags = {"auth": auth, "history": history, "soft_delete": soft_delete}
     files = {}
     for name, content in packed.items():
         if name.startswith(SKELETON) and name.endswith(OPTIONAL):
             template = _optional_template(content)
-            text = template.render(cookiecutter=known, auth=auth, history=history)
+            text = template.render(cookiecutter=known, **flags)
             if text:
                 path = name.removeprefix(SKELETON).removesuffix(OPTIONAL)
                 text = prune_imports(text) if path.endswith(".py") else text

@@ -73,7 +73,9 @@ class State:
         if self.generator is not None:
             generated, fixed = run_generator(self.generator, self)
             # What an older generator had in its skeleton.
-            every = skeleton.render_optional(self.answers, auth=True, history=True)
+            every = skeleton.render_optional(
+                self.answers, auth=True, history=True, soft_delete=True
+            )
             moved = fixed.keys() & every
             files = {**{path: fixed[path] for path in moved}, **generated}
             return {only: files[only]} if only else files
@@ -133,7 +135,10 @@ def rendered(
     optional: Files = {}
     if answers and only is None:
         optional = skeleton.render_optional(
-            answers, auth=spec.auth, history=spec.history
+            answers,
+            auth=spec.auth,
+            history=spec.history,
+            soft_delete=spec.soft_delete,
         )
     return {**optional, **{path: text.encode("utf-8") for path, text in files.items()}}
 

@@ -66,8 +66,8 @@ YES, NO = "yes", "no"
 class Operation:
     """An endpoint of an entity.
 
-    `kind` is one of the entity's operations, or create_batch, list_history, list_children,
-    get_child, list_linked, link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
+    `kind` is one of the entity's operations, or create_batch, list_history, restore,
+    list_children, get_child, list_linked, link or unlink with the name of a `relation`. `path` has {id}, and {other_id} for the
     row that is linked. A create or update may have a `reference`, the key with the id of
     another row, or with a list of one.
     """
@@ -149,6 +149,8 @@ class AccessMatrix:
                 yield Operation(entity, "list_history", "GET", f"{one}/history")
             if kind == "create" and kind in entity.operations:
                 yield Operation(entity, "create_batch", "POST", f"{url}/batch")
+            if kind == "delete" and entity.has_restore_route:
+                yield Operation(entity, "restore", "POST", f"{one}/restore")
         for reverse in entity.reverses:
             several = reverse.kind == "many"
             if ("list" if several else "get") in self._entity(reverse).operations:
@@ -185,6 +187,9 @@ class AccessMatrix:
             return self._answer_reference(operation, caller)
         if kind in entity.operations:
             return self._answer(entity, kind, caller)
+        if kind == "restore":
+            found = self._answer(entity, "delete", caller)
+            return Answer(200) if found.status == 204 else found
         if kind == "list_history":
             return self._answer(entity, "get", caller)
         if kind in ("list_children", "get_child"):

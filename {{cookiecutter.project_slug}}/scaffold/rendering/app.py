@@ -59,6 +59,7 @@ def generate_modular_app(
                     auth=spec.auth,
                     access_matrix=access_matrix,
                     history=spec.history,
+                    soft_delete=spec.soft_delete,
                 )
                 if text or not known[name + SUFFIX]:
                     files[path] = _finish(path, text)

@@ -104,6 +104,13 @@ class EntityView(TableView, SchemaView):
     # Repositories
 
     @property
+    def repository_base(self) -> str:
+        """The class that the repository inherits."""
+        if self.entity.soft_delete:
+            return "soft_delete.SoftDeleteRepository"
+        return "base.Repository"
+
+    @property
     def repository_links(self) -> Iterator[str]:
         own = [
             f'"{link.attribute}": base.Link(entities.{link.table}, "{link.left_column}", '
@@ -135,6 +142,13 @@ class EntityView(TableView, SchemaView):
         return {name: link for (_, link), name in named.items()}
 
     # Services
+
+    @property
+    def service_base(self) -> str:
+        """The class that the service inherits."""
+        if self.entity.soft_delete:
+            return "soft_delete.SoftDeleteService"
+        return "base.Service"
 
     @property
     def schema_imports(self) -> str:

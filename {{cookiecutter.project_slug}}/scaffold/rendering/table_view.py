@@ -8,8 +8,10 @@ from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
 from scaffold.spec.model import Entity, Field, Link, Reference, Reverse
+from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.keys import SEARCH_COLUMN
 
+LIVE, MARKED = "deleted_at IS NULL", "deleted_at IS NOT NULL"
 ON_DELETE = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "RESTRICT"}
 
 
@@ -46,6 +48,11 @@ class TableView:
             index = f'{literal(name)}, "{SEARCH_COLUMN}", postgresql_using="gin"'
             arguments.append(f"sa.Index({index})")
         arguments += [self._unique_constraint((one,)) for one in self._unique_apart]
+        if self.entity.soft_delete:  # for the purge
+            column = keys.SOFT_DELETE[0]
+            name = self.names.indexes["ix", self.entity.table_key, column]
+            where = f"postgresql_where=sa.text({literal(MARKED)})"
+            arguments.append(f'sa.Index({literal(name)}, "{column}", {where})')
         if self._options:
             arguments.append(f"{{{', '.join(self._options)}}}")
         comma = "," if len(arguments) == 1 else ""
@@ -57,9 +64,9 @@ class TableView:
         options = []
         if self.entity.schema:
             options.append(f'"schema": {literal(self.entity.schema)}')
-        keys = {c: key for c, key in self.entity.json_keys.items() if c != key}
-        if keys:
-            items = (f"{literal(c)}: {literal(key)}" for c, key in keys.items())
+        names = {c: key for c, key in self.entity.json_keys.items() if c != key}
+        if names:
+            items = (f"{literal(c)}: {literal(key)}" for c, key in names.items())
             options.append(f'"info": {{{", ".join(items)}}}')
         return options
 
@@ -75,13 +82,20 @@ class TableView:
         if self.entity.history:
             hidden = _tuple(f.column for f in self.entity.fields if f.write_only)
             lines.append(f"__history__ = {hidden}")
+        if self.entity.search:
+            lines.append("__mapper_args__ = base.NOT_MAPPED")
         return lines
 
     @property
     def table_bases(self) -> str:
+        base = "base.TimedEntity" if self.entity.timestamps else "base.BareEntity"
         if self.entity.is_standard:
-            return "base.Entity"
-        return "base.TimedEntity" if self.entity.timestamps else "base.BareEntity"
+            base = "base.Entity"
+        if self.entity.soft_delete:
+            # A base class comes after those that inherit it.
+            mixin = "soft_delete.SoftDeleteEntity"
+            return mixin if base == "base.BareEntity" else f"{base}, {mixin}"
+        return base
 
     def linked_type(self, link: Link) -> str:
         """Return the type of the ids of a link."""
@@ -93,10 +107,15 @@ class TableView:
 
     def _unique_constraint(self, columns: tuple[str, ...]) -> str:
         """Return a unique constraint; only an index can be without regard to case."""
-        if not self.entity.lowered.isdisjoint(columns):
+        options = ", unique=True"
+        if self.entity.soft_delete:  # of rows that are not deleted
+            options += f", postgresql_where=sa.text({literal(LIVE)})"
+        elif self.entity.lowered.isdisjoint(columns):
+            options = ""
+        if options:
             index = literal(self.names.indexes["uq", self.entity.table_key, *columns])
             parts = _parts(columns, self.entity.lowered)
-            return f"sa.Index({index}, {parts}, unique=True)"
+            return f"sa.Index({index}, {parts}{options})"
         name = self._unusual_name("uq", self.entity.table_key, columns)
         own_name = "" if name is None else f", name={literal(name)}"
         return f"sa.UniqueConstraint({_columns(columns)}{own_name})"
@@ -130,11 +149,11 @@ class TableView:
             for field in self.entity.fields
         ]
         own = [] if self.entity.is_standard else [id_code.column(self.entity.id)]
-        keys = [self._foreign_key(reference) for reference in self.entity.references]
+        foreign = [self._foreign_key(reference) for reference in self.entity.references]
         relationships = [self._owner(item) for item in self.entity.references]
         relationships += [self._reverse(item) for item in self.entity.reverses]
         relationships += [self._linked(item) for item in self.entity.links]
-        columns = own + fields + keys + self._times
+        columns = own + fields + foreign + self._times
         return [block for block in (columns, relationships) if block]
 
     def _is_unique(self, member: Field | Reference) -> bool:

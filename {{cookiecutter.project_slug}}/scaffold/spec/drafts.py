@@ -116,6 +116,12 @@ class EntityDraft(Draft):
         added = dict.fromkeys([keys.OWNER_ID] * (self.owner is True), "owner")
         return added | dict.fromkeys(keys.ACTORS * self.flag("actors"), "actors")
 
+    @property
+    def added(self) -> dict[str, str]:
+        """The columns that keys add besides those of every entity, with these keys."""
+        marks = keys.SOFT_DELETE * self.flag("soft_delete")
+        return self.subjects | dict.fromkeys(marks, "soft_delete")
+
     def at_inner(self, key: str, inner: str) -> int:
         """Return the offset of a value in the object that a key has, if it has one."""
         node = self.node.get(key)

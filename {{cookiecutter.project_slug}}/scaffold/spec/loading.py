@@ -13,6 +13,7 @@ from scaffold.spec.checks import (
     field_rules,
     lists,
     renames,
+    soft_delete,
 )
 from scaffold.spec.drafts import EntityDraft, FileDraft, read_file
 from scaffold.spec.json.decoding import MAX_BYTES, EncodingError, decode
@@ -108,6 +109,7 @@ def _check(file: FileDraft, problems: Problems) -> tuple[Entity, ...]:
     resolved = Resolver(named, names, problems).run()
     collisions.check(named.values(), resolved, problems)
     cycles.check(resolved, problems)
+    soft_delete.check(named, resolved, problems)
     renames.check(named.values(), resolved, problems)
     access.check(file, problems)
     paths = access.owner_paths(named, resolved, problems)
@@ -168,4 +170,5 @@ def _entity(
         owner_path=owner_path,
         actors=draft.flag("actors"),
         history=draft.flag("history"),
+        soft_delete=draft.flag("soft_delete"),
     )

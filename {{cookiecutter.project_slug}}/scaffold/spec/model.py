@@ -363,6 +363,12 @@ class Entity:
     owner_path: tuple[str, ...] = ()  # relations that lead to an entity with owner True
     actors: bool = False
     history: bool = False
+    soft_delete: bool = False
+
+    @property
+    def has_restore_route(self) -> bool:
+        """Whether the API restores deleted rows: where it deletes and shows them."""
+        return self.soft_delete and {"get", "delete"} <= {*self.operations}
 
     @property
     def has_history_route(self) -> bool:
@@ -386,6 +392,11 @@ class Entity:
         """The columns that the service sets to the subject of the request's token."""
         owner = (keys.OWNER_ID,) if self.owner is True else ()
         return owner + (keys.ACTORS if self.actors else ())
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns that mark a deleted row."""
+        return keys.SOFT_DELETE if self.soft_delete else ()
 
     @property
     def members(self) -> tuple["Field | Reference", ...]:
@@ -418,6 +429,7 @@ class Entity:
             keys |= {self.timestamps.created_at: created}
             keys |= {self.timestamps.updated_at: updated}
         keys |= {one.column: one.json for one in self.fields}
+        keys |= {one: naming.json_key(one, camel=self.id.camel) for one in self.marks}
         return keys | {one.column: one.json for one in self.references}
 
     @property
@@ -479,6 +491,11 @@ class Spec:
     def history(self) -> bool:
         """Whether an entity has a history."""
         return any(entity.history for entity in self.entities)
+
+    @cached_property
+    def soft_delete(self) -> bool:
+        """Whether an entity has soft_delete."""
+        return any(entity.soft_delete for entity in self.entities)
 
     def entity(self, name: str) -> Entity:
         """Return the entity with this name; raise KeyError if there is none."""

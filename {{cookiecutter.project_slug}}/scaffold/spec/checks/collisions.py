@@ -169,7 +169,7 @@ def _members(draft: EntityDraft, placed: Iterable[Placed], problems: Problems) -
             taken = f"in Python, {own_name} is called {name}; choose another name, and"
             taken += ' set "column" and "json" if they must stay'
         space.reserve([name], taken)
-    for name, key in draft.subjects.items():
+    for name, key in draft.added.items():
         taken = f'"{key}": true adds this column; remove it or choose another name'
         space.reserve([name], taken)
     if draft.owner is True:
@@ -245,7 +245,7 @@ class _Stored:
 
     def check(self, placed: Iterable[Placed]) -> None:
         self._own()
-        reserved = self.draft.subjects
+        reserved = self.draft.added
         for field in self.draft.fields:
             if (one := field.field) and one.name not in reserved:
                 path = f"{self.draft.name}.{one.name}"
@@ -276,7 +276,7 @@ class _Stored:
                 (name, column, json, draft.at_inner("timestamps", name))
                 for name, column, json in zip(names, columns, times.json, strict=True)
             ]
-        for name, written in draft.subjects.items():
+        for name, written in draft.added.items():
             json = naming.json_key(name, camel=draft.camel)
             own.append((name, name, json, draft.at(written)))
         self.columns.reserve([keys.VERSION_COLUMN], _VERSION)
@@ -311,7 +311,7 @@ def _operators(
             written[one.member.json] = (one.origin.label, _at(one))
     times = draft.timestamps.json if draft.timestamps else ()
     names = {*written, draft.id.json, *times}
-    names |= {naming.json_key(one, camel=draft.camel) for one in draft.subjects}
+    names |= {naming.json_key(one, camel=draft.camel) for one in draft.added}
     for field in draft.fields:
         if field.field and field.field.filterable and "__" in field.name:
             message = (

@@ -33,7 +33,7 @@ def _columns(entity: EntityDraft, resolved: Resolved) -> dict[str, str]:
     if times := entity.timestamps:
         own += [times.created_at, times.updated_at]
     columns = dict.fromkeys(own, "every entity has that column")
-    for name, key in entity.subjects.items():
+    for name, key in entity.added.items():
         columns[name] = f'"{key}": true adds that column'
     for placed in resolved.placed:
         if isinstance(placed.member, Reference):

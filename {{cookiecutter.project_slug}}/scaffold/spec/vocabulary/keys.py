@@ -75,6 +75,8 @@ MAX_RULES = 100
 OWNER_ID = "owner_id"
 ACTORS = ("created_by", "updated_by")
 MAX_SUBJECT = 255  # characters
+# The columns that mark a deleted row: the time, and the id of the deletion.
+SOFT_DELETE = ("deleted_at", "deletion_id")
 JSON_CASES = {
     "snake": "due_date, as in this file.",
     "camel": "dueDate.",
@@ -249,6 +251,12 @@ ENTITY = {
         "request; false by default.",
         _FLAG,
     ),
+    "soft_delete": Key(
+        "flag",
+        "Whether a DELETE only marks a row as deleted, so that it can be restored; false "
+        "by default.",
+        _FLAG,
+    ),
     "description": _DESCRIPTION,
     "fields": Key("list", "The fields: columns that are not references."),
     "relations": Key("list", "The relations to other entities."),
@@ -400,7 +408,7 @@ PLACES = {
     **dict.fromkeys(("filter", "sort"), "fields and to-one relations"),
     "default_sort": "an entity",
     "access": 'entities and the top level (a field has "read_access" and "write_access")',
-    **dict.fromkeys(("owner", "actors", "history"), "an entity"),
+    **dict.fromkeys(("owner", "actors", "history", "soft_delete"), "an entity"),
     **dict.fromkeys(("read_access", "write_access"), "fields"),
     "auth": "the top level",
     "json_case": "the top level",

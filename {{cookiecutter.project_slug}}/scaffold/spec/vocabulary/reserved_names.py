@@ -31,6 +31,7 @@ SERVICE_TABLES = frozenset(
     {"_idempotency_keys", "pk__idempotency_keys", "ix__idempotency_keys_expires_at"}
     | {"_history", "pk__history", "ix__history_row", "ix__history_deletion"}
     | {"_history_id_seq"}
+    | {"_nulled_references", "pk__nulled_references", "ix__nulled_references_at"}
 )
 # Those, Alembic's table, and the index of its primary key.
 TABLES = SERVICE_TABLES | {"alembic_version", "alembic_version_pkc"}
@@ -73,7 +74,9 @@ _DEVICES = frozenset(
 
 # Modules of the skeleton in the same packages as those of the entities.
 MODULES = (
-    KEYWORDS | _DEVICES | {"base", "links", "cursors", "idempotency", "row_history"}
+    KEYWORDS
+    | _DEVICES
+    | {"base", "links", "cursors", "idempotency", "row_history", "soft_delete"}
 )
 ROUTES_MODULES = KEYWORDS | _DEVICES | {"health", "metrics", "docs"}
 

@@ -237,6 +237,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("createdby", "updatedby", "userstamps"), ("actors",)),
     **dict.fromkeys(("audit", "audited", "auditlog", "audittrail"), ("history",)),
     **dict.fromkeys(("versioned", "changelog"), ("history",)),
+    **dict.fromkeys(("paranoid", "softdeletes", "softdeletable"), ("soft_delete",)),
+    **dict.fromkeys(("trash", "discardable"), ("soft_delete",)),
     "readroles": ("read_access",),
     "writeroles": ("write_access",),
     "places": ("scale",),
@@ -283,7 +285,6 @@ KEY_ADVICE = {
     "onupdate": "only updated_at changes with every update; remove it",
     "array": 'there are no arrays of a type; use "type": "json"',
     **dict.fromkeys(("autoincrement", "serial", "identity"), _NOT_GENERATED),
-    "softdelete": "there is no soft delete; remove it",
     "format": "use the type email, url, uuid, date, time or datetime; remove it",
 }
 
