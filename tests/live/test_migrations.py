@@ -293,6 +293,8 @@ KINDS = [
     Kind(
         "values with regard to case",
         set_keys("Genre.label", case_insensitive=None),
+        then="INSERT INTO genres (label) VALUES ('new'), ('NEW'); "
+        "DELETE FROM genres WHERE label = 'NEW';",
     ),
     Kind("rename an entity", rename_entity("Book", "Volume"), **RENAMED_BOOK),
     Kind(

@@ -40,8 +40,10 @@ WHERE k.contype IN ('c', 'f', 'p', 'u')
 """
 INDEXES = """
 SELECT t.name, i.relname, 'i', pg_get_indexdef(i.oid),
-    ARRAY(SELECT attname::text FROM pg_attribute
-          WHERE attrelid = t.oid AND attnum = ANY (x.indkey))
+    ARRAY(SELECT DISTINCT s.attname::text FROM pg_depend k
+          JOIN pg_attribute s ON s.attrelid = t.oid AND s.attnum = k.refobjsubid
+          WHERE k.classid = 'pg_class'::regclass AND k.objid = i.oid
+          AND k.refobjid = t.oid)
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
 JOIN tables t ON t.oid = x.indrelid
 WHERE x.indisvalid

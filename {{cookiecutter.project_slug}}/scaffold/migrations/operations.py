@@ -8,10 +8,17 @@ import sqlalchemy as sa
 from alembic.operations import ops
 
 from scaffold.migrations import column_changes
-from scaffold.migrations.catalog import UNUSED
+from scaffold.migrations.catalog import UNUSED, Catalog, Item
 from scaffold.migrations.owned_names import Ours
 from scaffold.migrations.renames import Rename
-from scaffold.migrations.statements import Operation, comment, table_of
+from scaffold.migrations.statements import (
+    Operation,
+    comment,
+    execute,
+    quote,
+    quote_table,
+    table_of,
+)
 from scaffold.spec import naming
 
 # In this order a table's parts are taken apart and put together again.
@@ -96,7 +103,7 @@ class Arranger:
     """Takes autogenerate's operations one by one.
 
     `labels` has what a person calls a column, by table and column; `ours` is what
-    entities.json has brought into the database; `nullable` are the columns that may be
+    entities.json has brought into the database, which is `before`; `nullable` are the columns that may be
     null by entities.json, now and at the last migration. `drop` names what to drop.
     """
 
@@ -107,12 +114,14 @@ class Arranger:
         ours: Ours,
         nullable: Collection[tuple[str, str]],
         drop: Collection[str],
+        before: Catalog,
     ) -> None:
         self.models = models
         self.ours = ours
         self.labels = labels
         self.nullable = nullable
         self.drop = drop
+        self.before = before
         self.draft = Draft()
 
     def run(self, found: Iterable[Operation]) -> Draft:
@@ -174,15 +183,18 @@ class Arranger:
                 self.draft.add(LOOSEN, [], [operation.reverse()])
             return
         columns = _columns(operation)
-        goes = any((table, column.name) in going for column in columns)
+        item = self.before[table].items[_item_name(operation)]
+        goes = any((table, name) in going for name in item.columns)
         if not (self._is_our_item(operation, columns) or goes):
             kind = "index" if isinstance(operation, ops.DropIndexOp) else "constraint"
             name = _item_name(operation)
             self.draft.foreign.append(f"the {kind} {name} of {table}")
             return
         known = set(self.models.tables[table].c.keys())
-        if goes or {column.name for column in columns} <= known:
-            self._plain(LOOSEN, operation)
+        if goes or item.columns <= known:
+            is_expression = not {one.name for one in columns} <= item.columns
+            made = index_of(table, item) if is_expression else operation.reverse()
+            self.draft.add(LOOSEN, [operation], [made])
         else:
             self._check_target(table, operation.reverse())
 
@@ -357,6 +369,16 @@ def _item_name(operation: Any) -> str:
     if isinstance(operation, ops.DropIndexOp):
         return str(operation.index_name)
     return str(operation.constraint_name)
+
+
+def index_of(table: str, item: Item) -> Operation:
+    """Return what creates an index as it is: Alembic reads no collation of expressions."""
+    unique = "UNIQUE " if item.definition.startswith("UNIQUE ") else ""
+    definition = item.definition.removeprefix("UNIQUE ")
+    return execute(
+        f"CREATE {unique}INDEX {quote(item.name)} ON {quote_table(table)} "
+        f"USING {definition}"
+    )
 
 
 def _columns(operation: Any) -> list[Any]:

@@ -247,7 +247,7 @@ class Writer:
         ours = find_ours(old, renames) | find_ours(new)
         nullable = find_nullable(old, renames) & find_nullable(new)
         models = Base.metadata
-        arranger = Arranger(models, _labels(new), ours, nullable, drop)
+        arranger = Arranger(models, _labels(new), ours, nullable, drop, before)
         draft = outcome.draft = arranger.run(up.ops)
         draft.left.sort(key=lambda part: part.name)
         checks = Checks(before, after, models, ours, enum_rules(new))
