@@ -7,6 +7,7 @@ rows, new values for unique fields, and decimals with as many digits as allowed.
 import json
 import os
 import random
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -134,7 +135,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
             parameters[name] = CHANCE.choice(TAKEN[tuple(behind)])
     if len(parameters) > 1:
         collections = (path, COLLECTIONS[path]["linked"][below[0]])
-        for name, collection in zip(parameters, collections, strict=True):
+        for name, collection in zip(_placeholders(case), collections, strict=True):
             _name_existing(parameters, name, CREATED[collection])
     if isinstance(case.body, dict):
         method = case.operation.method.upper()
@@ -152,6 +153,11 @@ def _is_batch(case: Any) -> bool:
 def _collection(case: Any) -> str:
     """Return the path of the rows that an operation is about."""
     return str(case.operation.path.partition("/{")[0].removesuffix("/batch"))
+
+
+def _placeholders(case: Any) -> list[str]:
+    """Return the names of the path's parameters in their order."""
+    return re.findall(r"{(\w+)}", case.operation.path)
 
 
 def _help(body: dict[str, Any], name: str, schema: Schema, path: str) -> None:
@@ -190,7 +196,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     if kind == "EnsureResourceAvailability":
         # What is missing may be another row, such as the reverse side of a one-to-one
         # relation; or it was deleted with its parent, which is no request on its path.
-        own, *_ = case.path_parameters.values()
+        own = case.path_parameters[_placeholders(case)[0]]
         path = case.operation.path.partition("/{")[0]
         deleted = (path, str(own)) in CASCADED
         return str(problem.get("resource_id")) == str(own) and not deleted
