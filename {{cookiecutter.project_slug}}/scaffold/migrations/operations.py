@@ -183,17 +183,20 @@ class Arranger:
                 self.draft.add(LOOSEN, [], [operation.reverse()])
             return
         columns = _columns(operation)
-        item = self.before[table].items[_item_name(operation)]
-        goes = any((table, name) in going for name in item.columns)
+        named = {column.name for column in columns}
+        item = self.before[table].items.get(_item_name(operation))
+        used = item.columns if item else named
+        goes = any((table, name) in going for name in used)
         if not (self._is_our_item(operation, columns) or goes):
             kind = "index" if isinstance(operation, ops.DropIndexOp) else "constraint"
             name = _item_name(operation)
             self.draft.foreign.append(f"the {kind} {name} of {table}")
             return
         known = set(self.models.tables[table].c.keys())
-        if goes or item.columns <= known:
-            is_expression = not {one.name for one in columns} <= item.columns
-            made = index_of(table, item) if is_expression else operation.reverse()
+        if goes or used <= known:
+            made: Operation = operation.reverse()
+            if item and not named <= used:  # it has an expression
+                made = index_of(table, item)
             self.draft.add(LOOSEN, [operation], [made])
         else:
             self._check_target(table, operation.reverse())
