@@ -96,7 +96,9 @@ def _note(path: str, row: dict[str, Any]) -> None:
     collection = COLLECTIONS[path]
     if row[collection["id"]] not in CREATED[path]:
         CREATED[path].append(row[collection["id"]])
-    LAST[path, str(row[collection["id"]])] = row
+    place = (path, str(row[collection["id"]]))
+    LAST[place] = row
+    CASCADED.discard(place)  # a row with the same id may be created again
     for name in collection["references"]:
         if row[name] is not None:
             TAKEN[path, name].append(row[name])
@@ -195,7 +197,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     problem = response.json()
     if kind == "EnsureResourceAvailability":
         # What is missing may be another row, such as the reverse side of a one-to-one
-        # relation; or it was deleted with its parent, which is no request on its path.
+        # relation; or it was deleted with its parent, by a request on another path.
         own = case.path_parameters[_placeholders(case)[0]]
         path = case.operation.path.partition("/{")[0]
         deleted = (path, str(own)) in CASCADED

@@ -125,7 +125,7 @@ def _segment(name: str) -> str:
 def seeds(client: Client, known: dict[str, Any]) -> dict[str, list[Row]]:
     """Rows of every collection, with what they refer to, by its path.
 
-    Three times of four what nothing refers to goes again: where a row may be referred to
+    Three times out of four, what nothing refers to goes again: where a row may be referred to
     once, most are free.
     """
     found = defaultdict(list)
