@@ -54,7 +54,7 @@ def sections() -> dict[str, str]:
     """Return the text of each marked place for which there are results."""
     found = results.read("table")
     made = {} if found is None else compared(found)
-    for part in (filters, tokens, pieces, capacity, generation, suite, routing):
+    for part in (filters, tokens, writes, pieces, capacity, generation, suite, routing):
         made |= part()
     return made
 
@@ -144,6 +144,14 @@ def tokens() -> dict[str, str]:
         if name != found["baseline"]
     ]
     return {"tokens": f"{circumstances(found)}\n\n{table(head, cells)}"}
+
+
+def writes() -> dict[str, str]:
+    found = results.read("writes")
+    if found is None:
+        return {}
+    rows = [(title, spread(values)) for title, values in found["ratios"].items()]
+    return {"writes": f"{circumstances(found)}\n\n{table(['', 'ratio'], rows)}"}
 
 
 def work_table(rows: dict[str, Any]) -> str:

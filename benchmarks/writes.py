@@ -58,7 +58,7 @@ def measure(project: Project, folder: Path, options: argparse.Namespace) -> None
     }
     for title, spread in found.items():
         print(f"{title}: {spread[1]}", flush=True)
-    results.write("writes", project.python, {"ratios": found})
+    results.write("writes", project.python, {"rounds": len(rounds), "ratios": found})
 
 
 def _with_history(project: Project, folder: Path) -> Project:

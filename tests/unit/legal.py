@@ -139,6 +139,8 @@ def legal(random: Random, *, access: bool = False) -> Document:
         document = changed(document, random, random.choice(SHOWN))
     for _ in range(random.choice([0, 3 * len(document["entities"])])):
         document = changed(document, random, random.choice(LISTED))
+    for _ in range(random.choice([0, 2 * len(document["entities"])])):
+        document = changed(document, random, random.choice(KEPT))
     if access:
         document = {**document, "auth": True, "access": random.choice(OPEN)}
         for _ in range(8 * len(document["entities"])):
@@ -303,6 +305,14 @@ def _ignore_case(document: Document, random: Random) -> None:
         random.choice(some)["case_insensitive"] = True
 
 
+def _record_history(document: Document, random: Random) -> None:
+    random.choice(document["entities"])["history"] = True
+
+
+def _delete_softly(document: Document, random: Random) -> None:
+    random.choice(document["entities"])["soft_delete"] = True
+
+
 def _rules(random: Random) -> Any:
     """Return a rule or two of them, which may not go together."""
     return random.choice([random.choice(RULES), random.sample(RULES, 2)])
@@ -345,6 +355,7 @@ LISTED = (
     *(_open_or_close_list, _open_or_close_list, _sort_list),
     *(_search, _ignore_case, _ignore_case),
 )
+KEPT = (_record_history, _delete_softly)
 OWN_NAMES = (_name_entity, _name_entity, _name_member, _leave_out_index)
 
 
