@@ -90,9 +90,13 @@ async def test_values_are_written_as_elsewhere(
     assert "maker_id" not in inserted["changes"]
     assert "_version" not in inserted["changes"]
     assert "_search" not in inserted["changes"]
+    for value in ("123", "true", "[1]", "null", 1.50, True, [{"a": "1"}]):
+        await client.patch(f"{PRODUCTS}/{row['id']}", json={"extra": value})
+        change = (await changes(client, f"{PRODUCTS}/{row['id']}"))[-1]["changes"]
+        assert json.dumps(change["extra"]["new"]) == json.dumps(value)
     # The time zone of who writes changes nothing.
     await psql.execute("UPDATE public.products SET due = due + interval '1 hour'")
-    updated = (await changes(client, f"{PRODUCTS}/{row['id']}"))[1]
+    updated = (await changes(client, f"{PRODUCTS}/{row['id']}"))[-1]
     assert updated["changes"] == {
         "due": {"old": shown["due"], "new": "2026-01-31T13:00:00.120000Z"}
     }

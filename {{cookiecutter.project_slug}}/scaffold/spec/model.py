@@ -412,7 +412,11 @@ class Entity:
         key = self.id.column
         times = self.timestamps
         found = [(times.created_at, key), (times.updated_at, key)] if times else []
-        found += [(one.column, key) for one in self.members if one.has_index]
+        # A foreign key looks for deleted rows as well, which the constraint leaves out.
+        partial = [one for one in self.references if one.unique and self.soft_delete]
+        found += [
+            (one.column, key) for one in self.members if one.has_index or one in partial
+        ]
         return found + [(*columns, key) for columns in self.indexes]
 
     @cached_property

@@ -20,7 +20,7 @@ ResourceT = TypeVar("ResourceT", bound=BareResource)
 IF_MATCH = "if-match"
 _TAG = '(W/)?"[!#-~]*"'
 _Tags: TypeAlias = Annotated[
-    str | None,
+    list[str] | None,  # a header may be in several lines, which are one list
     pydantic.WithJsonSchema(
         {"type": "string", "pattern": rf"^(\*|{_TAG}(, *{_TAG})*)$"}
     ),
@@ -54,7 +54,7 @@ CONDITIONAL: Responses = {
 async def precondition(request: Request, if_match: IfMatch = None) -> Precondition:
     """Return what a request says of the version that it changes."""
     is_required = request.app.state.settings.require_if_match
-    return precondition_of(if_match, is_required=is_required)
+    return precondition_of(_joined(if_match), is_required=is_required)
 
 
 PreconditionDep = Annotated[Precondition, fastapi.Depends(precondition)]
@@ -76,11 +76,16 @@ def tagged(response: Response, resource: ResourceT) -> ResourceT:
 
 
 def unless_known(
-    response: Response, resource: ResourceT, if_none_match: str | None
+    response: Response, resource: ResourceT, if_none_match: list[str] | None
 ) -> ResourceT | Response:
     """Return the tagged resource; or a 304 if the sender has it already."""
     tagged(response, resource)
     tag = response.headers.get("ETag", "")
-    if if_none_match is None or not is_known(if_none_match, tag):
+    known = _joined(if_none_match)
+    if known is None or not is_known(known, tag):
         return resource
     return Response(status_code=304, headers=dict(response.headers))
+
+
+def _joined(lines: list[str] | None) -> str | None:
+    return None if lines is None else ", ".join(lines)

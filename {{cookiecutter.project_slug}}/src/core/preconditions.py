@@ -10,7 +10,6 @@ from src.core.errors import (
 )
 
 _TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[!#-~\x80-\xff]*)"')
-_ITEM = re.compile(rf"[ \t]*({_TAG.pattern})?[ \t]*(,|$)")
 _OURS = re.compile("([0-9]{1,19})-[0-9a-f]{16}")
 
 
@@ -57,8 +56,9 @@ def is_known(if_none_match: str, entity_tag: str) -> bool:
 
 def _tags(header: str) -> list[tuple[str, bool]]:
     """Return the tags in a header, each with whether it is weak."""
-    items = [*_ITEM.finditer(header)]
-    tags = [tag for item in items if (tag := _TAG.search(item[0]))]
-    if not tags or "".join(item[0] for item in items) != header:
+    tags = [*_TAG.finditer(header)]
+    # Between commas is one tag or nothing; a tag may have commas itself.
+    items = {item.strip(" \t") for item in _TAG.sub("\0", header).split(",")}
+    if not tags or not items <= {"\0", ""}:
         raise BadRequestError('Write entity tags in double quotes, such as "5-0a1b"')
     return [(tag["opaque"], tag["weak"] is not None) for tag in tags]

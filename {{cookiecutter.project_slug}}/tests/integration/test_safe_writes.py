@@ -86,6 +86,8 @@ async def test_what_the_sender_has_is_not_sent_again(
         response = await client.get(url, headers={"If-None-Match": known})
         assert (response.status_code, response.content) == (304, b"")
         assert response.headers["etag"] == tag
+    lines = [("If-None-Match", OTHER), ("If-None-Match", tag)]
+    assert (await client.get(url, headers=lines)).status_code == 304
     for unknown in (OTHER, f'{tag[:-1]}0"'):
         response = await client.get(url, headers={"If-None-Match": unknown})
         json_of(response, 200)
