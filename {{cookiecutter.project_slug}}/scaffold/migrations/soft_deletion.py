@@ -5,20 +5,16 @@ that is built before its predecessor is dropped, so they are unique at any time.
 """
 
 from dataclasses import replace
-from typing import Any
 
-import sqlalchemy as sa
 from alembic.operations import ops
 
 from scaffold.merging.entity_renames import find_former
 from scaffold.migrations.operations import DROP, LOOSEN, Draft, Step
 from scaffold.migrations.statements import Operation, Refusal, quote_table, table_of
-from scaffold.spec import naming
 from scaffold.spec.index_names import index_names
 from scaffold.spec.model import Spec
 from scaffold.spec.vocabulary.keys import SOFT_DELETE
 
-LIVE = sa.text("deleted_at IS NULL")
 MARKED = "deleted_at IS NOT NULL"
 REFUSED = (
     "{}: there are deleted rows that can be restored; restore them, or delete them for "
@@ -36,11 +32,9 @@ def add_to(draft: Draft, old: Spec, new: Spec) -> None:
         if former and former.soft_delete != entity.soft_delete:
             (on if entity.soft_delete else off).add(entity.table_key)
             for (kind, table, *columns), name in after.items():
-                was = before.get((kind, former.table_key, *columns))
-                if table == entity.table_key and was is not None:
+                is_old = (kind, former.table_key, *columns) in before
+                if table == entity.table_key and is_old:
                     draft.still_unique.add((table, name))
-                    if kind == "uq" and not former.lowered.isdisjoint(columns):
-                        draft.steps += _without(draft, table, was, name)
     for table in sorted(off):
         draft.add(LOOSEN, [_refusal(table)], [])
     steps = [_in_order(step, on | off, on) for step in draft.steps]
@@ -48,25 +42,6 @@ def add_to(draft: Draft, old: Spec, new: Spec) -> None:
     draft.steps[:] = sorted(steps, key=lambda step: step.late and _drops_column(step))
     for table in sorted(on):
         draft.add(DROP, [], [_refusal(table)])
-
-
-def _without(draft: Draft, table: str, was: str, name: str) -> list[Step]:
-    """Return the step that drops an index of expressions, which Alembic cannot compare.
-
-    The new one has the same expressions.
-    """
-    own_name, schema = naming.split_key(table)
-    for one in [one for step in draft.steps for one in step.up]:
-        if isinstance(one, ops.CreateIndexOp) and one.index_name == name:
-            where: dict[str, Any] = (
-                {} if "postgresql_where" in one.kw else {"postgresql_where": LIVE}
-            )
-            made = ops.CreateIndexOp(
-                was, own_name, one.columns, schema=schema, unique=True, **where
-            )
-            drop = ops.DropIndexOp(was, own_name, schema=schema, _reverse=made)
-            return [Step(LOOSEN, [drop], [made])]
-    return []
 
 
 def _refusal(table: str) -> Refusal:
