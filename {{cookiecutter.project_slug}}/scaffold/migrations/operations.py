@@ -20,6 +20,7 @@ from scaffold.migrations.statements import (
     table_of,
 )
 from scaffold.spec import naming
+from scaffold.spec.vocabulary.keys import SOFT_DELETE
 
 # In this order a table's parts are taken apart and put together again.
 LOOSEN, CREATE, ADD, ALTER, FASTEN, DROP = range(6)
@@ -185,7 +186,9 @@ class Arranger:
         columns = _columns(operation)
         named = {column.name for column in columns}
         item = self.before[table].items.get(_item_name(operation))
-        used = item.columns if item else named
+        is_expression = item is not None and not named <= item.columns
+        # Its condition may be that a row is not deleted; what it sorts by are the others.
+        used = item.columns - {*SOFT_DELETE} if item and is_expression else named
         goes = any((table, name) in going for name in used)
         if not (self._is_our_item(operation, columns) or goes):
             kind = "index" if isinstance(operation, ops.DropIndexOp) else "constraint"
@@ -195,7 +198,7 @@ class Arranger:
         known = set(self.models.tables[table].c.keys())
         if goes or used <= known:
             made: Operation = operation.reverse()
-            if item and not named <= used:  # it has an expression
+            if item and is_expression:
                 made = index_of(table, item)
             self.draft.add(LOOSEN, [operation], [made])
         else:
