@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -41,7 +42,7 @@ def next_version(world: World, tmp_path_factory: pytest.TempPathFactory) -> Proj
     A prepared statement does not survive a change of a type that it returns.
     """
     path = tmp_path_factory.mktemp("next") / "service"
-    subprocess.run(["git", "clone", "--quiet", world.project.path, path], check=True)
+    shutil.copytree(world.project.path, path, ignore=shutil.ignore_patterns(".venv"))
     (path / ".venv").symlink_to(world.project.path / ".venv")
     spec = json.loads((path / "entities.json").read_text())
     (task,) = spec["entities"]
