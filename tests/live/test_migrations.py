@@ -427,6 +427,35 @@ KINDS = [
     ),
     Kind("remove a default", set_keys("Book.order", default=None)),
     Kind(
+        "null in place of a default",
+        all_of(
+            set_keys("Book.status", nullable=True),
+            add_field("Book", "cover", "json", default={"a": 1}, nullable=True),
+        ),
+        then=NEW_BOOK.replace("(title", "(status, title").replace(
+            "'New'", "NULL, 'New'"
+        ),
+    ),
+    Kind(
+        "a default in place of null",
+        set_keys("Genre.shade", nullable=None),
+        values={("genres", "shade"): filled("grey")},
+        stays=frozenset({("genres", "shade")}),
+    ),
+    Kind(
+        "defaults that the database makes",
+        all_of(
+            add_field("Book", "token", "uuid", default="random", unique=True),
+            add_field("Book", "trace", "uuid", default="random", nullable=True),
+            add_field("Book", "arrived", "datetime", default="now", index=True),
+            add_field("Book", "checked", "time", default="now", required=True),
+            set_keys("Book.added", default="now", nullable=True),
+            set_keys("Book.seen", default="now", nullable=True),
+        ),
+        then=NEW_BOOK,
+        quick=True,
+    ),
+    Kind(
         "change the values of an enum",
         set_keys(
             "Book.status", values=["draft", "published", "sold", "lost & 'found': :x"]

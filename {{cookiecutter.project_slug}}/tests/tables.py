@@ -137,6 +137,9 @@ each_changed_field = _each(
     "field", lambda case: [key for key in case.changed if key in case.fields]
 )
 each_field = _each("field", lambda case: case.fields)
+each_field_with_default_and_null = _each(
+    "field", lambda case: [f for f in case.created if f.has_default and f.nullable]
+)
 each_read_only_field = _each(
     "field", lambda case: [f for f in case.fields if f.name in case.read_only]
 )

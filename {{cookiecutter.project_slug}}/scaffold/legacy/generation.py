@@ -45,6 +45,13 @@ ANNOTATIONS = {
     "url": "str",
     "json": "typing.Any",
 }
+# What makes a default that the database of a service makes.
+MADE = {
+    "datetime": "_now",
+    "date": "lambda: _now().date()",
+    "time": "lambda: _now().time()",
+    "uuid": "uuid.uuid4",
+}
 
 
 def attributes(entity: Entity) -> Iterator[str]:
@@ -52,6 +59,9 @@ def attributes(entity: Entity) -> Iterator[str]:
     for field in entity.fields:
         arguments = list(field_code.schema_arguments(field))
         default = field_code.schema_default(field)
+        if field.default_is_made and not field.required:
+            default = None
+            arguments.insert(0, f"default_factory={MADE[field.type]}")
         yield _attribute(field.attribute, _annotation(field), default, arguments)
     for reference in entity.references:
         yield _reference(reference)

@@ -49,6 +49,8 @@ def why_not_added(column: sa.Column[Any], table: sa.Table) -> str:
         return ""
     if column.server_default is None:
         return NO_KEY if table.c[column.name].foreign_keys else NO_DEFAULT
+    if differs_by_row(column):
+        return ""
     alone = {column.name}
     unique = (
         item
@@ -57,6 +59,29 @@ def why_not_added(column: sa.Column[Any], table: sa.Table) -> str:
         and {c.name for c in item.columns} == alone
     )
     return ONE_DEFAULT if any(unique) else ""
+
+
+def differs_by_row(column: sa.Column[Any]) -> bool:
+    """Return whether the default is another value in each row: a random UUID."""
+    default = getattr(column.server_default, "arg", None)
+    return isinstance(default, sa.TextClause) and "gen_random_uuid" in default.text
+
+
+def add_and_fill(table: str, column: sa.Column[Any]) -> list[Operation]:
+    """Return the steps that add a column with such a default.
+
+    With the default from the start, PostgreSQL would write the whole table anew, and all
+    requests would wait meanwhile.
+    """
+    name, schema = naming.split_key(table)
+    empty = sa.Column(column.name, column.type, comment=column.comment)
+    default = alter(table, column.name, modify_server_default=column.server_default)
+    added = ops.AddColumnOp(name, empty, schema=schema)
+    steps: list[Operation] = [added, default]
+    steps.append(statements.Fill(table, column.name))
+    if not column.nullable:
+        steps.append(alter(table, column.name, modify_nullable=False))
+    return steps
 
 
 def alter(table: str, column: str, **changes: Any) -> ops.AlterColumnOp:

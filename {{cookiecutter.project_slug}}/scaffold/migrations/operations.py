@@ -303,6 +303,11 @@ class Arranger:
         if reason:
             label = self._label(table, column.name)
             self.draft.refusals.append(f"{label}: {reason}")
+        if column_changes.differs_by_row(column):
+            self.draft.add(
+                ADD, column_changes.add_and_fill(table, column), [operation.reverse()]
+            )
+            return
         # What it is made of may be added or changed as well.
         self._plain(ADD if column.computed is None else FASTEN, operation)
 

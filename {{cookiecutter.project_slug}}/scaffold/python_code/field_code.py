@@ -110,6 +110,8 @@ def column_type(field: Field) -> str:
 def column(field: Field, *, unique: bool) -> str:
     """Return the attribute of the table's class, on one line."""
     arguments = [column_type(field)]
+    if field.own_nullable:
+        arguments = [_with_null(field)]
     if field.attribute != field.column or needs_quotes(field.column):
         arguments.insert(0, sql_name(field.column))
     if field.default is not MISSING:
@@ -123,8 +125,31 @@ def column(field: Field, *, unique: bool) -> str:
     return f"{field.attribute}: orm.Mapped[{annotation}] = {call}"
 
 
+def _with_null(field: Field) -> str:
+    """Return the type of a column with a default that stores None as null.
+
+    SQLAlchemy leaves None to the default otherwise.
+    """
+    if field.type == "json":
+        return "base.NullableJSONB(none_as_null=True)"
+    made = column_type(field)
+    called = made if made.endswith(")") else f"{made}()"
+    return f"{called}.evaluates_none()"
+
+
+# What makes a default in the database, in its own words, by which it is compared.
+_MADE = {
+    "datetime": "sa.func.now()",
+    "date": "sa.text(\"(timezone('UTC'::text, now()))::date\")",
+    "time": "sa.text(\"(timezone('UTC'::text, now()))::time without time zone\")",
+    "uuid": 'sa.text("gen_random_uuid()")',
+}
+
+
 def server_default(field: Field) -> str:
     """Return the server default; PostgreSQL casts the string."""
+    if field.default_is_made:
+        return _MADE[field.type]
     if field.type == "boolean":
         return "sa.true()" if field.default else "sa.false()"
     if field.type == "json":

@@ -130,9 +130,14 @@ class EntityView(TableView, SchemaView):
 
     @property
     def repository_rules(self) -> Iterator[str]:
-        """The attributes that are set on create only, and those that are not shown."""
-        for rule in ("immutable", "write_only"):
-            names = [f.attribute for f in self.entity.fields if getattr(f, rule)]
+        """The attributes that are set on create only, not shown, or made by defaults."""
+        rules = {
+            "immutable": "immutable",
+            "write_only": "write_only",
+            "made_by_default": "default_is_made",
+        }
+        for rule, flag in rules.items():
+            names = [f.attribute for f in self.entity.fields if getattr(f, flag)]
             if names:
                 yield f"{rule} = frozenset({{{', '.join(map(literal, names))}}})"
 

@@ -15,6 +15,13 @@ from scaffold.testdata.cases import CaseView
 
 READ = "json_schema_extra=base.read_only"
 UNCHANGED = "Set on create; it cannot be changed."
+# What the database makes if a create does not send it.
+MADE = {
+    "datetime": "By default the current time.",
+    "date": "By default the current date in UTC.",
+    "time": "By default the current time in UTC.",
+    "uuid": "By default a random UUID.",
+}
 
 
 class SchemaView:
@@ -332,9 +339,13 @@ class SchemaView:
 
     def _request_field(self, field: Field, *, update: bool = False) -> str:
         default = "base.UNSET" if update else field_code.schema_default(field)
-        fixed = UNCHANGED if update and field.immutable else ""
-        described = _described(field, fixed)
+        told = UNCHANGED if update and field.immutable else ""
+        if field.default_is_made and not update and not field.required:
+            default, told = None, MADE[field.type]
+        described = _described(field, told)
         arguments = [described] if described else []
+        if default is None and told and not update:
+            arguments.insert(0, "default_factory=base.unset")
         assigned = _assigned(default, arguments)
         return f"{field.attribute}: {self._request_type(field)}{assigned}"
 
@@ -445,18 +456,20 @@ def _is_kept(field: Field) -> bool:
 
     A required one that only some may set is required of those by the repository.
     """
+    if field.default_is_made and not (field.required or field.immutable):
+        return False  # a create may omit it as well
     return field.is_kept or (field.required and bool(field.write_access))
 
 
-def _described(field: Field, fixed: str) -> str:
+def _described(field: Field, told: str) -> str:
     """Return the description of a field in requests, if it says more than its type.
 
-    `fixed` says that it cannot be changed.
+    `told` is what the schema says of it: that it cannot be changed, or its default.
     """
     set_by = f"Set by: {_rules(field.write_access)}." if field.write_access else ""
-    if not (fixed or set_by):
+    if not (told or set_by):
         return ""
-    words = filter(None, (field.description, fixed, set_by))
+    words = filter(None, (field.description, told, set_by))
     return f"description={literal(' '.join(words))}"
 
 

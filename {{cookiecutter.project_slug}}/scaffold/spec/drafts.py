@@ -312,7 +312,7 @@ def _field(item: Draft, problems: Problems, *, camel: bool) -> FieldDraft:
 
 
 # Keys with a default that the model derives.
-_OWN = {"column": "own_column", "json": "own_json"}
+_OWN = {"nullable": "own_nullable", "column": "own_column", "json": "own_json"}
 
 _EVERY_OWN_KEY: dict[str, Key] = {}
 for _type in TYPES.values():

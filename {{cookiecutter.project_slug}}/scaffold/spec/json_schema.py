@@ -223,11 +223,20 @@ def _field() -> Json:
             _not_both("read_only", key)
             for key in ("required", "write_only", "immutable")
         ),
+        _not_both("nullable", "required"),
         *(
             {"if": _set(flag), "then": {"not": {"required": [key]}}}
             for key, (flag, _) in keys.NO_EFFECT.items()
         ),
         {"if": _set("write_only"), "then": _WRITE_ONLY},
+        {"if": _set("nullable"), "then": {"required": ["default"]}},
+        {
+            "if": {
+                "properties": {"nullable": {"const": False}},
+                "required": ["nullable"],
+            },
+            "then": {"anyOf": [{"required": ["default"]}, _set("required")]},
+        },
         *(_if_type(name, one) for name, one in TYPES.items()),
     ]
     return field
@@ -255,6 +264,13 @@ def _if_type(name: str, one: FieldType) -> Json:
         properties[key] = {
             "description": keys.FIELD[key].description,
             **(one.default_schema or {"not": {"type": "null"}}),
+        }
+    if made := keys.MADE_DEFAULTS.get(name):
+        constant = {"description": "A constant.", **one.default_schema}
+        both = [constant, {"description": "The database makes it.", "const": made}]
+        properties["default"] = {
+            "description": keys.FIELD["default"].description,
+            "anyOf": both,
         }
     if not one.indexable:
         reason = f"A {name} field cannot be unique or indexed."

@@ -97,7 +97,8 @@ _CAMEL = (Id(camel=True), Timestamps(camel=True))
 class Field:
     """A field of an entity; limits that are not set are None.
 
-    `own_column` and `own_json` are set where entities.json names them.
+    `own_nullable`, `own_column` and
+    `own_json` are set where entities.json has them.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Field:
     read_access: tuple[str, ...] = ()  # as in Access; empty: as the entity
     write_access: tuple[str, ...] = ()
     example: object = MISSING
+    own_nullable: bool = False
     own_column: str | None = None
     own_json: str | None = None
     camel: bool = False
@@ -180,15 +182,20 @@ class Field:
     @property
     def is_kept(self) -> bool:
         """Whether a PUT that does not send the field keeps its value."""
-        return self.write_only or self.immutable
+        return self.write_only or self.immutable or self.default_is_made
 
     @property
     def has_default(self) -> bool:
         return self.default is not MISSING
 
     @property
+    def default_is_made(self) -> bool:
+        """Whether the database makes the default: the time, or a random UUID."""
+        return self.default == keys.MADE_DEFAULTS.get(self.type)
+
+    @property
     def nullable(self) -> bool:
-        return not self.required and not self.has_default
+        return self.own_nullable or not (self.required or self.has_default)
 
     @property
     def filterable(self) -> bool:

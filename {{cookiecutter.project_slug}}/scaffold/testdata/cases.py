@@ -230,7 +230,9 @@ def _field(field: Field) -> str:
     for name in ("accepted", "refused", "malformed"):
         values = getattr(edges, name)
         arguments += [f"{name}={_display(values)}"] if values else []
-    if field.has_default:
+    if field.default_is_made:
+        arguments.append("made=True")
+    elif field.has_default:
         arguments.append(f"default={boundaries.json_expression(field.default)}")
     return f"support.Field({', '.join(arguments)})"
 

@@ -26,8 +26,14 @@ NOT_JSON: tuple[dict[str, str], ...] = (
 
 def filled(case: Case, body: Body) -> Body:
     """Return the body with the defaults that the API fills in."""
-    defaults = {field.name: field.default for field in case.created}
+    defaults = {f.name: f.default for f in case.created if not f.made}
     return {**case.replacement(defaults), **body}
+
+
+def made(case: Case, answer: Body) -> Body:
+    """Return the values of an answer that the database makes if none are sent."""
+    names = {field.name for field in case.created if field.made and not field.required}
+    return {key: answer[key] for key in names & answer.keys()}
 
 
 def required(case: Case, body: Body) -> Body:
@@ -82,6 +88,7 @@ async def test_create_fills_in_defaults_and_null(
     given = {key: value for key, value in expected.items() if value is not None}
     assert same(case, created, given)
     assert all(created[key] is None for key in created.keys() & expected - given.keys())
+    assert None not in made(case, created).values()
 
 
 @each_case
@@ -195,6 +202,7 @@ async def test_put_resets_omitted_fields_to_defaults(
     given = {key: value for key, value in expected.items() if value is not None}
     assert same(case, answer, given)
     assert all(answer[key] is None for key in answer.keys() & expected - given.keys())
+    assert made(case, answer) == made(case, before)
     assert case.id_of(answer) == case.id_of(before)
     if case.times:
         created_at, updated_at = case.times

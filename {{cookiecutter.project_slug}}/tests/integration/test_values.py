@@ -4,6 +4,7 @@ import json
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.answers import JSON, invalid_fields, json_of, same, stored
@@ -12,6 +13,7 @@ from tests.tables import (
     each_changed_field,
     each_changed_key,
     each_created_key,
+    each_field_with_default_and_null,
     each_text,
     each_type,
 )
@@ -71,6 +73,18 @@ async def test_create_refuses_invalid_values(
         response = await client.post(case.url, json={**body, field.name: value})
         assert invalid_fields(response) == {f"/{field.name}"}, value
     assert await case.repository(db_session).count() == 0
+
+
+@each_field_with_default_and_null
+@pytest.mark.needs("create")
+async def test_null_is_stored_in_place_of_the_default(
+    case: Case, field: Field, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    body = {**await case.factory.request(db_session), field.name: None}
+    created = json_of(await client.post(case.url, json=body), 201)
+    assert created.get(field.name) is None
+    attribute = getattr(case.factory.entity, case.attribute(field.name))
+    assert (await db_session.scalars(sa.select(attribute))).all() == [None]
 
 
 @each_type

@@ -280,7 +280,8 @@ async def test_replace_sets_every_field(
     replaced: Any = await tested.repository.replace(row.id, data)
     names = case.create.model_fields.keys() - {"id"}
     expected = data.model_dump(include=names)
-    kept = case.repository.immutable | case.repository.write_only
+    repository = case.repository
+    kept = repository.immutable | repository.write_only | repository.made_by_default
     for name in kept - data.model_fields_set:
         expected[name] = before[name]
     assert {n: getattr(replaced, n) for n in names} == expected

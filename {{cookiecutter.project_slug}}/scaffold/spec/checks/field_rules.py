@@ -21,7 +21,7 @@ _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 # Keys that can contradict another one; fields without them are skipped.
 _CHECKED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
 _CHECKED |= {"unique", "index", "filter", "sort", "default", "example"}
-_CHECKED |= {"read_only", "write_only"}
+_CHECKED |= {"read_only", "write_only", "nullable"}
 _INDEXES = {
     "unique": "unique",
     "index": "indexed",
@@ -47,6 +47,7 @@ def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
     rules.interval()
     rules.index()
     rules.access()
+    rules.null()
     for key in ("default", "example"):
         if len(problems) == before and getattr(draft.field, key) is not MISSING:
             draft.field = draft.field.with_values(**{key: rules.value(key)})
@@ -160,12 +161,31 @@ class _Rules:
             )
             self._refuse("markup", message)
 
+    def null(self) -> None:
+        """Refuse `nullable` where it changes nothing, or says the opposite."""
+        written = self.draft.values.get("nullable")
+        if written is None:
+            return
+        default = "default" in self.draft.node
+        if written and self.field.required:
+            message = "a required field cannot be null; remove nullable or required"
+            self._refuse("nullable", message)
+        elif written and not default:
+            message = "nullable only applies to a field with a default; remove it: this"
+            self._refuse("nullable", f"{message} one can be null already")
+        elif not (written or default or self.field.required):
+            fix = "add one of them, or remove nullable"
+            message = "a field without required and default can be null"
+            self._refuse("nullable", f"{message}; {fix}")
+
     def value(self, key: str) -> object:
         """Return the default or the example as the templates use it."""
         if self.draft.node.get(key) is None:
             reason = _NO_NULL[key]
             self._refuse(key, f"{key} must not be null; remove it{reason}")
             return MISSING
+        if key == "default" and self.field.default_is_made:
+            return self.field.default
         try:
             return TYPES[self.field.type].default(getattr(self.field, key), self.field)
         except default_values.Refused as refused:

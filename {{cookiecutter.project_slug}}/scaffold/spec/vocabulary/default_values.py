@@ -45,12 +45,18 @@ class Refused(ValueError):
     """The value cannot be this field's default; the text says why."""
 
 
-def _invalid(value: str, what: str, example: str) -> Refused:
-    """Return the error for a string that is not of the type."""
+def _invalid(value: str, what: str, example: str, made: str = "") -> Refused:
+    """Return the error for a string that is not of the type.
+
+    `made` is the word for what the database makes.
+    """
     fix = f"write it as {example}"
     if _COMPUTED.fullmatch(value):
-        fix = f"a default is a constant, such as {example}; remove it"
-        fix += " and set the value in the service"
+        if made:
+            fix += f'; a default can be "{made}"'
+        else:
+            fix = f"a default is a constant, such as {example}; remove it"
+            fix += " and set the value in the service"
     return Refused(f"{quote(value)} is not a valid {what}; {fix}")
 
 
@@ -179,7 +185,7 @@ def date(value: object, field: Field) -> str:
             return dt.date.fromisoformat(written).isoformat()
     except ValueError:
         pass
-    raise _invalid(written, "date", "2026-01-31")
+    raise _invalid(written, "date", "2026-01-31", "now")
 
 
 def time(value: object, field: Field) -> str:
@@ -189,7 +195,7 @@ def time(value: object, field: Field) -> str:
             return dt.time.fromisoformat(written).isoformat()
     except ValueError:
         pass
-    raise _invalid(written, "time", "09:30:00, without an offset")
+    raise _invalid(written, "time", "09:30:00, without an offset", "now")
 
 
 def datetime(value: object, field: Field) -> str:
@@ -201,7 +207,8 @@ def datetime(value: object, field: Field) -> str:
     except ValueError:
         pass
     if parsed is None:
-        raise _invalid(written, "datetime", "2026-01-31T09:30:00Z, with an offset")
+        example = "2026-01-31T09:30:00Z, with an offset"
+        raise _invalid(written, "datetime", example, "now")
     try:
         parsed = parsed.astimezone(dt.UTC)
     except OverflowError:
@@ -216,7 +223,7 @@ def datetime(value: object, field: Field) -> str:
 def uuid(value: object, field: Field) -> str:
     written = _string(value)
     if not re.fullmatch(UUID, written):
-        raise _invalid(written, "UUID", str(uuids.UUID(int=0)))
+        raise _invalid(written, "UUID", str(uuids.UUID(int=0)), "random")
     return written.lower()
 
 

@@ -82,6 +82,12 @@ JSON_CASES = {
     "camel": "dueDate.",
 }
 
+# Defaults that the database makes for each row.
+MADE_DEFAULTS = {
+    **dict.fromkeys(("datetime", "date", "time"), "now"),
+    "uuid": "random",
+}
+
 _NAME: Json = {"type": "string", "pattern": NAME, "maxLength": MAX_NAME}
 _CLASS: Json = {"type": "string", "pattern": CLASS, "maxLength": MAX_NAME}
 _TEXT: Json = {"type": "string"}
@@ -289,7 +295,15 @@ FIELD = {
         "flag", "Whether the key must be sent, and not null; false by default.", _FLAG
     ),
     "default": Key(
-        "any", "The value if none is sent; also the default of the column. A constant."
+        "any",
+        "The value if none is sent; also the default of the column. A constant, or what the "
+        'database makes: "now" of a datetime, date or time, "random" of a uuid.',
+    ),
+    "nullable": Key(
+        "flag",
+        "Of a field with a default: whether null can be sent and stored instead; false by "
+        "default.",
+        _FLAG,
     ),
     "unique": Key("flag", "Whether values must be unique; false by default.", _FLAG),
     "index": Key("flag", "Whether the column has an index; false by default.", _FLAG),
@@ -399,6 +413,7 @@ RELATION = {
 PLACES = {
     **dict.fromkeys(("id", "table", "schema", "url", "timestamps"), "an entity"),
     **dict.fromkeys(("read_only", "write_only", "immutable", "example"), "fields"),
+    "nullable": 'fields (a relation is nullable unless it is "required")',
     **dict.fromkeys(("operations", "search"), "an entity"),
     **dict.fromkeys(
         ("column", "json"),

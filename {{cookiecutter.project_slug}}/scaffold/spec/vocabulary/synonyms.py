@@ -258,7 +258,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 # Words that mean the opposite of a key.
 OPPOSITES = {
     **dict.fromkeys(
-        ("nullable", "null", "optional", "blank", "allownull", "notrequired"),
+        ("null", "optional", "blank", "allownull", "notrequired"),
         "required",
     ),
     "unrequired": "required",

@@ -1,0 +1,114 @@
+"""Values: defaults that the database makes, and null beside a default."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from scaffold.migrations import column_changes
+from scaffold.rendering.app import generate_modular_app
+from scaffold.spec.loading import parse
+from scaffold.spec.model import Field
+
+Document = dict[str, Any]
+
+
+def field_of(type_name: str, **keys: Any) -> Field:
+    field = {"name": "a", "type": type_name, **keys}
+    document = {"entities": [{"name": "Visit", "fields": [field]}]}
+    return parse(json.dumps(document).encode()).entities[0].fields[0]
+
+
+def rendered(*fields: Document, **entity: Any) -> dict[str, str]:
+    document = {"entities": [{"name": "Visit", "fields": fields, **entity}]}
+    return dict(generate_modular_app(parse(json.dumps(document).encode())).files)
+
+
+def flat(source: str) -> str:
+    """Return source code with each statement on one line."""
+    return re.sub(r"\(\s+", "(", re.sub(r",?\s+\)", ")", re.sub(r"\s+", " ", source)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_nullable"),
+    [
+        ({}, True),
+        ({"default": 1}, False),
+        ({"default": 1, "nullable": False}, False),
+        ({"default": 1, "nullable": True}, True),
+        ({"required": True}, False),
+        ({"required": True, "default": 1}, False),
+    ],
+)
+def test_what_may_be_null(keys: Document, is_nullable: bool) -> None:
+    assert field_of("integer", **keys).nullable is is_nullable
+
+
+def test_none_is_stored_beside_a_default() -> None:
+    """Without this, SQLAlchemy leaves None to the default of the column."""
+    source = rendered(
+        {"name": "a", "type": "integer", "default": 1, "nullable": True},
+        {"name": "b", "type": "string", "default": "x", "nullable": True},
+        {"name": "c", "type": "json", "default": {}, "nullable": True},
+        {"name": "d", "type": "integer", "default": 1},
+    )["src/models/entities.py"]
+    table = flat(source)
+    assert "a: orm.Mapped[int | None] = orm.mapped_column(" in table
+    assert 'sa.BigInteger().evaluates_none(), server_default="1"' in table
+    assert 'sa.String(255, collation="C").evaluates_none()' in table
+    assert "base.NullableJSONB(none_as_null=True)" in table
+    assert table.count("evaluates_none") == 2
+
+
+MADE = [
+    {"name": "a", "type": "datetime", "default": "now"},
+    {"name": "b", "type": "date", "default": "now"},
+    {"name": "c", "type": "time", "default": "now", "nullable": True},
+    {"name": "d", "type": "uuid", "default": "random"},
+    {"name": "e", "type": "string", "default": "now"},
+]
+
+
+def test_the_database_makes_defaults() -> None:
+    files = rendered(*MADE)
+    table = flat(files["src/models/entities.py"])
+    assert "sa.DateTime(timezone=True), server_default=sa.func.now()" in table
+    assert "server_default=sa.text(\"(timezone('UTC'::text, now()))::date\")" in table
+    assert "now()))::time without time zone" in table
+    assert 'sa.Uuid, server_default=sa.text("gen_random_uuid()")' in table
+    assert 'server_default="now"' in table  # of the string
+    repository = flat(files["src/repositories/visit.py"])
+    assert 'made_by_default = frozenset({"a", "b", "c", "d"})' in repository
+
+
+def test_creates_leave_defaults_to_the_database() -> None:
+    schemas = flat(rendered(*MADE)["src/models/schemas.py"])
+    now = 'default_factory=base.unset, description="By default the current time."'
+    assert f"a: types.DateTime = pydantic.Field({now})" in schemas
+    assert "d: types.UUID = base.UNSET" in schemas  # of a PATCH
+    assert 'e: VisitE = "now"' in schemas
+
+
+def test_a_put_may_omit_a_required_field_that_the_database_makes() -> None:
+    field = {"name": "a", "type": "datetime", "default": "now", "required": True}
+    schemas = flat(rendered(field)["src/models/schemas.py"])
+    base, _, replace = schemas.partition("class VisitReplace")
+    assert "a: types.DateTime class VisitCreate" in base
+    assert "a: types.DateTime = pydantic.Field(default_factory=base.unset)" in replace
+
+
+def test_a_random_default_is_added_without_writing_the_table_anew() -> None:
+    """PostgreSQL computes such a default for each row in one step, under a lock."""
+    made = sa.Column("a", sa.Uuid, server_default=sa.text("gen_random_uuid()"))
+    now = sa.Column("a", sa.DateTime, server_default=sa.func.now(), nullable=False)
+    assert column_changes.differs_by_row(made)
+    assert not column_changes.differs_by_row(now)
+    made.nullable = False
+    added, default, fill, required = column_changes.add_and_fill("visits", made)
+    assert added.column.nullable
+    assert added.column.server_default is None
+    assert default.modify_server_default is made.server_default
+    assert "SET a = DEFAULT WHERE a IS NULL" in " ".join(fill.lines)
+    assert required.modify_nullable is False
