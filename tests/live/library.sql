@@ -33,8 +33,8 @@ INSERT INTO reviews (id, stars, body, book_id)
 SELECT md5('review' || n)::uuid, n, CASE WHEN n < 4 THEN repeat('x', n * 100) END, md5('book' || n)::uuid
 FROM generate_series(1, 5) n;
 
-INSERT INTO words.languages (code, "Label", parent_id)
-VALUES ('de', 'German', NULL), ('de-AT', 'Austrian', 'de'), ('nl', 'Dutch', NULL);
+INSERT INTO words.languages (code, "Label", parent_id, speakers)
+VALUES ('de', 'German', NULL, 90000000), ('de-AT', 'Austrian', 'de', 8000000), ('nl', 'Dutch', NULL, NULL);
 
 INSERT INTO words.languages_relatives (language_id, relative_id) VALUES ('de', 'nl'), ('de-AT', 'de');
 

@@ -493,6 +493,31 @@ KINDS = [
             set_keys("Review.body", max_length=100),
         ),
     ),
+    Kind(
+        "smaller and larger integers",
+        all_of(
+            set_keys("Book.pages", bits=16),
+            set_keys("Book.order", bits=32, default=7),
+            set_keys("Review.stars", bits=16, index=True),
+            set_keys("Language.speakers", bits=None),
+        ),
+        then=NEW_BOOK,
+        quick=True,
+    ),
+    Kind(
+        "small integers of another type",
+        all_of(
+            set_keys("Book.rating", type="decimal", precision=4, scale=1),
+            set_keys("Book.price", type="decimal", precision=12, scale=4),
+            set_keys("Book.available", type="integer", bits=16, default=0),
+            set_keys("Language.speakers", type="decimal", bits=None),
+        ),
+        values={
+            ("books", "rating"): decimal,
+            ("books", "available"): int,
+            ("words.languages", "speakers"): decimal,
+        },
+    ),
     Kind("larger decimals", set_keys("Book.price", precision=14, scale=4)),
     Kind("smaller decimals", set_keys("Book.price", precision=6, scale=2)),
     Kind(
@@ -815,7 +840,7 @@ KINDS = [
             )(spec),
             set_keys("Language.parent", on_delete="cascade"),
             add_field("Language", "script", "enum", values=["a", "b"], default="a"),
-            add_field("Language", "speakers", "integer", unique=True, ge=0),
+            add_field("Language", "cases", "integer", unique=True, ge=0),
             add_relation("Language", "spoken_by", "many_to_many", "Author"),
             set_entity("Language", unique=[["parent", "script"]]),
             remove("Copy.place"),
@@ -1187,6 +1212,10 @@ STOPS = {
         set_keys("Book.rating", type="integer"),
         UNFIT.format("books.rating", "BIGINT"),
     ),
+    "an integer that has become too large": (
+        set_keys("Language.speakers", bits=16),
+        UNFIT.format("words.languages.speakers", "SMALLINT"),
+    ),
     "a relation that some rows lack": (
         set_keys("Book.editor", required=True),
         "books.editor_id: rows have no value; set one in them first",
@@ -1219,6 +1248,16 @@ def test_a_migration_stops_before_it_loses_anything(
     )
     arguments = [str(HERE / "cycle_filled.py"), str(HERE / "library.sql"), "--stops"]
     assert message in library.run(library.python, *arguments, environment=server)
+
+
+def test_a_type_that_a_view_reads_is_not_changed(
+    library: Project, server: dict[str, str]
+) -> None:
+    change(library, set_keys("Book.pages", bits=32))
+    view = "CREATE VIEW long_books AS SELECT title FROM books WHERE pages > 500"
+    own_migration(library, "long_books", f'op.execute("{view}")')
+    told = "Book.pages: PostgreSQL changes no type of a column that a view reads "
+    assert f"{told}(long_books); drop the view in a" in refused(library, server)
 
 
 def refused(library: Project, server: dict[str, str], *options: str) -> str:

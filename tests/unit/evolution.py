@@ -52,6 +52,7 @@ KEYS: dict[str, tuple[Document, ...]] = {
         {"index": True},
         {"default": 3},
         {"multiple_of": 5},
+        {"bits": 16, "ge": 5},
         {"read_only": True},
     ),
     "decimal": ({"precision": 8, "scale": 3}, {"gt": 0}, {"default": "1.50"}),

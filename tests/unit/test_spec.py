@@ -549,7 +549,8 @@ A_FIELD = {"name": "a", "type": "string"}
 
 
 def _is_read(entity: dict[str, Any], key: str) -> bool:
-    return key in (keys.FIELD if "fields" in entity else keys.ENTITY)
+    own = {key for one in TYPES.values() for key in one.keys}
+    return key in ({*keys.FIELD, *own} if "fields" in entity else keys.ENTITY)
 
 
 def test_ids_and_times_have_their_usual_names_by_default() -> None:

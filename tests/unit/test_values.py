@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scaffold.migrations import column_changes
+from scaffold.migrations import casts, column_changes
 from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import parse
-from scaffold.spec.model import Field
+from scaffold.spec.model import Entity, Field
+from scaffold.testdata.boundaries import edges
+from scaffold.testdata.samples import series
 
 Document = dict[str, Any]
 
@@ -112,3 +114,65 @@ def test_a_random_default_is_added_without_writing_the_table_anew() -> None:
     assert default.modify_server_default is made.server_default
     assert "SET a = DEFAULT WHERE a IS NULL" in " ".join(fill.lines)
     assert required.modify_nullable is False
+
+
+@pytest.mark.parametrize(
+    ("bits", "column", "request_type", "response", "query"),
+    [
+        (16, "SmallInteger", "SmallInteger", "StoredInteger32", "SmallInteger"),
+        (32, "Integer", "Integer32", "StoredInteger32", "Integer32"),
+        (64, "BigInteger", "Integer", "StoredInteger", "Integer"),
+    ],
+)
+def test_integers_have_their_size(
+    bits: int, column: str, request_type: str, response: str, query: str
+) -> None:
+    limited = {"name": "b", "type": "integer", "bits": bits, "required": True, "ge": 1}
+    plain = {"name": "a", "type": "integer", "bits": bits, "index": True}
+    files = rendered({**plain, "required": True}, limited)
+    assert f"a: orm.Mapped[int] = orm.mapped_column(sa.{column})" in flat(
+        files["src/models/entities.py"]
+    )
+    schemas = flat(files["src/models/schemas.py"])
+    assert f"a: types.{request_type} b: VisitB class" in schemas
+    assert f"[int, pydantic.Field(ge=1), types.INT{bits}]" in schemas
+    assert f"a: types.{response} b: types.{response}" in schemas
+    assert f"a: queries.{query} = base.UNSET" in schemas
+    assert f"a__in: queries.ListOf[queries.{query}]" in schemas
+
+
+def test_the_limits_of_an_integer_are_tested() -> None:
+    small = edges(field_of("integer", bits=16))
+    assert small.accepted == ["-32768", "32767"]
+    assert small.refused == ["-32769", "32768"]
+    bounded = edges(field_of("integer", bits=32, ge=5))
+    assert bounded.accepted == ["5", "2147483647"]
+    assert bounded.refused == ["-2147483649", "2147483648", "4"]
+    assert edges(field_of("integer")).refused == []
+
+
+def test_factories_stay_within_the_size() -> None:
+    for keys in ({}, {"gt": 32_000}, {"lt": -32_000}, {"multiple_of": 9_000}):
+        field = field_of("integer", bits=16, **keys)
+        made = series(Entity("Visit", "visits"), field)
+        assert made is not None
+        assert all(-32_768 <= made.at(n) <= 32_767 for n in (*range(200), 99_999))
+
+
+SIZES = {16: sa.SmallInteger(), 32: sa.Integer(), 64: sa.BigInteger()}
+
+
+@pytest.mark.parametrize("old", SIZES)
+@pytest.mark.parametrize("new", SIZES)
+def test_only_fewer_bits_lose_values(old: int, new: int) -> None:
+    cast = casts.find_cast("a", SIZES[old], SIZES[new])
+    least, most = -(2 ** (new - 1)), 2 ** (new - 1) - 1
+    unfit = f"a NOT BETWEEN {least} AND {most}" if new < old else ""
+    assert (cast.using, cast.unfit) == ("", unfit)
+
+
+def test_casts_to_a_small_integer_are_checked_for_its_range() -> None:
+    for old in (sa.Double(), sa.Numeric(18, 2)):
+        cast = casts.find_cast("a", old, sa.SmallInteger())
+        assert cast.using == "a::SMALLINT"
+        assert cast.unfit == "a <> trunc(a) OR a < -(2^15) OR a >= 2^15"

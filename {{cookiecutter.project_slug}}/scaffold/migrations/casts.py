@@ -33,12 +33,15 @@ CASTS = {
     ("integer", "decimal"): ("{c}::numeric", "{too_large}"),
     ("integer", "boolean"): ("{c} <> 0", "{c} NOT IN (0, 1)"),
     ("boolean", "integer"): ("{c}::integer", ""),
-    ("float", "integer"): ("{c}::bigint", "{c} <> trunc({c}) OR abs({c}) >= 2^63"),
+    ("float", "integer"): ("{c}::{type}", "{c} <> trunc({c}) OR {beyond}"),
     ("float", "decimal"): (
         "round({c}::numeric, {scale})",
         "round({c}::numeric, {scale})::double precision <> {c} OR {too_large}",
     ),
-    ("decimal", "integer"): ("{c}::bigint", "{c} <> trunc({c}) OR abs({c}) >= 2^63"),
+    ("decimal", "integer"): (
+        "{c}::{type}",
+        "{c} <> trunc({c}) OR {beyond}",
+    ),
     ("decimal", "float"): (
         "{c}::double precision",
         "{c}::double precision::numeric <> {c}",
@@ -96,6 +99,14 @@ def sql_type(type_: Any) -> str:
     return str(type_.compile(dialect=DIALECT))
 
 
+def _bits(type_: Any) -> int:
+    """Return the size of an integer; 64 for another type."""
+    if isinstance(type_, sa.SmallInteger):
+        return 16
+    is_other = isinstance(type_, sa.BigInteger) or not isinstance(type_, sa.Integer)
+    return 64 if is_other else 32
+
+
 def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
     """Return the cast of a column's values; `column` is its name in SQL."""
     pair = (kind(old), kind(new))
@@ -107,11 +118,13 @@ def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
     if found is None:
         raise Impossible
     size = (getattr(new, "precision", None) or 0) - (getattr(new, "scale", None) or 0)
+    bits = _bits(new) - 1
     words = {
         "c": column,
         "scale": getattr(new, "scale", None) or 0,
         "too_large": f"abs({column}) >= 1e{size}",
         "type": sql_type(new),
+        "beyond": f"{column} < -(2^{bits}) OR {column} >= 2^{bits}",
     }
     using, unfit = (template.format(**words) for template in found)
     if pair[1] == "string" and new.length:
@@ -129,6 +142,9 @@ def _narrowed(column: str, old: Any, new: Any) -> str:
             size = new.precision - new.scale
             digits = f"{column} <> round({column}, {new.scale})"
             return f"{digits} OR abs({column}) >= 1e{size}"
+    elif kind(new) == "integer" and _bits(new) < _bits(old):
+        most = 2 ** (_bits(new) - 1) - 1
+        return f"{column} NOT BETWEEN {-most - 1} AND {most}"
     elif kind(new) == "string" and (new.length or INFINITE) < (old.length or INFINITE):
         return f"char_length({column}) > {new.length}"
     return ""

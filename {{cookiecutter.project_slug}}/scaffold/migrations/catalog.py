@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -62,6 +62,16 @@ JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
 WHERE a.attgenerated <> '' AND NOT a.attisdropped
 """
 
+# Views and materialized views; PostgreSQL changes no type of a column that one reads.
+VIEWS = """
+SELECT DISTINCT t.name, a.attname, r.ev_class::regclass::text
+FROM tables t JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+WHERE r.ev_class <> t.oid
+ORDER BY 3
+"""
+
 TRIGGERS = """
 SELECT t.name, g.tgname, pg_get_triggerdef(g.oid)
 FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid
@@ -106,13 +116,14 @@ class Table:
     """A table: its columns with their comments, its constraints and indexes by name.
 
     `generated` has the columns that are made of others, `triggers` the statements that
-    create them.
+    create them, `views` the names of the views that read a column.
     """
 
     columns: Mapping[str, str]
     items: Mapping[str, Item]
     generated: Mapping[str, GeneratedColumn]
     triggers: Mapping[str, str]
+    views: Mapping[str, Sequence[str]]
     comment: str = ""
 
     @property
@@ -147,6 +158,9 @@ def read(connection: sa.Connection) -> Catalog:
     triggers: dict[str, dict[str, str]] = {}
     for table, name, text in connection.execute(sa.text(TABLES + TRIGGERS)):
         triggers.setdefault(table, {})[name] = text
+    views: dict[str, dict[str, list[str]]] = {}
+    for table, name, view in connection.execute(sa.text(TABLES + VIEWS)):
+        views.setdefault(table, {}).setdefault(name, []).append(view)
     columns.pop("alembic_version", None)
     return {
         name: Table(
@@ -154,6 +168,7 @@ def read(connection: sa.Connection) -> Catalog:
             items.get(name, {}),
             generated.get(name, {}),
             triggers.get(name, {}),
+            views.get(name, {}),
             comments[name],
         )
         for name in sorted(columns)

@@ -33,6 +33,10 @@ NO_CAST = (
     "this one in a migration of your own, then remove this one"
 )
 
+IN_VIEWS = (
+    "PostgreSQL changes no type of a column that a view reads ({}); drop the view in a "
+    "migration of your own, run this, and create the view again in another migration"
+)
 OTHER_TARGET = (
     "its ids refer to {}, but its target is now {}; give the new relation another name, "
     "fill it in a migration of your own, then remove the old one"

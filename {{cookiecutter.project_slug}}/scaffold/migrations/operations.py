@@ -319,6 +319,12 @@ class Arranger:
             operation.modify_nullable = None
         if not operation.has_changes():
             return
+        views = self.before[table].views.get(name, ())
+        if operation.modify_type is not None and views:
+            label = self._label(table, name)
+            reason = column_changes.IN_VIEWS.format(", ".join(views))
+            self.draft.refusals.append(f"{label}: {reason}")
+            return
         back: Any = operation.reverse()
         try:
             up = column_changes.change(operation, column)

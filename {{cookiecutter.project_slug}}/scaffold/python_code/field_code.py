@@ -14,7 +14,6 @@ from scaffold.spec.vocabulary import reserved_names
 PYTHON = {
     "string": ("str", "str", "str", 'sa.String({max_length}, collation="C")'),
     "text": ("str", "str", "str", "sa.Text"),
-    "integer": ("int", "types.Integer", "types.StoredInteger", "sa.BigInteger"),
     "float": ("float", "float", "float", "sa.Double"),
     "decimal": (
         "decimal.Decimal",
@@ -42,6 +41,12 @@ PYTHON = {
         "postgresql.JSONB(none_as_null=True)",
     ),
 }
+# bits -> the same of an integer, but for the annotation in the table
+INTEGERS = {
+    16: ("types.SmallInteger", "types.StoredInteger32", "sa.SmallInteger"),
+    32: ("types.Integer32", "types.StoredInteger32", "sa.Integer"),
+    64: ("types.Integer", "types.StoredInteger", "sa.BigInteger"),
+}
 ENUM_LENGTH = 255
 _PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
 BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
@@ -65,8 +70,15 @@ def sql_name(name: str) -> str:
     return f"sa.quoted_name({text}, quote=True)" if needs_quotes(name) else text
 
 
+def _python(field: Field) -> tuple[str, str, str, str]:
+    """Return the annotations and the column type of a field."""
+    if field.type == "integer":
+        return ("int", *INTEGERS[field.bits])
+    return PYTHON[field.type]
+
+
 def table_annotation(field: Field) -> str:
-    annotation = PYTHON[field.type][0]
+    annotation = _python(field)[0]
     return f"{annotation} | None" if field.nullable else annotation
 
 
@@ -75,9 +87,9 @@ def request_annotation(field: Field, choice: str) -> str:
 
     `choice` is the name of an enum's type.
     """
-    annotation = PYTHON[field.type][1].format(choice=choice)
+    annotation = _python(field)[1].format(choice=choice)
     if field.type == "integer" and _is_bounded(field):
-        annotation = "int"  # types.INT64 is added after its limits
+        annotation = "int"  # its type is added after its limits
     if field.nullable:
         annotation = f"{annotation} | None"
     arguments = [*schema_arguments(field)]
@@ -87,13 +99,13 @@ def request_annotation(field: Field, choice: str) -> str:
     if field.type == "decimal":
         limited.append(f"types.Digits({field.precision}, {field.scale})")
     elif field.type == "integer":
-        limited.append("types.INT64")
+        limited.append(f"types.INT{field.bits}")
     return f"typing.Annotated[{', '.join(limited)}]"
 
 
 def response_annotation(field: Field, choice: str) -> str:
     """Return the type of a field in responses, without limits."""
-    annotation = PYTHON[field.type][2].format(choice=choice)
+    annotation = _python(field)[2].format(choice=choice)
     nullable = field.nullable and field.type != "json"  # Any includes None
     return f"{annotation} | None" if nullable else annotation
 
@@ -102,7 +114,7 @@ def column_type(field: Field) -> str:
     length = field.max_length
     if field.type == "enum":
         length = max(ENUM_LENGTH, *map(len, field.values))
-    return PYTHON[field.type][3].format(
+    return _python(field)[3].format(
         max_length=length, precision=field.precision, scale=field.scale
     )
 

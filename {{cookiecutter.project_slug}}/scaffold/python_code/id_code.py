@@ -1,20 +1,10 @@
 """The Python code of primary keys, and of the columns and parameters that hold them."""
 
-from scaffold.python_code.field_code import sql_name
+from scaffold.python_code.field_code import INTEGERS, sql_name
 from scaffold.python_code.formatting import literal
 from scaffold.spec.model import Id
 
-# Type and bits -> annotation, in requests, in responses, column type, path parameter.
-_INTEGERS = {
-    16: (
-        "types.SmallInteger",
-        "types.StoredInteger32",
-        "sa.SmallInteger",
-        "SmallIntegerId",
-    ),
-    32: ("types.Integer32", "types.StoredInteger32", "sa.Integer", "Integer32Id"),
-    64: ("types.Integer", "types.StoredInteger", "sa.BigInteger", "IntegerId"),
-}
+_PATHS = {16: "SmallIntegerId", 32: "Integer32Id", 64: "IntegerId"}
 _PYTHON = {"uuid": "uuid.UUID", "integer": "int", "string": "str"}
 
 
@@ -26,19 +16,19 @@ def python_type(key: Id) -> str:
 def request_type(key: Id, own_type: str) -> str:
     """Return the type of an id in requests; `own_type` is that of a string."""
     if key.type == "integer":
-        return _INTEGERS[key.bits][0]
+        return INTEGERS[key.bits][0]
     return own_type if key.type == "string" else "types.UUID"
 
 
 def response_type(key: Id) -> str:
     """Return the type of an id in responses."""
-    return _INTEGERS[key.bits][1] if key.type == "integer" else _PYTHON[key.type]
+    return INTEGERS[key.bits][1] if key.type == "integer" else _PYTHON[key.type]
 
 
 def column_type(key: Id) -> str:
     """Return the type of the columns that hold an id."""
     if key.type == "integer":
-        return _INTEGERS[key.bits][2]
+        return INTEGERS[key.bits][2]
     if key.type == "string":
         # Sorted by its characters, as Python sorts it, in every database.
         return f'sa.String({key.length}, collation="C")'
@@ -48,7 +38,7 @@ def column_type(key: Id) -> str:
 def path_type(key: Id, own_type: str) -> str:
     """Return the type of a path parameter."""
     if key.type == "integer":
-        return f"http.{_INTEGERS[key.bits][3]}"
+        return f"http.{_PATHS[key.bits]}"
     if key.type == "string":
         return f"typing.Annotated[{own_type}, http.ID]"
     return "http.Id"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Id, Reference, Spec
+from scaffold.spec.model import Entity, Field, Id, Reference, Spec
 
 # Parameters of every list: a field of such a name is filtered by `total__eq`.
 RESERVED = ("skip", "limit", "after", "total", "sort", "include", "q")
@@ -15,7 +15,6 @@ TYPES = {
     "string": "queries.Text",
     "email": "queries.Text",
     "url": "queries.Text",
-    "integer": "queries.Integer",
     "float": "queries.Float",
     "decimal": "queries.Decimal",
     "boolean": "queries.Flag",
@@ -23,6 +22,11 @@ TYPES = {
     "time": "types.Time",
     "datetime": "queries.DateTime",
     "uuid": "queries.UUID",
+}
+INTEGERS = {
+    16: "queries.SmallInteger",
+    32: "queries.Integer32",
+    64: "queries.Integer",
 }
 TEXTS = ("string", "email", "url")
 NUMBERS = ("integer", "float", "decimal", "date", "time", "datetime")
@@ -99,7 +103,7 @@ class ListQueries:
         for field in self.entity.fields:
             if field.filterable:
                 own = self.names.choices.get((self.entity.name, field.name))
-                annotation = own or TYPES[field.type]
+                annotation = own or _type_of(field)
                 yield _filter(
                     field.attribute,
                     field.json,
@@ -146,11 +150,15 @@ def _filter(
     return Filter(attribute, key, annotation, tuple(operators))
 
 
+def _type_of(field: Field) -> str:
+    """Return the type of a field in a query."""
+    return INTEGERS[field.bits] if field.type == "integer" else TYPES[field.type]
+
+
 def _id_type(key: Id) -> str:
     """Return the type of an id in a query."""
     if key.type == "integer":
-        sizes = {16: "SmallInteger", 32: "Integer32", 64: "Integer"}
-        return f"queries.{sizes[key.bits]}"
+        return INTEGERS[key.bits]
     return "queries.Text" if key.type == "string" else "queries.UUID"
 
 

@@ -119,6 +119,7 @@ class Field:
     lt: object = None
     le: object = None
     multiple_of: int | None = None
+    bits: int = 64
     precision: int = 0
     scale: int = 0
     values: tuple[str, ...] = ()

@@ -140,6 +140,9 @@ def _integer(field: Field, found: Edges) -> None:
         found.accepted += [str(low), str(high)]
     if step > 1 and low < high:
         found.refused.append(str(low + 1))
+    if field.bits < 64:
+        beyond = 2 ** (field.bits - 1)
+        found.refused += [str(-beyond - 1), str(beyond)]
     for key, _ in BOUNDS:
         bound = getattr(field, key)
         if isinstance(bound, int):

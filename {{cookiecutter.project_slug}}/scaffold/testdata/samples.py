@@ -14,7 +14,6 @@ from scaffold.python_code.formatting import literal
 from scaffold.spec.model import MISSING, Entity, Field, Id
 
 ENOUGH = 12
-INT64 = 2**63
 # A wider range is treated as unlimited.
 WIDE = 1_000_000
 # Longer names are not used in values.
@@ -270,7 +269,7 @@ def text_expression(text: str) -> str:
 def integer_range(field: Field) -> tuple[int, int, int]:
     """Return the smallest and the largest valid integer, and the step between them."""
     step = field.multiple_of or 1
-    low, high = -INT64, INT64 - 1
+    low, high = -(2 ** (field.bits - 1)), 2 ** (field.bits - 1) - 1
     for key, _ in field_code.BOUNDS:
         bound = getattr(field, key)
         if isinstance(bound, int):

@@ -12,7 +12,6 @@ from scaffold.spec.vocabulary import default_values, keys
 from scaffold.spec.vocabulary.field_types import (
     INDEX_BYTES,
     INDEXED_LENGTH,
-    INT64,
     SORTED_BYTES,
     TYPES,
 )
@@ -219,19 +218,20 @@ def _sort_problem(field: Field) -> str | None:
 
 
 def _no_integer(field: Field) -> str | None:
-    low, high = -INT64, INT64 - 1
+    low, high = -(2 ** (field.bits - 1)), 2 ** (field.bits - 1) - 1
     if isinstance(field.ge, int):
-        low = field.ge
+        low = max(low, field.ge)
     if isinstance(field.gt, int):
         low = max(low, field.gt + 1)
     if isinstance(field.le, int):
-        high = field.le
+        high = min(high, field.le)
     if isinstance(field.lt, int):
         high = min(high, field.lt - 1)
     step = field.multiple_of or 1
     if -(-low // step) * step <= high:
         return None
-    return f"multiple of {step}" if step > 1 else "integer"
+    what = f"multiple of {step}" if step > 1 else "integer"
+    return what if field.bits == 64 else f"{what} of {field.bits} bits"
 
 
 def _no_float(field: Field) -> str | None:

@@ -12,7 +12,6 @@ from scaffold.patterns import portable
 from scaffold.spec.model import Field
 from scaffold.spec.problems import listing, nearest, quote, visible
 
-INT64 = 2**63
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
 DATETIME = DATE + "[Tt ]" + TIME + r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -92,8 +91,10 @@ def text(value: object, field: Field) -> str:
 def integer(value: object, field: Field) -> int:
     if type(value) is not int:
         raise Refused(f"must be an integer, not {_shown(value)}")
-    if not -INT64 <= value < INT64:
-        raise Refused(f"{quote(value)} is out of range for a 64-bit integer")
+    if not -(2 ** (field.bits - 1)) <= value < 2 ** (field.bits - 1):
+        raise Refused(
+            f"{quote(value)} is out of range for an integer of {field.bits} bits"
+        )
     _within(value, field)
     if field.multiple_of is not None and value % field.multiple_of:
         raise Refused(f"{value} is not a multiple of {field.multiple_of}")

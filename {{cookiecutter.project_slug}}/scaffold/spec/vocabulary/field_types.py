@@ -124,15 +124,21 @@ TYPES: dict[str, FieldType] = {
         indexable=False,
     ),
     "integer": FieldType(
-        "A 64-bit integer: bigint.",
+        "An integer of 64 bits (bigint), or of 32 or 16.",
         default_values.integer,
         _INTEGER,
         _bounds("integer", _INTEGER)
         | {
             "multiple_of": Key(
                 "count", "The value must be a multiple of this.", _count(1, INT64 - 1)
-            )
+            ),
+            "bits": Key(
+                "bits",
+                "16 (smallint), 32 (integer) or 64 (bigint, the default).",
+                {"enum": list(keys.BITS)},
+            ),
         },
+        index_bytes=lambda field: field.bits // 8,
     ),
     "float": FieldType(
         "A floating-point number: double precision.",

@@ -8,16 +8,9 @@ from collections.abc import Mapping
 
 TYPES = {
     "int": "integer",
-    "int2": "integer",
-    "int4": "integer",
     "int8": "integer",
-    "int16": "integer",
-    "int32": "integer",
     "int64": "integer",
     "bigint": "integer",
-    "smallint": "integer",
-    "tinyint": "integer",
-    "mediumint": "integer",
     "long": "integer",
     "year": "integer",
     "number": "decimal",
@@ -116,6 +109,7 @@ _GENERATED = (
     'only ids are generated: set "id": "integer" on the entity and remove this field; '
     "use integer for a number that clients send"
 )
+_BITS = 'use integer, with "bits": {}'
 _DURATION = "there is no type for durations; use integer, with the unit in the name"
 _RANGE = "ranges are not supported; use two fields, such as starts_at and ends_at"
 _PLACE = "there is no type for places; use two fields of type float, or json"
@@ -127,6 +121,8 @@ TYPE_ADVICE = {
     **dict.fromkeys(("image", "photo", "picture", "audio", "video"), _BINARY),
     **dict.fromkeys(("serial", "bigserial", "smallserial"), _GENERATED),
     **dict.fromkeys(("autoincrement", "identity", "sequence"), _GENERATED),
+    **dict.fromkeys(("int2", "int16", "smallint", "tinyint"), _BITS.format(16)),
+    **dict.fromkeys(("int4", "int32", "mediumint"), _BITS.format(32)),
     **dict.fromkeys(("range", "numrange", "int4range", "int8range"), _RANGE),
     **dict.fromkeys(("daterange", "tsrange", "tstzrange"), _RANGE),
     **dict.fromkeys(("interval", "duration", "timedelta"), _DURATION),
@@ -145,6 +141,8 @@ ID_TYPES = {
         ("serial", "bigserial", "smallserial", "autoincrement", "identity", "sequence"),
         "integer",
     ),
+    **dict.fromkeys(("int2", "int16", "smallint", "tinyint"), "integer"),
+    **dict.fromkeys(("int4", "int32", "mediumint"), "integer"),
     **dict.fromkeys(("number", "numeric", "float"), "integer"),
     **dict.fromkeys(("text", "slug", "nanoid", "natural"), "string"),
     **dict.fromkeys(("uuidv4", "uuidv7"), "uuid"),
