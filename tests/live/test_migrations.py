@@ -98,6 +98,8 @@ def rename(path: str, new: str) -> Callable[[Spec], None]:
                 names[:] = [new if name == old else name for name in names]
         searched = owner.get("search", [])
         searched[:] = [new if name == old else name for name in searched]
+        for check in owner.get("checks", []):
+            check[:] = [new if name == old else name for name in check]
 
     return change
 
@@ -124,6 +126,8 @@ def remove(path: str) -> Callable[[Spec], None]:
             lists[:] = [names for names in lists if found["name"] not in names]
         searched = owner.get("search", [])
         searched[:] = [name for name in searched if name != found["name"]]
+        checks = owner.get("checks", [])
+        checks[:] = [names for names in checks if found["name"] not in names]
 
     return change
 
@@ -492,6 +496,53 @@ KINDS = [
             set_keys("Book.title", max_length=40),
             set_keys("Review.body", max_length=100),
         ),
+    ),
+    Kind(
+        "compare fields and relations",
+        all_of(
+            add_field("Book", "sold", "integer", default=0, ge=0),
+            set_entity(
+                "Book", checks=[["sold", "le", "pages"], ["author", "ne", "editor"]]
+            ),
+        ),
+        warns="migration: books: older rows violate ck_books_author_id_ne_editor_id",
+        quick=True,
+    ),
+    Kind(
+        "compare otherwise",
+        set_entity("Review", checks=[["likes", "lt", "reads"]]),
+        warns="migration: reviews: older rows violate ck_reviews_likes_lt_reads",
+    ),
+    Kind(
+        "compare no longer",
+        set_entity("Review", checks=None),
+        then=NEW_REVIEW.replace("stars,", "likes, reads, stars,").replace(
+            "3,", "5, 4, 3,"
+        ),
+    ),
+    Kind(
+        "rename what is compared, and change its type",
+        all_of(
+            rename("Review.likes", "hearts"),
+            lambda spec: set_keys("Review.hearts", type="decimal", default="0.00")(
+                spec
+            ),
+            set_keys("Review.reads", type="decimal", default="0.00"),
+        ),
+        columns={("reviews", "likes"): "hearts"},
+        values={("reviews", "likes"): decimal, ("reviews", "reads"): decimal},
+    ),
+    Kind(
+        "remove what is compared",
+        remove("Review.likes"),
+        says="the column reviews.likes",
+        then="UPDATE reviews SET reads = -1;",
+    ),
+    Kind(
+        "drop what is compared",
+        remove("Review.likes"),
+        dropped=frozenset({("reviews", "likes")}),
+        arguments=drop("reviews.likes"),
     ),
     Kind(
         "smaller and larger integers",

@@ -5,7 +5,7 @@ from typing import Any
 
 from scaffold.spec.vocabulary import reserved_names
 from scaffold.spec.vocabulary.field_types import TYPES
-from scaffold.spec.vocabulary.keys import ACCESS, OPERATIONS, SEARCHED
+from scaffold.spec.vocabulary.keys import ACCESS, COMPARISONS, OPERATIONS, SEARCHED
 from tests.unit.evolution import (
     COLUMNS,
     IDS,
@@ -141,6 +141,8 @@ def legal(random: Random, *, access: bool = False) -> Document:
         document = changed(document, random, random.choice(LISTED))
     for _ in range(random.choice([0, 2 * len(document["entities"])])):
         document = changed(document, random, random.choice(KEPT))
+    for _ in range(random.choice([0, 8 * len(document["entities"])])):
+        document = changed(document, random, _compare)
     if access:
         document = {**document, "auth": True, "access": random.choice(OPEN)}
         for _ in range(8 * len(document["entities"])):
@@ -289,6 +291,15 @@ def _sort_list(document: Document, random: Random) -> None:
     members = [one["name"] for one in entity["fields"] + entity["relations"]]
     name = random.choice([*members, "created_at", "updated_at", "id"])
     entity["default_sort"] = random.choice(["", "-"]) + name
+
+
+def _compare(document: Document, random: Random) -> None:
+    entity = random.choice(document["entities"])
+    names = [one["name"] for one in entity["fields"] + entity["relations"]]
+    if len(names) > 1:
+        left, right = random.sample(names, 2)
+        check = [left, random.choice([*COMPARISONS]), right]
+        entity["checks"] = [*entity.get("checks", []), check]
 
 
 def _search(document: Document, random: Random) -> None:

@@ -1,7 +1,11 @@
-"""Values: defaults that the database makes, and null beside a default."""
+"""Values: defaults that the database makes, null beside a default, sizes, checks."""
 
+import datetime as dt
+import decimal as decimal_module
 import json
+import operator as operator_module
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +15,9 @@ from scaffold.migrations import casts, column_changes
 from scaffold.rendering.app import generate_modular_app
 from scaffold.spec.loading import parse
 from scaffold.spec.model import Entity, Field
+from scaffold.spec.windows import limits
 from scaffold.testdata.boundaries import edges
+from scaffold.testdata.compared import breaking
 from scaffold.testdata.samples import series
 
 Document = dict[str, Any]
@@ -176,3 +182,96 @@ def test_casts_to_a_small_integer_are_checked_for_its_range() -> None:
         cast = casts.find_cast("a", old, sa.SmallInteger())
         assert cast.using == "a::SMALLINT"
         assert cast.unfit == "a <> trunc(a) OR a < -(2^15) OR a >= 2^15"
+
+
+def entity_of(*fields: Document, **entity: Any) -> Entity:
+    document = {"entities": [{"name": "Visit", "fields": fields, **entity}]}
+    return parse(json.dumps(document).encode()).entities[0]
+
+
+def test_a_check_is_a_constraint_that_names_both_columns() -> None:
+    files = rendered(
+        {"name": "from", "type": "date", "column": "from day"},
+        {"name": "until", "type": "date"},
+        checks=[["from", "le", "until"]],
+    )
+    check = '"from day", "le", "until", \'"from day" <= until\''
+    assert f"base.compare({check})" in flat(files["src/models/entities.py"])
+    checks = 'checks=[support.Check("from", "le", "until", broken='
+    assert checks in flat(files["tests/cases.py"]).replace("[ ", "[")
+
+
+RANGES: list[tuple[str, Document, Document]] = [
+    ("integer", {}, {}),
+    ("integer", {"ge": 0}, {"le": 1}),
+    ("integer", {"bits": 16}, {"bits": 32, "lt": -40}),
+    ("integer", {"multiple_of": 7}, {"le": 15, "default": 14}),
+    ("integer", {"example": 900}, {"default": 950}),
+    ("float", {"ge": 0}, {"le": 1}),
+    ("float", {"gt": 1e300}, {}),
+    ("decimal", {"precision": 4, "scale": 2}, {"scale": 0, "precision": 3}),
+    ("decimal", {"ge": 0, "scale": 3}, {"lt": 1}),
+    ("date", {}, {"default": "now"}),
+    ("date", {"default": "now"}, {}),
+    ("date", {"example": "1999-12-31"}, {"default": "2000-01-01"}),
+    ("time", {}, {}),
+    ("time", {"default": "23:59:58"}, {}),
+    ("datetime", {}, {"example": "2026-01-01T00:00:30Z"}),
+    ("datetime", {"default": "now"}, {"example": "2150-01-01T00:00:00Z"}),
+]
+
+
+@pytest.mark.parametrize("operator", ["lt", "le", "ne"])
+@pytest.mark.parametrize(("type_name", "left", "right"), RANGES)
+def test_values_of_any_two_rows_pass_a_check(
+    operator: str, type_name: str, left: Document, right: Document
+) -> None:
+    fields = [{"name": "a", **left}, {"name": "b", **right}]
+    typed = [{"type": type_name, **field} for field in fields]
+    entity = entity_of(*typed, checks=[["a", operator, "b"]])
+    a, b = (series(entity, field) for field in entity.fields)
+    assert a is not None
+    assert b is not None
+    for n in (1, 2, 3, 12, 99, 1_000):
+        for m in (1, 2, 24, 100):
+            assert HOLDS[operator](a.at(n), b.at(m)), (n, m)
+    for one, field in ((a, entity.fields[0]), (b, entity.fields[1])):
+        values = {
+            str(eval(one.expression, SCOPE, {"n": n}))  # noqa: S307
+            for n in (2, 3, 50)
+        }
+        assert values == {str(one.at(n)) for n in (2, 3, 50)}, field.name
+
+
+SUPPORT = SimpleNamespace(
+    pick=lambda n, *choices: choices[n % len(choices)],
+    first=lambda n, example, other: example if n == 1 else other,
+)
+SCOPE = {"dt": dt, "decimal": decimal_module, "support": SUPPORT}
+HOLDS = {"lt": operator_module.lt, "le": operator_module.le, "ne": operator_module.ne}
+
+
+def test_three_fields_in_a_row_have_values_in_their_order() -> None:
+    names = ["a", "b", "c", "d"]
+    fields = [{"name": n, "type": "integer", "ge": 1, "le": 4} for n in names]
+    checks = [["b", "gt", "a"], ["b", "lt", "c"], ["c", "ne", "d"], ["d", "ge", "c"]]
+    entity = entity_of(*fields, checks=checks)
+    made = [series(entity, field) for field in entity.fields]
+    assert [one.at(5) for one in made if one] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("type_name", "left", "right"), RANGES)
+@pytest.mark.parametrize("operator", ["lt", "le", "ne"])
+def test_values_that_break_a_check_are_allowed_by_their_fields(
+    operator: str, type_name: str, left: Document, right: Document
+) -> None:
+    fields = [{"name": "a", **left}, {"name": "b", **right}]
+    typed = [{"type": type_name, **field} for field in fields]
+    entity = entity_of(*typed, checks=[["a", operator, "b"]])
+    found = breaking(entity, entity.checks[0])
+    assert found is not None
+    assert not HOLDS[operator](*found)
+    for field, value in zip(entity.fields, found, strict=True):
+        if type_name in ("integer", "float", "decimal"):
+            low, high, _ = limits(field)
+            assert low <= value <= high

@@ -4,9 +4,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.cases import CASES
-from tests.support import Case, Field, Link, Reference, routes
+from tests.support import (
+    Body,
+    Case,
+    Check,
+    Field,
+    Link,
+    Reference,
+    as_json,
+    routes,
+)
 
 BY_NAME = {case.name: case for case in CASES}
 LONGEST_ID = 40
@@ -43,6 +53,8 @@ def _parametrize(names: Sequence[str], rows: Sequence[Any]) -> pytest.MarkDecora
 def _short(item: Any) -> str:
     if isinstance(item, Field | Reference | Link):
         return item.name
+    if isinstance(item, Check):
+        return f"{item.left}-{item.operator}-{item.right}"
     if isinstance(item, tuple):
         return "+".join(item)
     return ascii(item)[:LONGEST_ID]
@@ -119,6 +131,22 @@ def _is_unique(case: Case) -> bool:
     return any(required.issuperset(names) for names in _unique(case))
 
 
+def _sent_checks(case: Case, sent: set[str]) -> Iterator[Check]:
+    """Yield the checks that a request can break, of those that compare what it sends."""
+    for check in case.checks:
+        if check.keys <= sent and (check.broken or check.target):
+            yield check
+
+
+async def breaking(case: Case, check: Check, db: AsyncSession) -> Body:
+    """Return values of two keys that break a check."""
+    values = check.broken
+    if values is None:
+        target = await BY_NAME[check.target].factory.store(db)
+        values = (as_json(target.id),) * 2
+    return dict(zip((check.left, check.right), values, strict=True))
+
+
 def _texts(case: Case, *, cleaned: bool) -> Iterator[Field]:
     """Yield the keys of text from which the service removes markup, or the others."""
     service = case.service(None)  # its repository is not used
@@ -170,6 +198,16 @@ each_search = _parametrize(
     ("case",), [pytest.param(case, id=str(case)) for case in CASES if case.searched]
 )
 each_included = _each("path", lambda case: case.included)
+each_check = _each(
+    "check",
+    lambda case: [one for one in case.checks if one.broken or one.target],
+)
+each_created_check = _each(
+    "check", lambda case: _sent_checks(case, {key.name for key in case.created})
+)
+each_changed_check = _each(
+    "check", lambda case: _sent_checks(case, {key.name for key in case.changed})
+)
 each_unique = _each("names", _unique)
 each_with_unique_keys = _parametrize(
     ("case",),

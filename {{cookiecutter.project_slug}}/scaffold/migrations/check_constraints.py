@@ -78,7 +78,10 @@ class Checks:
         if item is None or any(f"{table}.{column}" in drop for column in item.columns):
             return True
         known = self.after[table].columns.keys()
-        return (table, item.name) in self.ours.items and item.columns <= known
+        # A rule about a removed column stays on it; one about another column as well goes.
+        return (table, item.name) in self.ours.items and not known.isdisjoint(
+            item.columns
+        )
 
     def _written(self, table: str, item: Item) -> str:
         """The condition as the models word it, which reads better than the server's."""

@@ -119,6 +119,8 @@ def _constraints(spec: Spec) -> Iterator[tuple[str, ...]]:
         for field in entity.fields:
             for rule, _ in checks(field):
                 yield "ck", table, field.column, rule
+        for check in entity.checks:
+            yield "ck", table, check.left, check.operator, check.right
         for reference in entity.references:
             yield "fk", table, reference.column
         for link in _owned(entity):

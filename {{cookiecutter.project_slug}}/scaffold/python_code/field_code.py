@@ -49,7 +49,8 @@ INTEGERS = {
 }
 ENUM_LENGTH = 255
 _PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
-BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+OPERATORS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "ne": "<>"}
+BOUNDS = tuple((key, OPERATORS[key]) for key in ("gt", "ge", "lt", "le"))
 
 
 def quote_sql(name: str) -> str:

@@ -7,7 +7,14 @@ from scaffold.python_code import field_code, id_code
 from scaffold.python_code.formatting import literal
 from scaffold.rendering.derived_names import DerivedNames
 from scaffold.spec import naming
-from scaffold.spec.model import Entity, Field, Link, Reference, Reverse
+from scaffold.spec.model import (
+    Comparison,
+    Entity,
+    Field,
+    Link,
+    Reference,
+    Reverse,
+)
 from scaffold.spec.vocabulary import keys
 from scaffold.spec.vocabulary.keys import SEARCH_COLUMN
 
@@ -37,6 +44,7 @@ class TableView:
         for field in self.entity.fields:
             for rule, sql in field_code.checks(field):
                 arguments.append(_check(field.column, rule, sql))
+        arguments += [_comparison(check) for check in self.entity.checks]
         arguments += [
             self._index(self.entity.table_key, columns)
             for columns in self.entity.sorted_indexes
@@ -279,6 +287,13 @@ def reference_of(entity: Entity, name: str) -> Reference:
 
 def _check(column: str, rule: str, sql: str) -> str:
     return f'base.check({literal(column)}, "{rule}", {literal(sql)})'
+
+
+def _comparison(check: Comparison) -> str:
+    operator = field_code.OPERATORS[check.operator]
+    left, right = map(field_code.quote_sql, (check.left, check.right))
+    names = f"{literal(check.left)}, {literal(check.operator)}, {literal(check.right)}"
+    return f"base.compare({names}, {literal(f'{left} {operator} {right}')})"
 
 
 def _id_column(entity: Entity) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from scaffold.spec.checks import (
     access,
     collisions,
+    comparisons,
     composites,
     cycles,
     field_rules,
@@ -143,6 +144,7 @@ def _entity(
 ) -> Entity:
     members = [placed.member for placed in resolved.placed]
     sides = {one.name: one for one in members}
+    checks = comparisons.resolve(draft, sides, problems)
     return Entity(
         name=draft.name,
         plural=draft.plural,
@@ -156,6 +158,8 @@ def _entity(
         links=tuple(one for one in members if isinstance(one, Link)),
         unique=composites.resolve(draft, "unique", sides, named, problems),
         indexes=composites.resolve(draft, "indexes", sides, named, problems),
+        checks=checks,
+        windows=tuple(comparisons.find_windows(draft, checks, problems).items()),
         renamed_from=draft.text("renamed_from"),
         id=draft.id,
         timestamps=draft.timestamps,

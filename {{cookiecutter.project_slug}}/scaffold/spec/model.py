@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from functools import cached_property
 
 from scaffold.spec import naming
@@ -221,6 +222,19 @@ class Field:
         return self.index or self.filterable or self.sortable
 
 
+# The least and the greatest value of a field, as numbers.
+Window = tuple[Fraction, Fraction]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What must hold between two columns of a row, unless one of them is null."""
+
+    left: str
+    operator: str  # lt, le, gt, ge or ne
+    right: str
+
+
 @dataclass(frozen=True)
 class Reference:
     """A to-one relation with a column on this entity."""
@@ -357,6 +371,9 @@ class Entity:
     links: tuple[Link, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    checks: tuple[Comparison, ...] = ()
+    # Of the columns that are compared: ranges of values that pass all checks.
+    windows: tuple[tuple[str, Window], ...] = ()
     renamed_from: str | None = None
     id: Id = STANDARD_ID
     timestamps: Timestamps | None = STANDARD_TIMES

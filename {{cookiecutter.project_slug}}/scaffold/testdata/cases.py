@@ -7,17 +7,25 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from scaffold.python_code.formatting import WIDTH, literal
-from scaffold.spec.model import MISSING, Entity, Field, Link, Reference, Spec
-from scaffold.testdata import boundaries
+from scaffold.spec.model import (
+    MISSING,
+    Comparison,
+    Entity,
+    Field,
+    Link,
+    Reference,
+    Spec,
+)
+from scaffold.testdata import boundaries, compared
 from scaffold.testdata.samples import (
     ENOUGH,
-    Series,
     distinct,
     example_id,
     in_lower_case,
     key_series,
     series,
 )
+from scaffold.testdata.series import Series
 
 # The indentation in a factory's dictionaries, and the longest names that fit there.
 INDENT = 12
@@ -132,6 +140,25 @@ class CaseView:
         keys = self.entity.json_keys
         named = (tuple(keys[column] for column in one) for one in self._unique())
         return _display(map(_names, named))
+
+    @property
+    def checks(self) -> Iterator[str]:
+        """What must hold between two keys, if anything."""
+        if self.entity.checks:
+            yield f"checks={_display(map(self._check, self.entity.checks))}"
+
+    def _check(self, check: Comparison) -> str:
+        keys = self.entity.json_keys
+        arguments = [keys[check.left], check.operator, keys[check.right]]
+        words = [literal(word) for word in arguments]
+        references = {one.column: one for one in self.entity.references}
+        if check.left in references:
+            target = self.spec.entity(references[check.left].target).snake
+            words.append(f"target={literal(target)}")
+        elif (values := compared.breaking(self.entity, check)) is not None:
+            shown = (boundaries.json_expression(_json_value(one)) for one in values)
+            words.append(f"broken=({', '.join(shown)})")
+        return f"support.Check({', '.join(words)})"
 
     @property
     def own_key(self) -> Iterator[str]:

@@ -5,13 +5,14 @@ import decimal
 import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from scaffold.patterns import examples, ids, portable
 from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
 from scaffold.spec.model import MISSING, Entity, Field, Id
+from scaffold.testdata import compared
+from scaffold.testdata.series import Series
 
 ENOUGH = 12
 # A wider range is treated as unlimited.
@@ -23,14 +24,6 @@ TRIED = (*range(1, ENOUGH + 1), 99, 100, 999)
 
 _DAY = dt.date(2026, 1, 1)
 _MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-
-
-@dataclass(frozen=True)
-class Series:
-    """The values of a field: an expression of n, and a function with its results."""
-
-    expression: str
-    at: Callable[[int], object]
 
 
 # The owner of the rows of tests is their client.
@@ -132,6 +125,11 @@ def _choices(field: Field) -> Series | None:
 
 
 def _series(entity: Entity, field: Field) -> Series | None:
+    window = dict(entity.windows).get(field.column)
+    if window is not None:
+        if field.type in _SIMPLE:
+            return compared.times(field, window)
+        field = compared.narrowed(field, window)
     if field.type in ("string", "text"):
         return _text(field)
     if field.type == "url":
@@ -288,6 +286,8 @@ def _integer(field: Field) -> Series | None:
 
 def _steps(start: int, count: int, step: int) -> Series:
     """Return a series of `count` integers from start * step, repeated."""
+    if count == 1:
+        return Series(str(start * step), lambda n: start * step)
     times = "" if step == 1 else f" * {step}"
     if count >= WIDE:
         base = start if start == 0 or start > 1 else start - 1

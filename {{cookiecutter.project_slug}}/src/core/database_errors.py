@@ -74,6 +74,16 @@ PASSING = (
 
 NOT_MIGRATED = {"42P01", "42703"}
 
+# How CHECKs compare two columns, and the same from the side of the other column.
+COMPARISONS = {
+    "lt": "less than",
+    "le": "less than or equal to",
+    "gt": "greater than",
+    "ge": "greater than or equal to",
+    "ne": "different from",
+}
+MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "ne": "ne"}
+
 # Errors of the driver without a SQLSTATE. It raises InternalClientError if a server that
 # is shutting down sends a message between two statements.
 LOST = (OSError, TimeoutError, asyncpg.InternalClientError)
@@ -167,18 +177,33 @@ def _invalid(
 ) -> InvalidError:
     column = getattr(_origin(error), "column_name", None)
     fields = _json_names(table, [column]) if column else _columns(table, constraint)
+    messages = ["The value violates a constraint of the database"] * len(fields)
+    type_ = "database_constraint"
+    if operator := _operator(table, constraint):
+        left, right = fields
+        meanings = [COMPARISONS[operator], COMPARISONS[MIRRORED[operator]]]
+        messages = [
+            f"The value must be {meaning} that of {other}"
+            for meaning, other in zip(meanings, (right, left), strict=True)
+        ]
+        type_ = "comparison"
     return InvalidError(
         "The request is invalid: the database rejected a value",
         errors=[
-            {
-                "in": "body",
-                "field": f"/{field}",
-                "message": "The value violates a constraint of the database",
-                "type": "database_constraint",
-            }
-            for field in fields
+            {"in": "body", "field": f"/{field}", "message": message, "type": type_}
+            for field, message in zip(fields, messages, strict=True)
         ],
     )
+
+
+def _operator(table: str | None, constraint: str | None) -> str | None:
+    """Return how a CHECK compares two columns, if it does."""
+    found = Base.metadata.tables.get(table or "")
+    for one in found.constraints if found is not None else ():
+        if str(one.name) == constraint:
+            operator: str | None = one.info.get("operator")
+            return operator
+    return None
 
 
 def _resource(table: str | None) -> str:
@@ -217,8 +242,8 @@ def _constraints(metadata: MetaData, table_name: str) -> dict[str, tuple[str, ..
     for constraint in table.constraints:
         if isinstance(constraint, ColumnCollectionConstraint):
             columns = tuple(column.name for column in constraint.columns)
-        # A CHECK that is given as text has no columns; `info` has the one it checks.
-        columns = (constraint.info["column"],) if constraint.info else columns
+        # A CHECK that is given as text has no columns; `info` has those that it checks.
+        columns = constraint.info["columns"] if constraint.info else columns
         found[str(constraint.name)] = columns
     for index in table.indexes:
         found[str(index.name)] = tuple(columns_of(index))

@@ -9,8 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from src.core import metrics
 from src.core.errors import MAX_PROBLEMS
 from tests.answers import JSON, invalid_fields, json_of, problem, same, stored
-from tests.support import VERBS, Body, Case, as_json, keys
-from tests.tables import BY_NAME, each_case, each_unique
+from tests.support import VERBS, Body, Case, Check, as_json, keys
+from tests.tables import (
+    BY_NAME,
+    breaking,
+    each_case,
+    each_changed_check,
+    each_created_check,
+    each_unique,
+)
 
 BROKEN = (b"", b"{", b"[]", b"null", b"text", b"\xff", b"{" * 10_000, b"NaN")
 
@@ -251,6 +258,42 @@ async def test_duplicate_of_a_unique_value_is_a_conflict(
     if "update" in case.verbs:  # a row may keep its own values
         url = f"{case.url}/{first.id}"
         json_of(await client.patch(url, json=case.changes(taken)), 200)
+
+
+def names(case: Case, body: Body) -> list[set[str]]:
+    """Return what a 422 can name for values that break checks: it is about one of them."""
+    return [{f"/{key}" for key in check.keys} for check in case.broken_by(body)]
+
+
+@each_created_check
+@pytest.mark.needs("create")
+async def test_create_names_both_fields_of_a_broken_check(
+    case: Case, check: Check, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    body = await case.factory.request(db_session)
+    body |= await breaking(case, check, db_session)
+    before = await case.repository(db_session).count()
+    response = await client.post(case.url, json=body)
+    assert invalid_fields(response) in names(case, body)
+    assert await case.repository(db_session).count() == before
+
+
+@each_changed_check
+@pytest.mark.needs("get", "update", "replace")
+async def test_changes_are_checked_with_the_stored_row(
+    case: Case, check: Check, client: httpx2.AsyncClient, db_session: AsyncSession
+) -> None:
+    url = await stored(case, db_session)
+    before = json_of(await client.get(url), 200)
+    broken = await breaking(case, check, db_session)
+    for sent in (broken, *({key: broken[key]} for key in broken)):
+        if expected := names(case, {**before, **sent}):
+            response = await client.patch(url, json=sent)
+            assert invalid_fields(response) in expected, sent
+    replacement = case.replacement(await case.factory.request(db_session))
+    response = await client.put(url, json={**replacement, **broken})
+    assert invalid_fields(response) in names(case, {**before, **replacement, **broken})
+    assert json_of(await client.get(url), 200) == before
 
 
 def offered(case: Case) -> set[tuple[str, str]]:

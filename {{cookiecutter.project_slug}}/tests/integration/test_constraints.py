@@ -11,10 +11,12 @@ from src.core.database import columns_of
 from src.models.base import BareEntity
 from src.repositories.filters import ignores_case
 from tests.fakes import in_other_case
-from tests.support import Body, Case, Field, Link, Reference, as_json
+from tests.support import Body, Case, Check, Field, Link, Reference, as_json
 from tests.tables import (
     BY_NAME,
+    breaking,
     each_case,
+    each_check,
     each_field,
     each_own_link,
     each_reference,
@@ -99,6 +101,21 @@ async def test_values_beyond_the_limits_are_refused(
         changed = {**values, case.attribute(field.name): value}
         with pytest.raises(DBAPIError):
             await insert(connection, case.factory.entity, changed)
+    await insert(connection, case.factory.entity, values)
+
+
+@each_check
+async def test_values_that_break_a_check_are_refused(
+    case: Case,
+    check: Check,
+    connection: AsyncConnection,
+    db_session: AsyncSession,
+) -> None:
+    values = await row(case, db_session)
+    broken = await breaking(case, check, db_session)
+    changed = {case.attribute(key): case.value(key, broken[key]) for key in broken}
+    with pytest.raises(DBAPIError, match="check"):
+        await insert(connection, case.factory.entity, {**values, **changed})
     await insert(connection, case.factory.entity, values)
 
 

@@ -33,6 +33,8 @@ async def test_values_at_the_limits_are_kept(
         value for value in field.accepted_values() if accepts(field.name, value)
     ]:
         body = {field.name: value}
+        if case.broken_by({**answer, **body}):
+            continue  # the limit of a field is none of what it is compared with
         content = json.dumps(body).encode()
         response = await client.patch(url, content=content, headers=JSON)
         assert response.status_code == 200, (

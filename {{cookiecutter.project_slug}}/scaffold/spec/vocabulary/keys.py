@@ -88,6 +88,16 @@ MADE_DEFAULTS = {
     "uuid": "random",
 }
 
+# What `checks` compare by, and the types of fields that they compare.
+COMPARISONS = {
+    "lt": "less than",
+    "le": "less than or equal to",
+    "gt": "greater than",
+    "ge": "greater than or equal to",
+    "ne": "different from",
+}
+COMPARED = ("integer", "float", "decimal", "date", "time", "datetime")
+
 _NAME: Json = {"type": "string", "pattern": NAME, "maxLength": MAX_NAME}
 _CLASS: Json = {"type": "string", "pattern": CLASS, "maxLength": MAX_NAME}
 _TEXT: Json = {"type": "string"}
@@ -117,6 +127,27 @@ def _together(what: str) -> Key:
             "maxItems": MAX_TOGETHER,
             "uniqueItems": True,
             "items": names,
+        },
+    )
+
+
+def _compared() -> Key:
+    operator: Json = {
+        "oneOf": [{"const": n, "description": d} for n, d in COMPARISONS.items()]
+    }
+    return Key(
+        "list",
+        'What must hold between two fields, such as ["starts_at", "lt", "ends_at"], or '
+        "two to-one relations, unless one of them is null.",
+        {
+            "type": "array",
+            "maxItems": MAX_TOGETHER,
+            "items": {
+                "type": "array",
+                "minItems": 3,
+                "maxItems": 3,
+                "prefixItems": [_NAME, operator, _NAME],
+            },
         },
     )
 
@@ -268,6 +299,7 @@ ENTITY = {
     "relations": Key("list", "The relations to other entities."),
     "unique": _together("Composite unique constraints"),
     "indexes": _together("Composite indexes"),
+    "checks": _compared(),
     "default_sort": Key(
         "sort_key",
         "What lists are sorted by if a request does not say it: the name of a sortable "
@@ -414,7 +446,7 @@ PLACES = {
     **dict.fromkeys(("id", "table", "schema", "url", "timestamps"), "an entity"),
     **dict.fromkeys(("read_only", "write_only", "immutable", "example"), "fields"),
     "nullable": 'fields (a relation is nullable unless it is "required")',
-    **dict.fromkeys(("operations", "search"), "an entity"),
+    **dict.fromkeys(("operations", "search", "checks"), "an entity"),
     **dict.fromkeys(
         ("column", "json"),
         'fields and to-one relations (an id has a "name" instead)',

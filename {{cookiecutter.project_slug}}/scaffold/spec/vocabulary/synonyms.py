@@ -189,6 +189,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "relatedname": ("back_populates",),
     "inverse": ("back_populates",),
     "uniquetogether": ("unique",),
+    **dict.fromkeys(("check", "constraints", "checkconstraints"), ("checks",)),
     **dict.fromkeys(("tablename", "dbtable"), ("table",)),
     **dict.fromkeys(("schemaname", "dbschema", "namespace"), ("schema",)),
     **dict.fromkeys(("path", "route", "endpoint", "segment"), ("url",)),
@@ -271,14 +272,17 @@ _PRIMARY_KEY = (
     'every entity has a primary key: set the "id" of the entity, such as "id": '
     '{"name": "code", "type": "string", "generated": false}, and remove this'
 )
-_CHECK = "use the keys of the type (ge, pattern, ...), or a rule in the service"
+_CHECK = (
+    "use the keys of the type (ge, pattern, ...), the checks of the entity, or a rule in "
+    "the service"
+)
 _TIMESTAMPS = 'set the "timestamps" of the entity instead'
 _NOT_GENERATED = 'only ids are generated: set the "id" of the entity; remove it'
 
 # Keys that have no counterpart in their place.
 KEY_ADVICE = {
     **dict.fromkeys(("primarykey", "primary", "pk"), _PRIMARY_KEY),
-    **dict.fromkeys(("check", "checks", "constraints"), _CHECK),
+    **dict.fromkeys(("check", "constraints"), _CHECK),
     **dict.fromkeys(("createdat", "updatedat"), _TIMESTAMPS),
     "onupdate": "only updated_at changes with every update; remove it",
     "array": 'there are no arrays of a type; use "type": "json"',
@@ -312,6 +316,14 @@ RULES = {
     **dict.fromkeys(("auth", "private", "protected", "token"), "authenticated"),
     **dict.fromkeys(("own", "self", "me", "mine", "owned", "creator"), "owner"),
     **dict.fromkeys(("noone", "none", "never", "deny", "denied", "false"), "nobody"),
+}
+
+COMPARISONS = {
+    **dict.fromkeys(("<", "less", "before", "less_than"), "lt"),
+    **dict.fromkeys(("<=", "=<", "lte", "max"), "le"),
+    **dict.fromkeys((">", "greater", "after", "greater_than"), "gt"),
+    **dict.fromkeys((">=", "=>", "gte", "min"), "ge"),
+    **dict.fromkeys(("!=", "<>", "neq", "not", "differs"), "ne"),
 }
 
 MARKUP = {
