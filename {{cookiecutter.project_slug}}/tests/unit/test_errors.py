@@ -5,11 +5,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 from fastapi import Request
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from src.api.error_handlers import handle_http_exception
+from src.core.database import Base
 from src.core.database_errors import translate
 from src.core.errors import (
     ConflictError,
@@ -110,6 +112,39 @@ def test_a_refused_column_is_named() -> None:
     error = translate(raised(ServerError("23502", table="t", column="c")))
     problems: Any = error.extensions["errors"]
     assert [problem["field"] for problem in problems] == ["/c"]
+
+
+@pytest.mark.parametrize(
+    ("operator", "meanings"),
+    [
+        ("lt", ("less than", "greater than")),
+        ("ge", ("greater than or equal to", "less than or equal to")),
+        ("ne", ("different from", "different from")),
+    ],
+)
+def test_both_columns_of_a_comparison_are_named(
+    operator: str, meanings: tuple[str, str]
+) -> None:
+    name = f"compared_{operator}"
+    table = sa.Table(
+        name,
+        Base.metadata,
+        sa.Column("a", sa.Integer),
+        sa.Column("b", sa.Integer),
+        compare("a", operator, "b", "a < b"),
+    )
+    constraint = f"ck_{name}_a_{operator}_b"
+    try:
+        error = translate(
+            raised(ServerError("23514", table=name, constraint=constraint))
+        )
+    finally:
+        Base.metadata.remove(table)
+    problems: Any = error.extensions["errors"]
+    assert [(one["field"], one["message"]) for one in problems] == [
+        ("/a", f"The value must be {meanings[0]} that of b"),
+        ("/b", f"The value must be {meanings[1]} that of a"),
+    ]
 
 
 def test_retry_after_is_whole_seconds() -> None:
