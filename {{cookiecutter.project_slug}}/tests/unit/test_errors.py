@@ -25,6 +25,7 @@ from src.core.errors import (
     invalid,
     problem_response,
 )
+from src.models.base import compare
 
 REQUEST = Request({"type": "http", "state": {"request_id": "r-1"}, "headers": []})
 
