@@ -38,6 +38,8 @@ class Resource:
     more_rows: list[dict[str, Any]] = field(default_factory=list)  # for the lists
     # What the service says to refer to other rows, beside the UUIDs of that form.
     references: set[str] = field(default_factory=set)
+    # What the service says to compare: such fields have the values of the example.
+    compared: set[str] = field(default_factory=set)
 
     @property
     def key(self) -> str:
@@ -140,7 +142,7 @@ class Smoke:
                 if target is None:
                     return False
                 body[name] = target.id
-            status, content = self.client.send("POST", resource.path, body)
+            status, content = self.send("POST", resource.path, resource, body)
             if status == 201:
                 break
             wrong = _wrong_references(content, {*targets, *resource.references})
@@ -158,11 +160,28 @@ class Smoke:
     def payload(self, resource: Resource) -> dict[str, Any]:
         """Return values for all fields, without references."""
         properties = resource.create.get("properties", {})
-        return {
+        made = {
             name: self.sampler.value(schema)
             for name, schema in properties.items()
             if not self.is_reference(name, resource)
         }
+        _take_example(resource, made, resource.compared)
+        return made
+
+    def send(
+        self, method: str, path: str, resource: Resource, body: dict[str, Any]
+    ) -> tuple[int, bytes]:
+        """Send a body, and again with values of the example if they break a check.
+
+        The document does not say what must hold between two fields; the errors do.
+        """
+        while True:
+            status, content = self.client.send(method, path, body)
+            names = _named(content, "comparison") if status == 422 else set()
+            if names <= resource.compared:
+                return status, content
+            resource.compared |= names
+            _take_example(resource, body, names)
 
     def is_reference(self, name: str, resource: Resource) -> bool:
         found = self.sampler.resolve(resource.create["properties"][name])
@@ -188,7 +207,7 @@ class Smoke:
             for name in resource.create.get("required", ()):
                 if self.is_reference(name, resource):
                     body[name] = resource.row[name]
-            status, content = self.client.send("POST", resource.path, body)
+            status, content = self.send("POST", resource.path, resource, body)
             if status == 201:
                 resource.more_rows.append(json.loads(content))
             elif status != 409:
@@ -228,8 +247,8 @@ class Smoke:
 
     def set(self, method: str, resource: Resource, body: dict[str, Any]) -> Any:
         """Change a row, and remove from the body what the service says is immutable."""
-        status, content = self.client.send(method, resource.location, body)
-        immutable = _immutable(content) if status == 422 else []
+        status, content = self.send(method, resource.location, resource, body)
+        immutable = _named(content, "immutable") if status == 422 else set()
         for name in immutable:
             del body[name]
         if immutable:
@@ -277,10 +296,19 @@ def _wrong_references(content: bytes, known: set[str]) -> list[str]:
     return fields if known.issuperset(fields) else []
 
 
-def _immutable(content: bytes) -> list[str]:
-    """Return the fields that cannot be changed, as the errors of a 422 name them."""
+def _named(content: bytes, kind: str) -> set[str]:
+    """Return the fields that the errors of a 422 name, of those of one type."""
     errors = json.loads(content).get("errors", ())
-    return [one["field"].strip("/") for one in errors if one.get("type") == "immutable"]
+    return {one["field"].strip("/") for one in errors if one.get("type") == kind}
+
+
+def _take_example(resource: Resource, body: dict[str, Any], names: set[str]) -> None:
+    """Give fields the values that the document has as an example."""
+    (example, *_) = resource.create.get("examples", [{}])
+    for name in names:
+        body.pop(name, None)
+        if name in example:
+            body[name] = example[name]
 
 
 def _is_page(methods: Schema, sampler: Sampler) -> bool:
