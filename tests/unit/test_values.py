@@ -211,6 +211,8 @@ RANGES: list[tuple[str, Document, Document]] = [
     ("float", {"gt": 1e300}, {}),
     ("decimal", {"precision": 4, "scale": 2}, {"scale": 0, "precision": 3}),
     ("decimal", {"ge": 0, "scale": 3}, {"lt": 1}),
+    ("decimal", {"precision": 60, "scale": 40, "ge": 10**19}, {"precision": 50}),
+    ("decimal", {"precision": 40, "scale": 40}, {"precision": 40, "scale": 40}),
     ("date", {}, {"default": "now"}),
     ("date", {"default": "now"}, {}),
     ("date", {"example": "1999-12-31"}, {"default": "2000-01-01"}),

@@ -13,10 +13,10 @@ from scaffold.testdata.samples import (
     decimal_range,
     float_expression,
     float_range,
-    from_units,
     integer_range,
     text_expression,
 )
+from scaffold.testdata.series import from_units
 
 # Longer strings are not tested, as request bodies are limited to a megabyte.
 LONGEST = 20_000

@@ -3,12 +3,11 @@
 import datetime as dt
 import itertools
 import operator
-from decimal import Decimal
 from fractions import Fraction
 
 from scaffold.spec import windows
 from scaffold.spec.model import Comparison, Entity, Field, Window
-from scaffold.testdata.series import Series
+from scaffold.testdata.series import Series, from_units
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _HOUR = 3_600
@@ -35,8 +34,7 @@ def value_of(field: Field, number: Fraction) -> object:
     if field.type == "float":
         return float(number)
     if field.type == "decimal":
-        units = int(number * 10**field.scale)
-        return Decimal(units).scaleb(-field.scale)
+        return from_units(int(number * 10**field.scale), field.scale)
     if field.type == "date":
         return dt.date.fromordinal(int(number))
     moment = _EPOCH + dt.timedelta(microseconds=int(number * 10**6))

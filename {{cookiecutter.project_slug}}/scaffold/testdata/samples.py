@@ -12,7 +12,7 @@ from scaffold.python_code import field_code
 from scaffold.python_code.formatting import literal
 from scaffold.spec.model import MISSING, Entity, Field, Id
 from scaffold.testdata import compared
-from scaffold.testdata.series import Series
+from scaffold.testdata.series import Series, from_units
 
 ENOUGH = 12
 # A wider range is treated as unlimited.
@@ -377,9 +377,3 @@ def _decimal(field: Field) -> Series | None:
         )
     values = [from_units(start + k, field.scale) for k in range(min(count, ENOUGH))]
     return _table([f'decimal.Decimal("{value}")' for value in values], values)
-
-
-def from_units(units: int, scale: int) -> decimal.Decimal:
-    """Return the exact decimal of a number of units of the last digit."""
-    sign, digits = int(units < 0), tuple(map(int, str(abs(units))))
-    return decimal.Decimal((sign, digits, -scale))
