@@ -505,13 +505,15 @@ KINDS = [
                 "Book", checks=[["sold", "le", "pages"], ["author", "ne", "editor"]]
             ),
         ),
-        warns="migration: books: older rows violate ck_books_author_id_ne_editor_id",
         quick=True,
     ),
     Kind(
         "compare otherwise",
-        set_entity("Review", checks=[["likes", "lt", "reads"]]),
-        warns="migration: reviews: older rows violate ck_reviews_likes_lt_reads",
+        all_of(
+            set_keys("Review.reads", default=10),
+            set_entity("Review", checks=[["stars", "lt", "reads"]]),
+        ),
+        warns="migration: reviews: older rows violate ck_reviews_stars_lt_reads",
     ),
     Kind(
         "compare no longer",
@@ -536,7 +538,7 @@ KINDS = [
         "remove what is compared",
         remove("Review.likes"),
         says="the column reviews.likes",
-        then="UPDATE reviews SET reads = -1;",
+        then=NEW_REVIEW.replace("stars,", "reads, stars,").replace("3,", "-1, 3,"),
     ),
     Kind(
         "drop what is compared",
@@ -1124,6 +1126,8 @@ ACCEPTED = {
     "ban-drop-not-null": "entities.json does not require the field any longer",
     "ban-set-schema": "entities.json has another schema",
     "changing-column-type": "entities.json has another type; docs/operations.md warns",
+    "prefer-bigint-over-int": "entities.json has 32 bits",
+    "prefer-bigint-over-smallint": "entities.json has 16 bits",
     "prefer-robust-stmts": "VALIDATE CONSTRAINT can be repeated",
     "prefer-text-field": "max_length is varchar(n)",
     "renaming-column": "entities.json has another name",
