@@ -89,11 +89,11 @@ def request_annotation(field: Field, choice: str) -> str:
     `choice` is the name of an enum's type.
     """
     annotation = _python(field)[1].format(choice=choice)
-    if field.type == "integer" and _is_bounded(field):
+    arguments = [*schema_arguments(field)]
+    if field.type == "integer" and arguments:
         annotation = "int"  # its type is added after its limits
     if field.nullable:
         annotation = f"{annotation} | None"
-    arguments = [*schema_arguments(field)]
     if not arguments:
         return annotation
     limited = [annotation, f"pydantic.Field({', '.join(arguments)})"]
@@ -244,10 +244,6 @@ def _bounds(field: Field) -> Iterator[str]:
     for key, bound in bounds.items():
         if bound is not None:
             yield f"{key}={_python_number(bound)}"
-
-
-def _is_bounded(field: Field) -> bool:
-    return any(getattr(field, key) is not None for key, _ in BOUNDS)
 
 
 def _python_number(value: object) -> str:

@@ -289,10 +289,10 @@ class Bits:
         for way in (described, *described.get("anyOf", ())):
             if way.get("type") == "integer":
                 way["format"] = "int64" if self.bits == 64 else "int32"
-                if self.bits == 16:
+                if self.bits < 64:  # a field's own limits can be wider
                     least, most = self.range
-                    way.setdefault("minimum", least)
-                    way.setdefault("maximum", most)
+                    way["minimum"] = max(least, way.get("minimum", least))
+                    way["maximum"] = min(most, way.get("maximum", most))
         return described
 
     def _check(self, value: int | None) -> int | None:
