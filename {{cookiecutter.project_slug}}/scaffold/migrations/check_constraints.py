@@ -78,7 +78,10 @@ class Checks:
         if item is None or any(f"{table}.{column}" in drop for column in item.columns):
             return True
         known = self.after[table].columns.keys()
-        return (table, item.name) in self.ours.items and item.columns <= known
+        is_ours = (table, item.name) in self.ours.items or any(
+            self.before[table].is_unused(column) for column in item.columns
+        )
+        return is_ours and item.columns <= known
 
     def _written(self, table: str, item: Item) -> str:
         """The condition as the models word it, which reads better than the server's."""
