@@ -34,7 +34,8 @@ async def test_nothing_tells_of_the_rows_of_another_owner(
     """Answers and statements are the same with and without rows that look alike.
 
     Not told apart are, as docs/access.md says: that a unique value is taken, that a row
-    is in use, and that a cascade removes rows of others. No request here gets to that.
+    is in use, and that a cascade removes rows of others. No request here gets to that. The
+    version of a row counts its links to rows of others.
     """
     requests = all_requests(app)
     found = []
