@@ -1380,6 +1380,28 @@ def test_what_was_left_out_comes_back_with_its_values(
         assert message in cycle(library, server, str(meanwhile), "--stops")
 
 
+@pytest.mark.slow
+def test_a_field_comes_back_with_another_type(
+    library: Project, server: dict[str, str]
+) -> None:
+    """Rules of the former type go, though entities.json did not have it at last."""
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, remove("Book.rating"))
+    library.run(*migration, environment=server)
+    spec = copy.deepcopy(LIBRARY)
+    set_keys("Book.rating", type="text")(spec)
+    change_again(library, spec)
+    library.run(*migration, environment=server)
+    states = json.loads(
+        cycle(library, server, str(HERE / "library.sql")).split("\n")[-2]
+    )
+    ratings = [row["rating"] for row in states["before"]["books"]]
+    texts = [None if one is None else f"{one:g}" for one in ratings]
+    for name in ("after", "again"):
+        assert [row["rating"] for row in states[name]["books"]] == texts
+    assert states["back"] == states["before"]
+
+
 # Changes of what has a history, and the names in it that change.
 FOLLOWED: dict[str, tuple[Callable[[Spec], None], dict[str, str]]] = {
     "a table": (

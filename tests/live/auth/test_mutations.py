@@ -194,18 +194,16 @@ CODE: dict[str, dict[str, str]] = {
         "made[OWNER_ID] = principal.subject": "pass",
         'made["created_by"] = principal.subject': "pass",
         'return {"updated_by": principal.subject if': 'return {"updated_by": None if',
-        "restricted = rows(": "restricted = False and rows(",
-        "raise ReferenceNotFoundError(missing)": "pass",
-        "if foreign and of_others:\n": "if False:\n",
+        'if rows(db, one.target, "read") is not Rows.ALL\n': "if False\n",
+        "return ReferenceNotFoundError(missing)": "return None",
+        "return of_others if foreign else None": "return None",
+        "is_own = owned(target) if target in by_owner": "is_own = sa.true() if True",
         "column = owned(entity) if allowed is Rows.OWN": "column = sa.true() if True",
         "if row is not None and not row[1]:": "if False:",
         "return row is not None": "return True",
     },
     REPOSITORY: {
         '_lock_for("delete", ': '_lock_for("read", ',
-        '_lock_for("update", entity_id)\n            return': (
-            '_lock_for("read", entity_id)\n            return'
-        ),
         '_lock_for("update", entity_id)\n        if': (
             '_lock_for("read", entity_id)\n        if'
         ),

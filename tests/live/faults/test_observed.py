@@ -89,8 +89,12 @@ def numbers(port: int) -> dict[str, float]:
 
 def of_pools(page: dict[str, float], name: str) -> float:
     """Return the sum of a gauge over the pools."""
-    series = (f'database_pool_{name}{{pool="{pool}"}}' for pool in POOLS)
-    return sum(page.get(one, 0) for one in series)
+    return sum(page[one] for one in series_of(name))
+
+
+def series_of(name: str) -> list[str]:
+    """Return the names of a gauge of the pools."""
+    return [f'database_pool_{name}{{pool="{pool}"}}' for pool in POOLS]
 
 
 def test_log_lines_cannot_be_forged_and_hold_no_secret(service: Replica) -> None:
@@ -138,7 +142,9 @@ def test_metrics_are_summed_over_workers(service: Replica) -> None:
     deadline = time.monotonic() + PATIENCE
     before = numbers(service.port)
     # The fixture waits for one of the workers.
-    while of_pools(before, "size") < 5 * WORKERS and time.monotonic() < deadline:
+    sizes = series_of("size")
+    while sum(before.get(one, 0) for one in sizes) < 5 * WORKERS:
+        assert time.monotonic() < deadline, before
         time.sleep(0.2)
         before = numbers(service.port)
     for number in range(60):

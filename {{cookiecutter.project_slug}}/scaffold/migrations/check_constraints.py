@@ -78,10 +78,11 @@ class Checks:
         if item is None or any(f"{table}.{column}" in drop for column in item.columns):
             return True
         known = self.after[table].columns.keys()
-        # A rule about a removed column stays on it; one about another column as well goes.
-        return (table, item.name) in self.ours.items and not known.isdisjoint(
-            item.columns
-        )
+        if (table, item.name) in self.ours.items:
+            # One about a removed column stays on it, unless it is about another as well.
+            return not known.isdisjoint(item.columns)
+        was_unused = any(self.before[table].is_unused(one) for one in item.columns)
+        return was_unused and item.columns <= known
 
     def _written(self, table: str, item: Item) -> str:
         """The condition as the models word it, which reads better than the server's."""

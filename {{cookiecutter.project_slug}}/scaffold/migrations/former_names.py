@@ -79,10 +79,22 @@ class FormerNames:
             if old and old.column != member.column:
                 yield Candidate(label, old.column, member.column, self.has_record)
             return
+        if was in before and self._is_made(member, before.get(member.name)):
+            return  # another one has that name by now
         usual = naming.key(was) if isinstance(member, Reference) else was
-        column = before[was].column if was in before else usual
+        column = usual
+        if was in before:  # without a record, another one has that name by now
+            here = member.own_column or usual
+            column = before[was].column if self.has_record else here
         recorded = self._is_recorded(member, was, known)
         yield Candidate(label, column, member.column, recorded)
+
+    def _is_made(self, member: Member, same: Member | None) -> bool:
+        """Whether the last migration has renamed it already."""
+        if same is None or not self.has_record:
+            return False
+        is_same = same.renamed_from == member.renamed_from
+        return is_same and same.column == member.column
 
     def _keys(self, entity: Entity, former: Entity | None) -> Iterator[Candidate]:
         """Yield the columns of the id and of the times, if their names are new."""
