@@ -1,0 +1,68 @@
+"""What can be imported, by how a source is named."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.importing.found import Found, SourceError
+
+MAX_BYTES = 100 * 1024 * 1024
+KNOWN = (
+    "a postgresql:// URL, a .sql, .prisma or .jdl file, or a folder of .prisma files"
+)
+MISSING = 'FROM is empty; name what to import: make import FROM="…", with {}'
+_URL = re.compile(r"(\w+)(\+\w+)?://")
+_DRIVERS = ("postgresql", "postgres")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something to import; `name` is what messages call it, without a password."""
+
+    name: str
+    read: Callable[[], Found]
+
+
+def find(words: str) -> Source:
+    """Return the source that a person named."""
+    if not words.strip():
+        raise SourceError(MISSING.format(KNOWN))
+    if url := _URL.match(words):
+        return _database(words, url[1])
+    path = Path(words)
+    if not path.exists():
+        raise SourceError(f"{words} does not exist; name {KNOWN}")
+    if path.is_dir() or path.suffix == ".prisma":
+        return _prisma(path)
+    raise SourceError(f"{words}: cannot import this; name {KNOWN}")
+
+
+def _database(url: str, scheme: str) -> Source:
+    raise SourceError(f"a {scheme} URL cannot be imported; name {KNOWN}")
+
+
+def _prisma(path: Path) -> Source:
+    from scaffold.importing.prisma import schema
+
+    files = [path]
+    if path.is_dir():
+        files = sorted(path.rglob("*.prisma"))
+        if not files:
+            raise SourceError(f"{path}: the folder has no .prisma file")
+    return Source(
+        path.name, lambda: schema.read({str(file): text(file) for file in files})
+    )
+
+
+def text(path: Path) -> str:
+    """Return the content of a file, without a byte order mark."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SourceError(f"{path}: larger than 100 MB; import the schema only")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"{path}: not UTF-8 (byte {error.start})"
+        raise SourceError(f"{what}; save it as UTF-8") from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
