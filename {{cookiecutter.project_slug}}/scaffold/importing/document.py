@@ -19,6 +19,8 @@ def write(found: Found) -> Json:
     tables = [one for one in found.tables if one.key not in links]
     drafts = _name(tables, found)
     for draft in drafts.values():
+        if draft.table.keys.get("soft_delete"):
+            draft.left |= {*keys.SOFT_DELETE}
         keys_and_times.write(draft, found)
     for draft in drafts.values():
         _members(draft, drafts, found)
@@ -280,7 +282,15 @@ def _write_link(owner: Draft, target: Draft, wanted: str, reverse: str) -> str:
 
 def _complete(draft: Draft) -> Json:
     """Return an entity with its keys in their usual order."""
-    made = {**draft.json, "fields": draft.fields, "relations": draft.relations}
+    table = draft.table
+    if table.search:
+        draft.json["search"] = [draft.members.get(one, one) for one in table.search]
+    made = {
+        **draft.json,
+        **table.keys,
+        "fields": draft.fields,
+        "relations": draft.relations,
+    }
     return {key: made[key] for key in keys.ENTITY if made.get(key, []) != []}
 
 

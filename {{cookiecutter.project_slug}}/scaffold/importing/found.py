@@ -59,7 +59,10 @@ class Reference:
 
 @dataclass
 class Table:
-    """A table; `key` is what references call it. An `entity` is its name in the source."""
+    """A table; `key` is what references call it. An `entity` is its name in the source.
+
+    `keys` are others of the entity, `search` the columns that lists search.
+    """
 
     key: str
     name: str
@@ -73,6 +76,8 @@ class Table:
     unique: list[tuple[str, ...]] = field(default_factory=list)
     indexes: list[tuple[str, ...]] = field(default_factory=list)
     checks: list[tuple[str, str, str]] = field(default_factory=list)
+    keys: dict[str, object] = field(default_factory=dict)
+    search: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         return next((one for one in self.columns if one.name == name), None)

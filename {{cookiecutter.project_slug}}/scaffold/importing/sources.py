@@ -39,7 +39,11 @@ def find(words: str) -> Source:
 
 
 def _database(url: str, scheme: str) -> Source:
-    raise SourceError(f"a {scheme} URL cannot be imported; name {KNOWN}")
+    if scheme not in _DRIVERS:
+        raise SourceError(f"a {scheme} URL cannot be imported; name {KNOWN}")
+    from scaffold.importing.postgresql import connection
+
+    return Source(connection.without_password(url), lambda: connection.read(url))
 
 
 def _prisma(path: Path) -> Source:
