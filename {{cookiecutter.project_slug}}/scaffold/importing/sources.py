@@ -35,6 +35,8 @@ def find(words: str) -> Source:
         raise SourceError(f"{words} does not exist; name {KNOWN}")
     if path.is_dir() or path.suffix == ".prisma":
         return _prisma(path)
+    if path.suffix in (".jdl", ".jh"):
+        return _jdl(path)
     raise SourceError(f"{words}: cannot import this; name {KNOWN}")
 
 
@@ -57,6 +59,12 @@ def _prisma(path: Path) -> Source:
     return Source(
         path.name, lambda: schema.read({str(file): text(file) for file in files})
     )
+
+
+def _jdl(path: Path) -> Source:
+    from scaffold.importing.jdl import schema
+
+    return Source(path.name, lambda: schema.read(str(path), text(path)))
 
 
 def text(path: Path) -> str:
