@@ -388,7 +388,8 @@ def test_report_groups_places_and_hides_control_characters() -> None:
     losses = [Loss("a.b", "money", "decimal"), Loss("c\x1b[2J", "money", "decimal")]
     assert [*report.lines(losses)][1:] == [
         "  money -> decimal",
-        "      a.b, c [2J",
+        "      a.b",
+        "      c [2J",
     ]
     assert [*report.lines([])] == []
 

@@ -248,11 +248,8 @@ def _association(one: Association, drafts: dict[str, Draft], found: Found) -> No
 
 def _relation_of(table: str, owner: Draft, target: Draft) -> str | None:
     """Return what an association table calls the relation: `tags` for `posts_tags`."""
-    for start in (_plural(owner), owner.table.name):
-        rest = table.removeprefix(f"{start}_")
-        if rest != table and names.snake(rest) == rest:
-            return rest
-    return None
+    rest = table.removeprefix(f"{_plural(owner)}_")
+    return rest if rest != table and names.snake(rest) == rest else None
 
 
 def _plural(draft: Draft) -> str:

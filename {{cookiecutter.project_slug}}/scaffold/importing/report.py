@@ -1,12 +1,10 @@
 """The report of an import: each thing that entities.json cannot say, with its place."""
 
 from collections.abc import Iterable, Iterator
-from textwrap import wrap
 
 from scaffold.importing.found import Loss
 
 HEAD = "What entities.json does not say, and what it became:"
-_WIDTH = 88
 
 
 def lines(losses: Iterable[Loss]) -> Iterator[str]:
@@ -20,15 +18,7 @@ def lines(losses: Iterable[Loss]) -> Iterator[str]:
         yield HEAD
     for (what, became), listed in places.items():
         yield f"  {what} -> {became}"
-        found = ", ".join(dict.fromkeys(listed))
-        yield from wrap(
-            found,
-            _WIDTH,
-            initial_indent="      ",
-            subsequent_indent="      ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        yield from (f"      {place}" for place in dict.fromkeys(listed))
 
 
 def _shown(text: str) -> str:

@@ -13,6 +13,12 @@ KNOWN = (
 )
 MISSING = 'FROM is empty; name what to import: make import FROM="…", with {}'
 _URL = re.compile(r"(\w+)(\+\w+)?://")
+_BINARY = {
+    b"PGDMP": "a dump that is not text; run pg_restore --schema-only --file dump.sql",
+    b"\x1f\x8b": "compressed; run gunzip",
+    b"\xff\xfe": "UTF-16; save it as UTF-8",
+    b"\xfe\xff": "UTF-16; save it as UTF-8",
+}
 _DRIVERS = ("postgresql", "postgres")
 
 
@@ -37,6 +43,8 @@ def find(words: str) -> Source:
         return _prisma(path)
     if path.suffix in (".jdl", ".jh"):
         return _jdl(path)
+    if path.suffix == ".sql":
+        return _sql(path)
     raise SourceError(f"{words}: cannot import this; name {KNOWN}")
 
 
@@ -67,12 +75,22 @@ def _jdl(path: Path) -> Source:
     return Source(path.name, lambda: schema.read(str(path), text(path)))
 
 
+def _sql(path: Path) -> Source:
+    from scaffold.importing.sql import execution
+
+    return Source(path.name, lambda: execution.read(path, text(path)))
+
+
 def text(path: Path) -> str:
     """Return the content of a file, without a byte order mark."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SourceError(f"{path}: larger than 100 MB; import the schema only")
-        return path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        for start, what in _BINARY.items():
+            if data.startswith(start):
+                raise SourceError(f"{path}: {what}")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         what = f"{path}: not UTF-8 (byte {error.start})"
         raise SourceError(f"{what}; save it as UTF-8") from None

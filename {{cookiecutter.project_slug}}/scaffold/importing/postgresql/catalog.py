@@ -10,6 +10,7 @@ from scaffold.spec.model import MISSING
 from scaffold.spec.vocabulary.keys import DEFAULT_SCHEMA
 
 ON_DELETE = {"c": "cascade", "n": "set_null", "r": "restrict", "a": "restrict"}
+ON_UPDATE = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 KINDS = {"v": "the view", "m": "the materialized view", "f": "the foreign table"}
 # Tables in which other tools keep what they have done.
 FOREIGN = frozenset(
@@ -38,12 +39,17 @@ class Connection(Protocol):
     async def fetch(self, query: str, *args: object) -> Sequence[Any]: ...
 
 
-async def read(connection: Connection) -> Found:
-    """Return the tables of the database, in the order in which they were made."""
+async def read(
+    connection: Connection, places: Mapping[str, str] | None = None
+) -> Found:
+    """Return the tables of the database, in the order in which they were made.
+
+    `places` has what is before the names of tables where they are reported.
+    """
     relations = await connection.fetch(queries.RELATIONS)
     listed = [row["oid"] for row in relations]
     type_rows = await connection.fetch(queries.TYPES)
-    catalog = _Catalog(relations, {row["oid"]: row for row in type_rows})
+    catalog = _Catalog(relations, {row["oid"]: row for row in type_rows}, places)
     for add, query in (
         (catalog.column, queries.COLUMNS),
         (catalog.constraint, queries.CONSTRAINTS),
@@ -58,7 +64,13 @@ async def read(connection: Connection) -> Found:
 
 
 class _Catalog:
-    def __init__(self, relations: Sequence[Row], type_rows: Mapping[int, Row]) -> None:
+    def __init__(
+        self,
+        relations: Sequence[Row],
+        type_rows: Mapping[int, Row],
+        places: Mapping[str, str] | None,
+    ) -> None:
+        self.places = places or {}
         self.found = Found(says_indexes=True)
         self.types = type_rows
         self.tables: dict[int, Table] = {}
@@ -71,6 +83,7 @@ class _Catalog:
         if name.lower() in FOREIGN or own_tables.is_of_service(name):
             return
         place = name if schema == DEFAULT_SCHEMA else f"{schema}.{name}"
+        place = self.places.get(place, "") + place
         if row["kind"] in KINDS:
             self.found.lose(place, KINDS[row["kind"]])
             return
@@ -165,8 +178,8 @@ class _Catalog:
         on_delete = ON_DELETE.get(row["on_delete"], "")
         if not on_delete:
             self.found.lose(place, "ON DELETE SET DEFAULT", on_delete := "restrict")
-        if row["on_update"] not in ("a", "r"):
-            self.found.lose(place, "ON UPDATE", "keys that never change")
+        if what := ON_UPDATE.get(row["on_update"]):
+            self.found.lose(place, f"ON UPDATE {what}", "keys that never change")
         table.references.append(
             Reference(
                 columns=columns,

@@ -25,6 +25,7 @@ TYPES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "bytea": ("binary", {}),
     "citext": ("string", {"max_length": 600, "case_insensitive": True}),
 }
+_VECTORS = ("vector", "halfvec", "sparsevec", "geometry", "geography")
 # What the type here means less than the one there.
 NEAREST: Mapping[str, tuple[str, Mapping[str, object], str]] = {
     "oid": ("integer", {}, "the type oid"),
@@ -43,15 +44,14 @@ NEAREST: Mapping[str, tuple[str, Mapping[str, object], str]] = {
     "cidr": ("string", {"max_length": 43}, "the type cidr"),
     "macaddr": ("string", {"max_length": 17}, "the type macaddr"),
     "macaddr8": ("string", {"max_length": 23}, "the type macaddr8"),
-    **{
-        name: ("json", {}, f"the type {name}")
-        for name in ("vector", "halfvec", "sparsevec", "geometry", "geography")
-    },
+    **{name: ("json", {}, f"the type {name}") for name in _VECTORS},
     **{
         name: ("text", {}, f"the type {name}")
         for name in ("point", "line", "lseg", "box", "path", "polygon", "circle")
     },
 }
+# Types of extensions, which are not there where a dump is read.
+EXTENSIONS = ("citext", "hstore", "ltree", *_VECTORS)
 _NO_MODIFIER = -1
 
 
@@ -71,7 +71,7 @@ def of(oid: int, modifier: int, types: Mapping[int, Any]) -> Typed | None:
     """Return the type of a column; None if no type can hold its values."""
     row = types[oid]
     name, kind = row["name"], row["kind"]
-    if kind == "d" and not (name == "citext" and row["schema"] != "pg_catalog"):
+    if kind == "d" and name not in EXTENSIONS:  # else it stands for one
         return _domain(row, types)
     if row["category"] == "A" and row["element"]:
         inner = of(row["element"], modifier, types)
