@@ -61,7 +61,8 @@ class Reference:
 class Table:
     """A table; `key` is what references call it. An `entity` is its name in the source.
 
-    `keys` are others of the entity, `search` the columns that lists search.
+    `keys` are others of the entity, `search` the columns that lists search; `is_own`
+    tells that a generated service has made it.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Table:
     checks: list[tuple[str, str, str]] = field(default_factory=list)
     keys: dict[str, object] = field(default_factory=dict)
     search: tuple[str, ...] = ()
+    is_own: bool = False
 
     def column(self, name: str) -> Column | None:
         return next((one for one in self.columns if one.name == name), None)

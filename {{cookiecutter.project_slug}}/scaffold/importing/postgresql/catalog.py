@@ -59,6 +59,8 @@ async def read(
         for row in await connection.fetch(query, listed):
             if row["relation"] in catalog.tables:
                 add(catalog.tables[row["relation"]], row)
+    for table in catalog.tables.values():
+        own_tables.name_types(table)
     catalog.found.tables = list(catalog.tables.values())
     return catalog.found
 
@@ -107,7 +109,7 @@ class _Catalog:
     def column(self, table: Table, row: Row) -> None:
         name, place = row["name"], f"{table.place}.{row['name']}"
         if own_tables.is_of_service(name):
-            own_tables.generated(table, name, row["expression"] or "")
+            own_tables.column_of_service(table, name, row["expression"] or "")
             self.left_out[table.key].add(name)
             return
         made = types.of(row["type"], row["modifier"], self.types)

@@ -102,6 +102,8 @@ def _rule(part: Sequence[Token]) -> tuple[str, str, object]:
         return _length(texts[1], texts[2], int(float(texts[3])))
     if texts[1:4] == ["=", "ANY", "ARRAY"] and kinds[0] == "name":
         return texts[0], "values", _listed(part[4:])
+    if len(part) == 3 and kinds == ["name", "mark", "string"] and operator == "=":
+        return texts[0], "values", [texts[2]]
     if texts[1:4] == ["<>", "ALL", "ARRAY"] and "NaN" in _listed(part[4:]):
         return texts[0], "finite", None
     if [*texts[1:]] == ["IS", "NOT", "NULL"]:

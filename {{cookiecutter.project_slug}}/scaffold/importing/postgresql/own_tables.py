@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from scaffold.importing.found import Table
-from scaffold.spec.vocabulary import keys, reserved_names
+from scaffold.spec.vocabulary import field_types, keys, reserved_names
 
 Row = Mapping[str, Any]
 _COLUMNS = (keys.VERSION_COLUMN, keys.SEARCH_COLUMN)
+_TYPES = {
+    field_types.EMAIL_LENGTH: "email",
+    field_types.URL_LENGTH: "url",
+}
 _TRIGGERS = ("raise_version", "write_history")
 _RECORD = "write_history"
 _LIVE = "(deleted_at IS NULL)"
@@ -24,10 +28,21 @@ def is_of_service(name: str) -> bool:
     return name in _COLUMNS or name in reserved_names.SERVICE_TABLES
 
 
-def generated(table: Table, name: str, expression: str) -> None:
-    """Read the column that lists search."""
+def column_of_service(table: Table, name: str, expression: str) -> None:
+    """Read a column that the service has for itself."""
     if name == keys.SEARCH_COLUMN:
         table.search = tuple(_SEARCHED.findall(expression))
+    else:
+        table.is_own = True
+
+
+def name_types(table: Table) -> None:
+    """Recognise the types that have a length of their own in the service's tables."""
+    for column in table.columns:
+        length = column.keys.get("max_length")
+        if table.is_own and column.type == "string" and length in _TYPES:
+            column.type = _TYPES[length]
+            del column.keys["max_length"]
 
 
 def is_check_of_id(expression: str) -> bool:
