@@ -230,6 +230,26 @@ def test_relation_and_field_of_one_name_are_told_apart() -> None:
     assert (made["name"], made["column"]) == ("author_2", "author_id")
 
 
+def test_reverse_sides_yield_to_columns() -> None:
+    column, reference = key_of("author", reverse="books")
+    first = table("books", column, references=[reference])
+    entities, _ = write(first, table("authors", Column("books", "", "boolean")))
+    assert entities["Author"]["fields"][0]["name"] == "books"
+    assert entities["Book"]["relations"][0]["back_populates"] == "books_2"
+
+
+def test_entities_of_one_module_are_told_apart() -> None:
+    tables = [table("api_keys"), table("APIKey"), table("apikeys")]
+    entities, losses = write(*tables)
+    assert [one.get("table", one.get("plural")) for one in entities.values()] == [
+        None,
+        "APIKey",
+        "apikeys",
+    ]
+    assert [*entities] == ["ApiKey", "ApiKey2", "Apikey3"]
+    assert losses == []
+
+
 def test_unique_reference_is_one_to_one() -> None:
     column, reference = key_of("user")
     one = table("profiles", column, references=[reference], unique=[("user_id",)])
@@ -449,14 +469,22 @@ def test_import_never_overwrites_what_git_does_not_have(
         ("nowhere.sql", "does not exist"),
         ("mysql://localhost/shop", "a mysql URL cannot be imported"),
         (__file__, "cannot import this"),
+        ("large.jdl", "larger than 10 MB"),
     ],
 )
 def test_source_that_cannot_be_imported(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Path("large.jdl").open("wb") as file:
+        file.truncate(11 * 1024 * 1024)
     assert command.main(tmp_path, [words]) == 1
     assert message in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert [one.name for one in tmp_path.iterdir()] == ["large.jdl"]
 
 
 def test_document_of_nothing_is_an_error(

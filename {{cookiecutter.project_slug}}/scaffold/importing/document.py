@@ -22,8 +22,23 @@ def write(found: Found) -> Json:
         if draft.table.keys.get("soft_delete"):
             draft.left |= {*keys.SOFT_DELETE}
         keys_and_times.write(draft, found)
-    for draft in drafts.values():
-        _members(draft, drafts, found)
+    references = {
+        key: _references(draft, drafts, found) for key, draft in drafts.items()
+    }
+    # What has a column keeps its name, so it comes before what has none.
+    for key, draft in drafts.items():
+        for column in draft.columns:
+            if column.name not in references[key]:
+                _field(draft, column, found)
+    reverses = []
+    for key, draft in drafts.items():
+        for column in draft.columns:
+            if one := references[key].get(column.name):
+                reverses.append((_relation(draft, column, one, drafts, found), one))
+        _together(draft, found)
+        _checks(draft, found)
+    for made, one in reverses:
+        _reverse(made, one, drafts[one.target])
     for association in links.values():
         _association(association, drafts, found)
     for link in found.links:
@@ -40,15 +55,18 @@ def _name(tables: Iterable[Table], found: Found) -> dict[str, Draft]:
     drafts: dict[str, Draft] = {}
     taken: set[str] = set()
     plurals: set[str] = set()
+    snakes: set[str] = set()  # the names of modules
     for table in tables:
         singular = naming.singular(names.snake(table.name)) or table.name
         name = names.entity(table.entity or singular, taken)
         schema = table.schema if table.schema != keys.DEFAULT_SCHEMA else None
         if schema and name.lower() != names.entity(singular, ()).lower():
             name = names.entity(f"{schema}_{singular}", taken)
-        while naming.table(name) in plurals:
+        while naming.table(name) in plurals or naming.snake(name) in snakes:
             name = names.entity(name, {*taken, name})
+            taken.add(name)
         taken.add(name)
+        snakes.add(naming.snake(name))
         json: Json = {"name": name}
         plural = naming.table(name)
         is_plural = naming.plural(table.name) == table.name
@@ -78,9 +96,11 @@ def _stored(
         found.lose(table.place, f"the schema {schema}", "the schema public")
 
 
-def _members(draft: Draft, drafts: dict[str, Draft], found: Found) -> None:
-    """Write the fields and the to-one relations of an entity."""
-    references = {}
+def _references(
+    draft: Draft, drafts: dict[str, Draft], found: Found
+) -> dict[str, Reference]:
+    """Return the foreign keys that become relations, by their columns."""
+    references: dict[str, Reference] = {}
     for one in draft.table.references:
         if not _is_relation(one, draft, drafts):
             what = f"a foreign key on {', '.join(one.columns)}"
@@ -90,15 +110,7 @@ def _members(draft: Draft, drafts: dict[str, Draft], found: Found) -> None:
             found.lose(one.place, "a second foreign key on the same column")
         else:
             references[one.columns[0]] = one
-    plain = [one for one in draft.table.columns if one.name not in draft.left]
-    for column in plain:
-        if column.name not in references:
-            _field(draft, column, found)
-    for column in plain:
-        if column.name in references:
-            _relation(draft, column, references[column.name], drafts, found)
-    _together(draft, found)
-    _checks(draft, found)
+    return references
 
 
 def _is_relation(one: Reference, draft: Draft, drafts: dict[str, Draft]) -> bool:
@@ -160,7 +172,8 @@ def _relation(
     reference: Reference,
     drafts: dict[str, Draft],
     found: Found,
-) -> None:
+) -> Json:
+    """Write a to-one relation, without its reverse side."""
     target = drafts[reference.target]
     is_unique = draft.table.is_unique(column.name)
     stem = reference.name or names.snake(column.name).removesuffix("_id")
@@ -179,15 +192,20 @@ def _relation(
     if not is_unique and not is_indexed:
         made["index"] = False
     draft.taken |= {name, naming.key(name)}
-    if reference.reverse:
-        back = names.many(reference.reverse, target.taken)
-        made["back_populates"] = back
-        target.taken.add(back)
     _names(made, column, name, naming.key(name), found)
     if reference.description and "description" not in made:
         made["description"] = _text(reference.description)
     draft.members[column.name] = name
     draft.relations.append(made)
+    return made
+
+
+def _reverse(made: Json, reference: Reference, target: Draft) -> None:
+    """Name the reverse side of a relation, if the source does."""
+    if reference.reverse:
+        back = names.many(reference.reverse, target.taken)
+        made["back_populates"] = back
+        target.taken.add(back)
 
 
 def _together(draft: Draft, found: Found) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from scaffold.importing.found import Table
+from scaffold.importing.found import Column, Table
 
 Json = dict[str, object]
 
@@ -22,3 +22,8 @@ class Draft:
     left: set[str] = field(default_factory=set)
     fields: list[Json] = field(default_factory=list)
     relations: list[Json] = field(default_factory=list)
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that are not written yet."""
+        return [one for one in self.table.columns if one.name not in self.left]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from scaffold.importing.found import Found, SourceError
 
-MAX_BYTES = 100 * 1024 * 1024
+MEGABYTE = 1024 * 1024
+MAX_DUMP, MAX_SCHEMA = 100, 10  # megabytes
 KNOWN = (
     "a postgresql:// URL, a .sql, .prisma or .jdl file, or a folder of .prisma files"
 )
@@ -78,14 +79,15 @@ def _jdl(path: Path) -> Source:
 def _sql(path: Path) -> Source:
     from scaffold.importing.sql import execution
 
-    return Source(path.name, lambda: execution.read(path, text(path)))
+    return Source(path.name, lambda: execution.read(path, text(path, MAX_DUMP)))
 
 
-def text(path: Path) -> str:
+def text(path: Path, limit: int = MAX_SCHEMA) -> str:
     """Return the content of a file, without a byte order mark."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SourceError(f"{path}: larger than 100 MB; import the schema only")
+        if path.stat().st_size > limit * MEGABYTE:
+            what = f"{path}: larger than {limit} MB"
+            raise SourceError(f"{what}; import the schema only, without data")
         data = path.read_bytes()
         for start, what in _BINARY.items():
             if data.startswith(start):
