@@ -1,6 +1,7 @@
 """Tests of import: what was found becomes entities.json, and the rest is reported."""
 
 import json
+import random
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from scaffold.importing.found import (
     Table,
 )
 from scaffold.spec import loading
+from scaffold.spec.model import MISSING
+from scaffold.spec.vocabulary.field_types import TYPES
 
 Json = dict[str, Any]
 ID = Column("id", "t.id", "integer", required=True, default=Computed.SEQUENCE)
@@ -287,8 +290,8 @@ def test_table_of_two_references_becomes_many_to_many() -> None:
             "back_populates": "posts",
         }
     ]
-    assert "the association table post_tag (post_id, tag_id)" in losses[0].what
-    assert losses[0].became == "the relation Post.tags, with the table posts_tags"
+    assert losses[-1].what == "the association table post_tag (post_id, tag_id)"
+    assert losses[-1].became == "the relation Post.tags, with the table posts_tags"
 
 
 def test_table_with_more_than_references_stays_an_entity() -> None:
@@ -494,3 +497,85 @@ def test_document_of_nothing_is_an_error(
     assert run(tmp_path) == 1
     assert "found no table or model" in capsys.readouterr().err
     assert document.write(Found())["entities"] == []
+
+
+NAMES = (
+    *("id", "ID", "created_at", "order", "class", "self", "a__gte", "price__gte", "é"),
+    *("Tag", "tags", "tag_id", "tag", "x" * 80, "", " ", "a.b", 'a"b', "a\n", "\x00"),
+    *("metadata", "history", "batch", "restore", "deleted_at", "_version", "pg_type"),
+    *("alembic_version", "_history", "\ud800", "{{ x }}", "1", "user", "User", "None"),
+)
+VALUES: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    2**80,
+    1.5,
+    "",
+    "x",
+    "\x00",
+    [],
+    {},
+    "1",
+)
+KEYS = (
+    "max_length",
+    "min_length",
+    "precision",
+    "scale",
+    "values",
+    "array",
+    "bits",
+    "ge",
+)
+
+
+def random_table(dice: random.Random, keys: list[str]) -> Table:
+    columns = [
+        Column(
+            dice.choice(NAMES),
+            "place",
+            dice.choice([*TYPES, "binary"]),
+            {key: dice.choice(VALUES) for key in dice.sample(KEYS, dice.randint(0, 2))},
+            required=dice.random() < 0.5,
+            default=dice.choice([*VALUES, *Computed, *[MISSING] * 20]),
+            json=dice.choice([*NAMES, *[None] * 20]),
+            description=dice.choice(NAMES),
+        )
+        for _ in range(dice.randint(0, 6))
+    ]
+    columns = list({one.name: one for one in columns}.values())
+
+    def some(most: int) -> tuple[str, ...]:
+        picked = dice.sample(columns, min(dice.randint(1, most), len(columns)))
+        return tuple(one.name for one in picked)
+
+    made = Table(dice.choice(keys), dice.choice(NAMES), "place", columns=columns)
+    made.schema = dice.choice([None, None, *NAMES])
+    made.entity = dice.choice(["", "", *NAMES])
+    if columns:
+        made.primary_key = some(2)
+        made.unique = [some(3) for _ in range(dice.randint(0, 2))]
+        made.indexes = [some(3) for _ in range(dice.randint(0, 2))]
+        made.references = [
+            Reference(
+                some(2),
+                dice.choice([*keys, "nowhere"]),
+                "place",
+                on_delete=dice.choice(["cascade", "set_null", "restrict"]),
+                reverse=dice.choice(["", *NAMES]),
+            )
+            for _ in range(dice.randint(0, 3))
+        ]
+    return made
+
+
+def test_whatever_was_found_becomes_a_file_that_the_checker_accepts() -> None:
+    dice = random.Random(20)
+    for _ in range(300):
+        keys = [f"t{number}" for number in range(6)]
+        tables = [random_table(dice, keys) for _ in keys]
+        found = Found(list({one.key: one for one in tables}.values()))
+        found.camel, found.says_indexes = dice.random() < 0.5, dice.random() < 0.5
+        loading.parse(command.written(found, "random").encode("utf-8", "replace"))

@@ -1,19 +1,7 @@
 """Finds the tables that only link two others: many-to-many relations."""
 
-from dataclasses import dataclass
-
-from scaffold.importing.found import Found, Reference, Table
-
-
-@dataclass(frozen=True)
-class Association:
-    """A table with nothing but two references, which are its key."""
-
-    table: Table
-    left: Reference
-    right: Reference
-    name: str = ""
-    reverse: str = ""
+from scaffold.importing.found import Association, Found, Reference, Table
+from scaffold.spec.model import Spec
 
 
 def associations(found: Found) -> dict[str, Association]:
@@ -37,6 +25,27 @@ def associations(found: Found) -> dict[str, Association]:
         for key, one in made.items()
         if one.left.target not in made and one.right.target not in made
     }
+
+
+def report_names(found: Found, spec: Spec) -> None:
+    """Report the association tables that the service calls something else."""
+    links = {
+        (entity.name, link.name): link
+        for entity in spec.entities
+        for link in entity.links
+    }
+    for one in found.associations:
+        link = links.get((one.entity, one.relation))
+        columns = (*one.left.columns, *one.right.columns)
+        if link is None:  # refused, and reported
+            continue
+        if (link.table, {link.left_column, link.right_column}) != (
+            one.table.name,
+            {*columns},
+        ):
+            what = f"the association table {one.table.name} ({', '.join(columns)})"
+            became = f"the relation {one.entity}.{one.relation}, with the table"
+            found.lose(one.table.place, what, f"{became} {link.table}")
 
 
 def _order(table: Table, reference: Reference) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scaffold.importing import document, layout, refusals, report, sources
+from scaffold.importing import associations, document, layout, refusals, report, sources
 from scaffold.importing.found import Found, SourceError
 from scaffold.merging import git_state
 from scaffold.processes import Unfinished
@@ -53,7 +53,8 @@ def written(found: Found, name: str) -> str:
     if not found.tables:
         raise SourceError(EMPTY.format(name))
     made = document.write(found)
-    refusals.remove(made, found)
+    spec = refusals.remove(made, found)
+    associations.report_names(found, spec)
     return layout.text(made)
 
 

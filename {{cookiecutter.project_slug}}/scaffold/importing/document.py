@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 
 from scaffold.importing import fitting, keys_and_times, language, names
-from scaffold.importing.associations import Association, associations
+from scaffold.importing.associations import associations
 from scaffold.importing.draft import Draft, Json
-from scaffold.importing.found import Column, Found, Link, Reference, Table
+from scaffold.importing.found import (
+    Association,
+    Column,
+    Found,
+    Link,
+    Reference,
+    Table,
+)
 from scaffold.spec import naming
 from scaffold.spec.vocabulary import keys
 
@@ -39,7 +46,8 @@ def write(found: Found) -> Json:
         _checks(draft, found)
     for made, one in reverses:
         _reverse(made, one, drafts[one.target])
-    for association in links.values():
+    found.associations = list(links.values())
+    for association in found.associations:
         _association(association, drafts, found)
     for link in found.links:
         _link(link, drafts, found)
@@ -248,16 +256,10 @@ def _association(one: Association, drafts: dict[str, Draft], found: Found) -> No
     name = _relation_of(one.table.name, owner, target)
     if name is None and (other := _relation_of(one.table.name, target, owner)):
         owner, target, name = target, owner, other
-    wanted = one.name or name or naming.plural(names.snake(target.name))
-    reverse = one.reverse or naming.plural(names.snake(owner.name))
+    wanted = name or naming.plural(names.snake(target.name))
+    reverse = naming.plural(names.snake(owner.name))
     name = _write_link(owner, target, wanted, reverse)
-    table = f"{_plural(owner)}_{name}"
-    own = tuple(naming.key(names.snake(side.name)) for side in (owner, target))
-    columns = (*one.left.columns, *one.right.columns)
-    if one.table.name != table or set(columns) != {*own}:
-        what = f"the association table {one.table.name} ({', '.join(columns)})"
-        became = f"the relation {owner.name}.{name}, with the table {table}"
-        found.lose(one.table.place, what, became)
+    one.entity, one.relation = owner.name, name
     for side in (one.left, one.right):
         if side.on_delete != "cascade":
             what = f"ON DELETE {side.on_delete.upper()} of {one.table.name}"

@@ -42,6 +42,11 @@ def field(column: Column, found: Found, *, together: int) -> Json | None:
 def _type(column: Column, found: Found) -> bool:
     """Choose another type where this one cannot be said; return whether there is one."""
     keys, place = column.keys, column.place
+    values = {"type": "enum", "values": keys.get("values", [])}
+    if column.type == "enum" and not language.can_say(values):
+        column.type, column.keys = "text", {}
+        found.lose(place, "an enum with such values", "text")
+        return True
     if keys.get("array") and not language.can_say({"type": column.type, **keys}):
         what = f"an array of {column.type}"
         had_default = column.default is not MISSING

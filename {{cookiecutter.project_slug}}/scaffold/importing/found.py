@@ -90,6 +90,17 @@ class Table:
         return any(set(one) == set(columns) for one in groups)
 
 
+@dataclass
+class Association:
+    """A table with nothing but two references, and the relation that it becomes."""
+
+    table: Table
+    left: Reference
+    right: Reference
+    entity: str = ""
+    relation: str = ""
+
+
 @dataclass(frozen=True)
 class Link:
     """A many-to-many relation for which the source has no table."""
@@ -108,6 +119,7 @@ class Found:
     tables: list[Table] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
+    associations: list[Association] = field(default_factory=list)
     says_indexes: bool = False
     camel: bool = False
 

@@ -46,14 +46,13 @@ _OPTIONAL = frozenset(
 _ROUNDS = 200
 
 
-def remove(document: dict[str, object], found: Found) -> None:
+def remove(document: dict[str, object], found: Found) -> loading.Spec:
     """Leave out what cannot be generated, until the checker has no problem."""
     for _ in range(_ROUNDS):
         listed = list(_lines(document, ()))
         text = "\n".join(line for line, _ in listed)
         try:
-            loading.parse(text.encode("utf-8", "replace"))
-            return
+            return loading.parse(text.encode("utf-8", "replace"))
         except loading.SpecError as error:
             problems = error.problems
         if not document["entities"]:
