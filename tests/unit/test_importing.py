@@ -100,10 +100,15 @@ def test_name_that_no_column_can_have_is_reported(name: str) -> None:
 
 
 def test_reserved_names_keep_column_and_key() -> None:
-    made, losses = field(Column("created_at", "", "date"))
-    assert made["name"] == "own_created_at"
-    assert (made["column"], made["json"]) == ("created_at", "created_at")
+    made = Table("t", "things", "", columns=[Column("id", "", "date"), ID])
+    made.columns[1] = Column("no", "", "integer", default=Computed.SEQUENCE)
+    made.primary_key = ("no",)
+    entities, losses = write(made)
+    written = entities["Thing"]["fields"][0]
+    assert written["name"] == "own_id"
+    assert (written["column"], written["json"]) == ("id", "id")
     assert losses == []
+    assert field(Column("created_at", "", "date"))[0]["name"] == "created_at"
 
 
 def test_names_that_differ_only_in_case_become_different() -> None:

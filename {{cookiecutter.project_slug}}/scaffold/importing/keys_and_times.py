@@ -22,6 +22,8 @@ def write(draft: Draft, found: Found) -> None:
         _own_id(draft, found)
         return
     written = _id(column, found)
+    if table.is_own and written == {"type": "uuid"} and column.default is MISSING:
+        written["generated"] = False  # the service's own tables have a default
     if written is None:
         what = f"a primary key of the type {column.type}"
         found.lose(column.place, what, "a unique field, beside an id that is a UUID")
@@ -128,8 +130,9 @@ def _string(column: Column, found: Found) -> Json:
 def _times(draft: Draft, found: Found) -> None:
     """Recognise the times of creation and of the last change by their names."""
     table = draft.table
-    created = _time(table, CREATED)
-    updated = _time(table, UPDATED)
+    created, updated = _times_of_service(table)
+    if created is None or updated is None:
+        created, updated = _time(table, CREATED), _time(table, UPDATED)
     if created is None:
         draft.json["timestamps"] = False
         return
@@ -154,6 +157,21 @@ def _times(draft: Draft, found: Found) -> None:
     ):
         if column is not None:
             draft.members[column.name] = name
+
+
+def _times_of_service(table: Table) -> tuple[Column | None, Column | None]:
+    """Return the times of a table that a generated service has made: its last two."""
+    found = [
+        column
+        for column in table.columns
+        if column.type == "datetime"
+        and column.required
+        and column.default is Computed.NOW
+        and (column.name,) in table.indexes
+    ]
+    if not table.is_own or len(found) < 2:
+        return None, None
+    return found[-2], found[-1]
 
 
 def _time(table: Table, usual: tuple[str, ...]) -> Column | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from scaffold.spec import naming
 from scaffold.spec.vocabulary import keys, reserved_names
 
-_RESERVED = reserved_names.COLUMNS | reserved_names.SYSTEM_COLUMNS
+_RESERVED = reserved_names.SYSTEM_COLUMNS | {"id"}
 _LIMIT = keys.MAX_NAME - 8  # leaves room for a number, or for _id
 
 
@@ -19,7 +19,7 @@ def snake(name: str) -> str:
 def member(name: str, taken: Collection[str]) -> str:
     """Return the name of a field, which no other member has."""
     wanted = snake(name) or f"field_{snake(f'x{name}')[1:]}".rstrip("_")
-    if wanted in _RESERVED:
+    if wanted in _RESERVED or (wanted in reserved_names.COLUMNS and wanted in taken):
         wanted = f"own_{wanted}"
     return _free(wanted, taken)
 
