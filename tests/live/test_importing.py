@@ -19,6 +19,14 @@ NAMES = (
     "bug_tracker.jdl",
     "cloud.prisma",
 )
+# Names that a database does not have: of entities with a plural unlike them, and what was
+# shortened to 63 bytes.
+UNKNOWN = {
+    "association_columns_of_over_63_bytes",
+    "association_tables_of_over_63_bytes",
+    "link_in_a_schema_of_over_63_bytes",
+    "names_of_63_bytes",
+}
 GOOD = sorted((ROOT / "tests" / "specs" / "good").glob("*.json"))
 # In `make test` too.
 ALWAYS = {"chinook.sql", "every_type_required_with_default"}
@@ -64,6 +72,7 @@ def test_imported_sample_makes_a_working_service(
     [
         pytest.param(path, marks=() if path.stem in ALWAYS else pytest.mark.slow)
         for path in GOOD
+        if path.stem not in UNKNOWN
     ],
     ids=lambda path: path.stem,
 )

@@ -246,6 +246,67 @@ def test_many_to_many_and_references_that_are_not_to_keys(imported: Import) -> N
     assert "a foreign key on a, b" in losses(found)["notes (notes_a_b_fkey)"]
 
 
+def test_tables_of_a_generated_service_are_read_back(imported: Import) -> None:
+    entities, found = imported("""
+        CREATE FUNCTION write_history() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN RETURN NULL; END';
+        CREATE TABLE _idempotency_keys (id bytea PRIMARY KEY);
+        CREATE TABLE film (
+            id uuid PRIMARY KEY,
+            mail varchar(320), link varchar(2048) UNIQUE, title varchar(80) NOT NULL,
+            note text, made timestamptz DEFAULT now() NOT NULL,
+            changed timestamptz DEFAULT now() NOT NULL,
+            deleted_at timestamptz, deletion_id uuid,
+            _version integer DEFAULT 1 NOT NULL,
+            _search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig,
+                left(coalesce("note", '') || ' ' || coalesce("title", ''), 10))) STORED
+        );
+        CREATE INDEX ON film (made, id);
+        CREATE INDEX ON film (changed, id);
+        CREATE INDEX ON film USING gin (_search);
+        CREATE INDEX ON film (deleted_at) WHERE deleted_at IS NOT NULL;
+        CREATE UNIQUE INDEX ON film (title) WHERE deleted_at IS NULL;
+        CREATE UNIQUE INDEX ON film (lower(mail COLLATE "default") COLLATE "C")
+            WHERE deleted_at IS NULL;
+        CREATE INDEX ON film (lower(mail COLLATE "default") COLLATE "C", id);
+        CREATE TRIGGER write_history AFTER INSERT ON film FOR EACH ROW
+            EXECUTE FUNCTION write_history('film', 'id');
+        CREATE TABLE tags (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+        CREATE TABLE film_tags (
+            film_id uuid REFERENCES film ON DELETE CASCADE,
+            tag_id bigint REFERENCES tags ON DELETE CASCADE,
+            PRIMARY KEY (film_id, tag_id)
+        );
+    """)
+    assert found.losses == []
+    film = entities["Film"]
+    fields = {one.pop("name"): one for one in film.pop("fields")}
+    assert film == {
+        "name": "Film",
+        "plural": "film",
+        "id": {"type": "uuid", "generated": False},
+        "timestamps": {"created_at": "made", "updated_at": "changed"},
+        "search": ["note", "title"],
+        "history": True,
+        "soft_delete": True,
+        "relations": [
+            {
+                "name": "tags",
+                "type": "many_to_many",
+                "target": "Tag",
+                "back_populates": "films",
+            }
+        ],
+    }
+    assert fields["mail"] == {
+        "type": "email",
+        "case_insensitive": True,
+        "unique": True,
+    }
+    assert fields["link"] == {"type": "url", "unique": True, "sort": False}
+    assert fields["title"]["unique"] is True
+
+
 def test_reading_writes_nothing(server: EmbeddedPostgres) -> None:
     url = server.create_database("unwritten")
     with pytest.raises(SourceError, match="found no table"):

@@ -9,7 +9,6 @@ from scaffold.importing.found import (
     Association,
     Column,
     Found,
-    Link,
     Reference,
     Table,
 )
@@ -24,7 +23,7 @@ def write(found: Found) -> Json:
     """Return the document; what it cannot say is added to the losses."""
     links = associations(found)
     tables = [one for one in found.tables if one.key not in links]
-    drafts = _name(tables, found)
+    drafts = _name(tables, found, _linking(found, links.values()))
     for draft in drafts.values():
         if draft.table.keys.get("soft_delete"):
             draft.left |= {*keys.SOFT_DELETE}
@@ -37,20 +36,28 @@ def write(found: Found) -> Json:
         for column in draft.columns:
             if column.name not in references[key]:
                 _field(draft, column, found)
-    reverses = []
+    reverses: list[tuple[Json, str, Draft]] = []
     for key, draft in drafts.items():
         for column in draft.columns:
             if one := references[key].get(column.name):
-                reverses.append((_relation(draft, column, one, drafts, found), one))
+                made = _relation(draft, column, one, drafts, found)
+                reverses.append((made, one.reverse, drafts[one.target]))
         _together(draft, found)
         _checks(draft, found)
-    for made, one in reverses:
-        _reverse(made, one, drafts[one.target])
     found.associations = list(links.values())
     for association in found.associations:
-        _association(association, drafts, found)
+        reverses.append(_association(association, drafts, found))
     for link in found.links:
-        _link(link, drafts, found)
+        if link.source in drafts and link.target in drafts:
+            owner, target = drafts[link.source], drafts[link.target]
+            reverses.append((_link(owner, target, link.name), link.reverse, target))
+        else:
+            found.lose(link.place, "a relation to what was left out")
+    for made, reverse, target in reverses:
+        if reverse:
+            back = names.many(reverse, target.taken)
+            made["back_populates"] = back
+            target.taken.add(back)
     document: Json = {"$schema": "./entities.schema.json"}
     if found.camel:
         document["json_case"] = "camel"
@@ -58,7 +65,22 @@ def write(found: Found) -> Json:
     return document
 
 
-def _name(tables: Iterable[Table], found: Found) -> dict[str, Draft]:
+def _linking(found: Found, links: Iterable[Association]) -> set[str]:
+    """Return the tables of a generated service whose plural is their name.
+
+    Its association tables begin with the plural of the entity that owns the relation.
+    """
+    tables = found.by_key()
+    return {
+        side.target
+        for one in links
+        for side in (one.left, one.right)
+        if tables[side.target].is_own
+        and one.table.name.startswith(f"{tables[side.target].name}_")
+    }
+
+
+def _name(tables: Iterable[Table], found: Found, linking: set[str]) -> dict[str, Draft]:
     """Name each entity, its table, schema and URL."""
     drafts: dict[str, Draft] = {}
     taken: set[str] = set()
@@ -77,7 +99,7 @@ def _name(tables: Iterable[Table], found: Found) -> dict[str, Draft]:
         snakes.add(naming.snake(name))
         json: Json = {"name": name}
         plural = naming.table(name)
-        is_plural = naming.plural(table.name) == table.name
+        is_plural = naming.plural(table.name) == table.name or table.key in linking
         is_plain = names.snake(table.name) == table.name
         if is_plural and is_plain and table.name not in (plural, *plurals):
             json["plural"] = plural = table.name
@@ -146,10 +168,20 @@ def _field(draft: Draft, column: Column, found: Found) -> None:
                 made[key] = True
             else:
                 found.lose(column.place, f"{key} on {written['type']}")
+    if is_unique and _is_unsorted(column, is_indexed, table):
+        made["sort"] = False
     _names(made, column, name, name, found)
     draft.taken.add(name)
     draft.members[column.name] = name
     draft.fields.append(made)
+
+
+def _is_unsorted(column: Column, is_indexed: bool, table: Table) -> bool:
+    """Whether a service made a unique column that lists are not sorted by.
+
+    Otherwise it has an index beside the constraint, for rows with null.
+    """
+    return table.is_own and not is_indexed and not column.required
 
 
 def _names(
@@ -199,6 +231,8 @@ def _relation(
     is_indexed = not found.says_indexes or (column.name,) in draft.table.indexes
     if not is_unique and not is_indexed:
         made["index"] = False
+    if is_unique and _is_unsorted(column, is_indexed, draft.table):
+        made["sort"] = False
     draft.taken |= {name, naming.key(name)}
     _names(made, column, name, naming.key(name), found)
     if reference.description and "description" not in made:
@@ -206,14 +240,6 @@ def _relation(
     draft.members[column.name] = name
     draft.relations.append(made)
     return made
-
-
-def _reverse(made: Json, reference: Reference, target: Draft) -> None:
-    """Name the reverse side of a relation, if the source does."""
-    if reference.reverse:
-        back = names.many(reference.reverse, target.taken)
-        made["back_populates"] = back
-        target.taken.add(back)
 
 
 def _together(draft: Draft, found: Found) -> None:
@@ -251,22 +277,25 @@ def _checks(draft: Draft, found: Found) -> None:
         draft.json["checks"] = written
 
 
-def _association(one: Association, drafts: dict[str, Draft], found: Found) -> None:
+def _association(
+    one: Association, drafts: dict[str, Draft], found: Found
+) -> tuple[Json, str, Draft]:
+    """Write a relation; return it with the name of its reverse side, and its target."""
     owner, target = drafts[one.left.target], drafts[one.right.target]
-    name = _relation_of(one.table.name, owner, target)
-    if name is None and (other := _relation_of(one.table.name, target, owner)):
+    name = _relation_of(one.table.name, owner)
+    if name is None and (other := _relation_of(one.table.name, target)):
         owner, target, name = target, owner, other
-    wanted = name or naming.plural(names.snake(target.name))
-    reverse = naming.plural(names.snake(owner.name))
-    name = _write_link(owner, target, wanted, reverse)
-    one.entity, one.relation = owner.name, name
+    made = _link(owner, target, name or naming.plural(names.snake(target.name)))
+    one.entity, one.relation = owner.name, str(made["name"])
     for side in (one.left, one.right):
         if side.on_delete != "cascade":
             what = f"ON DELETE {side.on_delete.upper()} of {one.table.name}"
             found.lose(side.place, what, "cascade: links go with their rows")
+    is_to_itself = owner is target
+    return made, "" if is_to_itself else naming.plural(names.snake(owner.name)), target
 
 
-def _relation_of(table: str, owner: Draft, target: Draft) -> str | None:
+def _relation_of(table: str, owner: Draft) -> str | None:
     """Return what an association table calls the relation: `tags` for `posts_tags`."""
     rest = table.removeprefix(f"{_plural(owner)}_")
     return rest if rest != table and names.snake(rest) == rest else None
@@ -276,25 +305,13 @@ def _plural(draft: Draft) -> str:
     return str(draft.json.get("plural") or naming.table(draft.name))
 
 
-def _link(link: Link, drafts: dict[str, Draft], found: Found) -> None:
-    if link.source not in drafts or link.target not in drafts:
-        found.lose(link.place, "a relation to what was left out")
-        return
-    owner, target = drafts[link.source], drafts[link.target]
-    _write_link(owner, target, link.name, link.reverse)
-
-
-def _write_link(owner: Draft, target: Draft, wanted: str, reverse: str) -> str:
-    """Write a many-to-many relation; return its name."""
+def _link(owner: Draft, target: Draft, wanted: str) -> Json:
+    """Write a many-to-many relation, without its reverse side."""
     name = names.many(wanted, owner.taken)
     owner.taken |= {name, f"{naming.singular(name)}_ids"}
     made: Json = {"name": name, "type": LINKS, "target": target.name}
-    if reverse:
-        back = names.many(reverse, target.taken)
-        target.taken.add(back)
-        made["back_populates"] = back
     owner.relations.append(made)
-    return name
+    return made
 
 
 def _complete(draft: Draft) -> Json:

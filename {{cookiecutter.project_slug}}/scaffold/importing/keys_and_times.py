@@ -5,7 +5,7 @@ import re
 from scaffold.importing import names
 from scaffold.importing.draft import Draft, Json
 from scaffold.importing.found import Column, Computed, Found, Table
-from scaffold.spec.model import MISSING
+from scaffold.spec.model import MISSING, UUID_LENGTH
 from scaffold.spec.vocabulary import keys
 
 CREATED = ("created_at", "created_on", "created", "inserted_at", "date_created")
@@ -112,8 +112,10 @@ def _integer(column: Column, found: Found) -> Json | None:
 
 def _string(column: Column, found: Found) -> Json:
     if column.default in (Computed.TEXT_ID, Computed.RANDOM):
-        became = "a generated string: a UUID as text, varchar(36)"
-        found.lose(column.place, f"a generated key of the type {column.type}", became)
+        if column.keys != {"max_length": UUID_LENGTH}:
+            became = "a generated string: a UUID as text, varchar(36)"
+            what = f"a generated key of the type {column.type}"
+            found.lose(column.place, what, became)
         return {"type": "string"}
     if column.default is not MISSING:
         found.lose(column.place, "the default of a key", "ids that clients send")
@@ -151,12 +153,9 @@ def _times(draft: Draft, found: Found) -> None:
     if usual:
         draft.json["timestamps"] = usual
     draft.taken |= {"created_at", "updated_at", *written.values()}
-    # Indexes and constraints may have them, by the names that every entity has.
-    for column, name in zip(
-        (created, updated), ("created_at", "updated_at"), strict=True
-    ):
-        if column is not None:
-            draft.members[column.name] = name
+    for column, key in ((created, "created_at"), (updated, "updated_at")):
+        if column is not None:  # an index may have it
+            draft.members[column.name] = written[key]
 
 
 def _times_of_service(table: Table) -> tuple[Column | None, Column | None]:

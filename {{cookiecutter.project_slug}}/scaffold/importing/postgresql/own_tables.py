@@ -20,7 +20,9 @@ _MARKED = "(deleted_at IS NOT NULL)"
 _SEARCHED = re.compile(
     r"COALESCE\(\(?\"?([\w$ -]+?)\"?\)?(?:::text)?, ''::", re.IGNORECASE
 )
-_LOWER = re.compile(r"lower\(\(?\"?([\w$ -]+?)\"?\)?(?:::text)?\)")
+_LOWER = re.compile(
+    r'lower\(\(*(?:"([^"]+)"|([\w$]+))\)*(?:::text)?\)*(?: COLLATE "default")?\)'
+)
 
 
 def is_of_service(name: str) -> bool:
@@ -73,7 +75,7 @@ def lowered(table: Table, row: Row) -> tuple[str, ...]:
     names = []
     for name, part in zip(row["columns"], row["parts"], strict=True):
         match = _LOWER.fullmatch(part)
-        column = table.column(match[1]) if match else None
+        column = table.column(match[1] or match[2]) if match else None
         if name is not None:
             names.append(name)
         elif column is not None and column.type == "string":
