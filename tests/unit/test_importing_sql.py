@@ -163,6 +163,19 @@ def test_dumps_of_other_databases_are_refused_by_name(
 
 
 @pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE number (id int); CREATE TABLE b (a int REFERENCES number (id));",
+        "-- the engine = fast\nCREATE TABLE a (b int);",
+        "-- PostgreSQL database dump\nCOPY a FROM stdin;\nGO\n\\.\n",
+        "CREATE TABLE a (b int GENERATED ALWAYS AS IDENTITY (START WITH 1));",
+    ],
+)
+def test_files_of_postgresql_are_not_taken_for_others(sql: str) -> None:
+    assert kinds.other_database(sql) is None
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
         (b"PGDMP\x01", "pg_restore --schema-only"),

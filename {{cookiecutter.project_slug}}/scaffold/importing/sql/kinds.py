@@ -98,10 +98,10 @@ def is_quiet(command: str) -> bool:
 
 # Dumps of other databases, by what only they have.
 _OTHERS = {
-    "MySQL": r"^-- (?:MySQL|MariaDB) dump|\bENGINE\s*=\s*\w+|\bAUTO_INCREMENT\b|^/\*!\d{5}",
+    "MySQL": r"^-- (?:MySQL|MariaDB) dump|\)\s*ENGINE\s*=\s*\w+|\bAUTO_INCREMENT\b|^/\*!\d{5}",
     "SQLite": r"^PRAGMA\s+\w+|\bAUTOINCREMENT\b|\bsqlite_sequence\b",
     "SQL Server": r"^GO\s*$|\[dbo\]\.|\bIDENTITY\s*\(\s*\d+\s*,|\bNVARCHAR\s*\(",
-    "Oracle": r"\bVARCHAR2\b|\bNUMBER\s*\(",
+    "Oracle": r"\bVARCHAR2\b|\bNUMBER\s*\(\s*\d",
 }
 _HEAD = 1_000_000
 _OURS = "-- PostgreSQL database dump"
