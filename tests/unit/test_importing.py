@@ -477,7 +477,7 @@ def test_import_never_overwrites_what_git_does_not_have(
         ("nowhere.sql", "does not exist"),
         ("mysql://localhost/shop", "a mysql URL cannot be imported"),
         (__file__, "cannot import this"),
-        ("large.jdl", "larger than 10 MB"),
+        ("large.jdl", "larger than 4 MB"),
     ],
 )
 def test_source_that_cannot_be_imported(
@@ -489,7 +489,7 @@ def test_source_that_cannot_be_imported(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with Path("large.jdl").open("wb") as file:
-        file.truncate(11 * 1024 * 1024)
+        file.truncate(5 * 1024 * 1024)
     assert command.main(tmp_path, [words]) == 1
     assert message in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["large.jdl"]

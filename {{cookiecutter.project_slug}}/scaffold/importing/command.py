@@ -9,12 +9,14 @@ from scaffold.importing import associations, document, layout, refusals, report,
 from scaffold.importing.found import Found, SourceError
 from scaffold.merging import git_state
 from scaffold.processes import Unfinished
+from scaffold.spec.vocabulary import keys
 
 UNSAVED = (
     "entities.json has content that the last commit of git does not have, and an import "
     "overwrites it: commit it, or move it away, and run this again"
 )
 EMPTY = "{}: found no table or model to import"
+TOO_MANY = "{}: has {} tables; entities.json has {} entities at most"
 DONE = """\
 Wrote entities.json: {entities} from {source}.
 Next: `make entities-plan` shows what this changes, `make entities` generates it.
@@ -52,6 +54,13 @@ def written(found: Found, name: str) -> str:
     """Return the text of entities.json; what it does not say is added to the losses."""
     if not found.tables:
         raise SourceError(EMPTY.format(name))
+    if len(found.tables) > keys.MAX_ENTITIES:
+        raise SourceError(TOO_MANY.format(name, len(found.tables), keys.MAX_ENTITIES))
+    for table in [*found.tables]:
+        if len(table.columns) > keys.MAX_MEMBERS:
+            found.tables.remove(table)
+            what = f"a table of {len(table.columns)} columns"
+            found.lose(table.place, f"{what}, of which {keys.MAX_MEMBERS} are allowed")
     made = document.write(found)
     spec = refusals.remove(made, found)
     associations.report_names(found, spec)

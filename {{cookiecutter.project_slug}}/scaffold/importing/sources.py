@@ -8,7 +8,7 @@ from pathlib import Path
 from scaffold.importing.found import Found, SourceError
 
 MEGABYTE = 1024 * 1024
-MAX_DUMP, MAX_SCHEMA = 100, 10  # megabytes
+MAX_DUMP, MAX_SCHEMA = 100, 4  # megabytes
 KNOWN = (
     "a postgresql:// URL, a .sql, .prisma or .jdl file, or a folder of .prisma files"
 )

@@ -11,7 +11,7 @@ END = "end"  # the kind of the token after the last one
 _SHOWN = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Token:
     """A token; `text` is what is written, `at` its offset."""
 
