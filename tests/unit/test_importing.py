@@ -372,6 +372,22 @@ def test_timestamps(names: tuple[str, ...], expected: object) -> None:
     assert entities["Film"].get("timestamps") == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("made", "changed"), {"created_at": "made", "updated_at": "changed"}),
+        (("edited", "created_at"), {"updated_at": "edited"}),
+        (("updated_at", "made"), {"created_at": "made"}),
+    ],
+)
+def test_times_of_a_generated_service(names: tuple[str, str], expected: Json) -> None:
+    indexes = [(name,) for name in names]
+    entities, _ = write(table("films", *times(*names), indexes=indexes, is_own=True))
+    found = entities["Film"]["timestamps"]
+    usual = {"created_at": "created_at", "updated_at": "updated_at"}
+    assert usual | found == usual | expected
+
+
 def test_required_relations_in_a_circle_become_optional() -> None:
     first, second = key_of("store"), key_of("person")
     entities, losses = write(

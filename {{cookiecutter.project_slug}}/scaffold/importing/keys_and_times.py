@@ -170,7 +170,11 @@ def _times_of_service(table: Table) -> tuple[Column | None, Column | None]:
     ]
     if not table.is_own or len(found) < 2:
         return None, None
-    return found[-2], found[-1]
+    first, second = found[-2:]
+    # A time with its usual name comes after one with a name of its own.
+    if second.name == "created_at" or first.name == "updated_at":
+        return second, first
+    return first, second
 
 
 def _time(table: Table, usual: tuple[str, ...]) -> Column | None:
