@@ -42,7 +42,7 @@ PROJECTS = [
 # The commands of these pages are run in a generated project.
 IN_A_PROJECT = [
     *PROJECTS,
-    *(ROOT / "docs" / f"{n}.md" for n in ("tutorial", "recipes")),
+    *(ROOT / "docs" / f"{n}.md" for n in ("tutorial", "recipes", "importing")),
 ]
 ENTITIES = (ROOT / "docs" / "entities.md").read_text()
 

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import decimal
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ CHARACTERS += [chr(code) for code in range(32, 127) if chr(code) not in CHARACTE
 CHARACTERS += ["\t", "\n", "ä", "ß", "é", "中", "🙂"]
 MAX_TRIES = 200
 MAX_SCALE = 400
+MAX_DIGITS = 2_000  # with which decimals are computed: more than any has
 
 
 class NoSample(ValueError):
@@ -112,11 +114,13 @@ class Sampler:
             self._bound(schema, "maximum", "exclusiveMaximum"),
         )
         for scale in scales:
-            step = Decimal(schema.get("multipleOf", 1)) * Decimal(1).scaleb(-scale)
-            first, last = _steps(low, high, step)
-            if first <= last:
-                yield self.random.randint(first, last) * step
-                yield first * step
+            with decimal.localcontext(prec=MAX_DIGITS):
+                step = Decimal(schema.get("multipleOf", 1)) * Decimal(1).scaleb(-scale)
+                first, last = _steps(low, high, step)
+                if first > last:
+                    continue
+                found = [self.random.randint(first, last) * step, first * step]
+            yield from found
 
     @staticmethod
     def _bound(

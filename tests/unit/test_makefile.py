@@ -10,12 +10,14 @@ from scaffold.project import skeleton
 from tests.harness.project import clean_environment
 
 
-def make(*words: str, linters: str = "ruff") -> subprocess.CompletedProcess[str]:
+def make(
+    *words: str, linters: str = "ruff", options: tuple[str, ...] = ("--dry-run",)
+) -> subprocess.CompletedProcess[str]:
     answers = {"project_name": "Shop", "project_slug": "shop", "linters": linters}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "Makefile").write_bytes(skeleton.render(answers)["Makefile"])
         return subprocess.run(
-            ["make", "--dry-run", "--no-print-directory", *words],
+            ["make", *options, "--no-print-directory", *words],
             cwd=folder,
             env=clean_environment(),
             capture_output=True,
@@ -65,3 +67,9 @@ def test_an_upgrade_keeps_its_arguments_to_itself() -> None:
     assert "generator.pyz upgrade --to v1 --allow-dirty\n" in done.stdout
     assert "generator.pyz apply --allow-dirty\n" in done.stdout
     assert "generator.pyz apply \n" in make("upgrade", "ARGS=--to v1").stdout
+
+
+def test_the_source_of_an_import_is_passed_on_as_it_is_written() -> None:
+    source = "postgresql://a:pa$$w$(shell echo no)'\"`echo no`@localhost/b"
+    done = make("import", f"FROM={source}", "GENERATE=printf '[%s]'", options=())
+    assert done.stdout == f"[import][{source}]"

@@ -6,6 +6,7 @@
   apply    bring the code in line with entities.json
   migrate  write the migration that the models lack; join those of two branches
   database  migrate the database of DATABASE_URL to the newest migration
+  import   write entities.json from a database, a dump, or the schema of another tool
   setup    do the steps that follow the code: environment, migration, git
   upgrade  take over what is new in the template
   templates  lay out the templates under templates/, to change them
@@ -100,6 +101,13 @@ def _database(root: Path, words: Sequence[str]) -> int:
     return command.upgrade_database(root, words)
 
 
+def _import(root: Path, words: Sequence[str]) -> int:
+    sys.path.append(str(root))  # the embedded PostgreSQL, which reads a dump
+    from scaffold.importing import command
+
+    return command.main(root, words)
+
+
 def _setup(root: Path, words: Sequence[str]) -> int:
     from scaffold.project import setup
 
@@ -127,6 +135,7 @@ COMMANDS: dict[str, Command] = {
     "apply": _apply,
     "migrate": _migrate,
     "database": _database,
+    "import": _import,
     "setup": _setup,
     "upgrade": _upgrade,
     "templates": _templates,

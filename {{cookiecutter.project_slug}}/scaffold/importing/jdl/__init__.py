@@ -1,0 +1,1 @@
+"""Reads the domain language of JHipster (JDL)."""

@@ -1,0 +1,1 @@
+"""Reads the schema language of Prisma."""
