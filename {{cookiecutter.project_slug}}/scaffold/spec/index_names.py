@@ -48,6 +48,8 @@ def _indexes(entities: Iterable[Entity]) -> Iterator[Index]:
             yield "uq", table, *columns
         for columns in entity.sorted_indexes:
             yield "ix", table, *columns
+        for column in entity.item_indexes:
+            yield "ix", table, column
         if entity.search:
             yield "ix", table, SEARCH_COLUMN
         if entity.soft_delete:

@@ -242,6 +242,8 @@ def _field() -> Json:
     return field
 
 
+# What an array cannot be.
+_NO_ARRAY = ("unique", "sort", "case_insensitive")
 _WRITE_ONLY: Json = {
     "not": {"required": ["example"]},
     "properties": {"markup": {"const": "keep"}},
@@ -260,18 +262,9 @@ def _not_both(*flags: str) -> Json:
 
 def _if_type(name: str, one: FieldType) -> Json:
     properties: Json = {own: _property(key) for own, key in one.keys.items()}
-    for key in ("default", "example"):
-        properties[key] = {
-            "description": keys.FIELD[key].description,
-            **(one.default_schema or {"not": {"type": "null"}}),
-        }
-    if made := keys.MADE_DEFAULTS.get(name):
-        constant = {"description": "A constant.", **one.default_schema}
-        both = [constant, {"description": "The database makes it.", "const": made}]
-        properties["default"] = {
-            "description": keys.FIELD["default"].description,
-            "anyOf": both,
-        }
+    values = _values(name, one)
+    if "array" not in one.keys:
+        properties |= values
     if not one.indexable:
         reason = f"A {name} field cannot be unique or indexed."
         for flag in ("unique", "index", "filter", "sort"):
@@ -282,13 +275,38 @@ def _if_type(name: str, one: FieldType) -> Json:
     }
     if "values" in one.keys:
         then["required"] = ["values"]
+    more: list[Json] = []
+    if "array" in one.keys:
+        alone = {**values, "min_items": False, "max_items": False}
+        items = {"type": "array", "items": one.default_schema}
+        described = {key: {**_described(key), **items} for key in values}
+        several = described | _off(*_NO_ARRAY)
+        parts = {"then": {"properties": several}, "else": {"properties": alone}}
+        more.append({"if": _set("array"), **parts})
     if name == "string":
         flags = ("unique", "index", "filter")
-        then["allOf"] = [
+        more += [
             *(_short_if(flag, INDEXED_LENGTH) for flag in flags),
             _short_if("sort", SORTED_BYTES // 4),
         ]
+    if more:
+        then["allOf"] = more
     return {"if": _type_is([name]), "then": then}
+
+
+def _values(name: str, one: FieldType) -> dict[str, Json]:
+    """Return the schemas of the default and the example of a single value."""
+    schema = one.default_schema or {"not": {"type": "null"}}
+    values = {key: {**_described(key), **schema} for key in ("default", "example")}
+    if made := keys.MADE_DEFAULTS.get(name):
+        constant = {"description": "A constant.", **one.default_schema}
+        both = [constant, {"description": "The database makes it.", "const": made}]
+        values["default"] = {**_described("default"), "anyOf": both}
+    return values
+
+
+def _described(key: str) -> Json:
+    return {"description": keys.FIELD[key].description}
 
 
 def _short_if(flag: str, most: int) -> Json:

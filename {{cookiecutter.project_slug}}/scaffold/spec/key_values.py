@@ -82,9 +82,9 @@ def _unknown_type(word: str) -> BadValue:
     meant = synonyms.TYPES.get(normalized, word)
     if meant in keys.RELATION_TYPES:
         return BadValue(f'{message}; add it to "relations", with the type {meant}')
-    if re.search(r"\[|<|^array", word.lower()):
-        meant = "json"  # string[], list<int>
-    elif meant not in TYPES and normalized in TYPES:
+    if re.search(r"\[|<|^array", word.lower()):  # string[], list<int>
+        return BadValue(f"{message}; {synonyms.ARRAY}")
+    if meant not in TYPES and normalized in TYPES:
         meant = normalized
     allowed = f"allowed here: {listing(TYPES)}"
     return BadValue(message, Suggestion(meant, tuple(TYPES), allowed))

@@ -124,6 +124,9 @@ class Field:
     precision: int = 0
     scale: int = 0
     values: tuple[str, ...] = ()
+    array: bool = False  # then the keys of its type are those of each item
+    min_items: int | None = None
+    max_items: int | None = None
     markup: str | None = None
     case_insensitive: bool = False
     read_only: bool = False
@@ -193,7 +196,7 @@ class Field:
     @property
     def default_is_made(self) -> bool:
         """Whether the database makes the default: the time, or a random UUID."""
-        return self.default == keys.MADE_DEFAULTS.get(self.type)
+        return not self.array and self.default == keys.MADE_DEFAULTS.get(self.type)
 
     @property
     def nullable(self) -> bool:
@@ -208,7 +211,7 @@ class Field:
     @property
     def sortable(self) -> bool:
         """Whether lists can be sorted by it: by default if it has an index."""
-        shown = not self.write_only and (self.index or self.unique)
+        shown = not (self.write_only or self.array) and (self.index or self.unique)
         return shown if self.sort is None else self.sort
 
     @property
@@ -217,9 +220,22 @@ class Field:
 
         A unique constraint sorts all rows but those with null.
         """
+        if self.array:
+            return False
         if self.unique:
             return self.nullable and self.sortable
         return self.index or self.filterable or self.sortable
+
+    @property
+    def has_item_index(self) -> bool:
+        """Whether it is an array with an index of its items."""
+        return self.array and (self.index or self.filterable)
+
+    @property
+    def of_items(self) -> "Field":
+        """The field that one item of an array would be."""
+        values = {"array": False, "required": True, "own_nullable": False}
+        return self.with_values(**values, default=MISSING, example=MISSING)
 
 
 # The least and the greatest value of a field, as numbers.
@@ -443,6 +459,11 @@ class Entity:
             (one.column, key) for one in self.members if one.has_index or one in partial
         ]
         return found + [(*columns, key) for columns in self.indexes]
+
+    @property
+    def item_indexes(self) -> list[str]:
+        """The columns of arrays that have an index of their items."""
+        return [field.column for field in self.fields if field.has_item_index]
 
     @cached_property
     def lowered(self) -> frozenset[str]:

@@ -23,6 +23,7 @@ _FORM = 'must be an array such as ["starts_at", "lt", "ends_at"]'
 _RULES_OF_FIELDS = (
     *("gt", "ge", "lt", "le", "multiple_of", "finite", "choice"),
     *("min_length", "max_length", "characters"),
+    *("array", "min_items", "max_items"),
 )
 # The same from the other side.
 _MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "ne": "ne"}
@@ -211,6 +212,8 @@ def _unusable(field: Field) -> str:
         kinds = listing(keys.COMPARED)
         what = f"{quote(field.name)} has the type {field.type}"
         return f"{what}; only {kinds} can be compared"
+    if field.array:
+        return f"{quote(field.name)} is an array; it cannot be compared"
     told = "a 422 would tell of a value that"
     if field.write_only:
         return f"{quote(field.name)} is write_only: {told} no one may read"

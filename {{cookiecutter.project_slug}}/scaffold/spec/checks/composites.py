@@ -120,7 +120,10 @@ class _Names:
             message = f"{quote(name)} is a relation without a column; remove it"
             self.problems.rule(at, place, message)
             return ""
-        if not TYPES[member.type].indexable:
+        if member.array:
+            message = f"{quote(name)} is an array, whose index has its items; remove it"
+            self.problems.rule(at, place, message)
+        elif not TYPES[member.type].indexable:
             message = f"{quote(name)} cannot be indexed: {index_problem(member)}"
             self.problems.rule(at, place, message)
         return member.column
@@ -166,7 +169,7 @@ class _Names:
         """Whether a unique constraint or an index can have this name."""
         member = self.members[name]
         if isinstance(member, Field):
-            return TYPES[member.type].indexable
+            return TYPES[member.type].indexable and not member.array
         return isinstance(member, Reference)
 
     def _size(self, name: str, member: Member | None) -> int:

@@ -5,7 +5,9 @@ import math
 from decimal import Decimal
 
 from scaffold.patterns import portable
+from scaffold.spec import key_values
 from scaffold.spec.drafts import FieldDraft
+from scaffold.spec.json.parsing import Array
 from scaffold.spec.model import MISSING, Field
 from scaffold.spec.problems import Problems, quote
 from scaffold.spec.vocabulary import default_values, keys
@@ -21,11 +23,17 @@ _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 _CHECKED = {*_BOUNDS, "min_length", "pattern", "precision", "scale"}
 _CHECKED |= {"unique", "index", "filter", "sort", "default", "example"}
 _CHECKED |= {"read_only", "write_only", "nullable"}
+_CHECKED |= {"array", "min_items", "max_items"}
 _INDEXES = {
     "unique": "unique",
     "index": "indexed",
     "filter": "filtered",
     "sort": "sorted",
+}
+_NO_ARRAY = {
+    "unique": "unique",
+    "sort": "sorted by",
+    "case_insensitive": "case_insensitive",
 }
 _ACCESS = ("read_only", "write_only", "immutable", "required")
 _NO_NULL = {
@@ -44,6 +52,7 @@ def check(draft: FieldDraft, entity: str, problems: Problems) -> None:
     rules.pattern()
     rules.decimals()
     rules.interval()
+    rules.array()
     rules.index()
     rules.access()
     rules.null()
@@ -120,9 +129,24 @@ class _Rules:
             allow = "allows" if len(bounds) == 1 else "allow"
             self._refuse(written[0], f"{self._shown(*bounds)} {allow} no {what}")
 
+    def array(self) -> None:
+        """Refuse what only arrays have, what they do not have, and too few items."""
+        if not self.field.array:
+            for key in self._written("min_items", "max_items"):
+                fix = 'set "array": true, or remove it'
+                self._refuse(key, f"{key} only applies to arrays; {fix}")
+            return
+        for key, reason in _NO_ARRAY.items():
+            if getattr(self.field, key):
+                self._refuse(key, f"an array cannot be {reason}; remove {key}")
+        least, most = self.field.min_items or 0, self.field.max_items
+        if most is not None and least > most:
+            message = f"min_items {least} is greater than max_items {most}"
+            self._refuse("min_items", message)
+
     def index(self) -> None:
         for key in self._written(*_INDEXES):
-            if not getattr(self.field, key):
+            if not getattr(self.field, key) or (self.field.array and key in _NO_ARRAY):
                 continue
             reason = index_problem(self.field)
             if reason is None and key == "sort":
@@ -185,11 +209,35 @@ class _Rules:
             return MISSING
         if key == "default" and self.field.default_is_made:
             return self.field.default
+        written = getattr(self.field, key)
+        if self.field.array:
+            return self._items(key, written)
         try:
-            return TYPES[self.field.type].default(getattr(self.field, key), self.field)
+            return TYPES[self.field.type].default(written, self.field)
         except default_values.Refused as refused:
             self._refuse(key, f"{key} {refused}")
             return MISSING
+
+    def _items(self, key: str, written: object) -> object:
+        """Return the default or the example of an array."""
+        if not isinstance(written, Array):
+            found = key_values.describe(written)
+            self._refuse(key, f"{key} must be an array, not {found}")
+            return MISSING
+        least, most = self.field.min_items or 0, self.field.max_items
+        count = f"{len(written)} item{'s' * (len(written) != 1)}"
+        if len(written) < least:
+            self._refuse(key, f"{key} has {count}, fewer than min_items {least}")
+        if most is not None and len(written) > most:
+            self._refuse(key, f"{key} has {count}, more than max_items {most}")
+        items = []
+        for index, item in enumerate(written):
+            try:
+                items.append(TYPES[self.field.type].default(item, self.field))
+            except default_values.Refused as refused:
+                at, place = written.items_at[index], f"{key}[{index}]"
+                self.problems.rule(at, self.label, f"{place} {refused}")
+        return items
 
 
 def index_problem(field: Field) -> str | None:

@@ -36,7 +36,10 @@ def default_sort(
             problems.rule(at, path, message)
         return "-" * written.startswith("-") + sortable[name]
     if any(one.name == name for one in members):
-        fix = f'set "sort": true on {quote(name)}'
+        is_array = any(one.name == name and one.array for one in fields)
+        fix = "choose another"
+        if not is_array:
+            fix = f'set "sort": true on {quote(name)}'
         problems.rule(at, path, f"lists cannot be sorted by {quote(name)}; {fix}")
     elif name in sides:
         problems.rule(
@@ -94,6 +97,8 @@ def _search_problem(field: Field) -> str | None:
     """Return why lists cannot search a field, or None."""
     if field.type not in SEARCHED:
         return _NO_TEXT
+    if field.array:
+        return "is an array, which is not searched; remove it"
     if field.write_only:
         return "is write_only, and a search would help to guess it; remove it"
     if field.read_access:

@@ -108,7 +108,9 @@ TYPES: dict[str, FieldType] = {
         "A string of limited length: varchar(n).",
         default_values.text,
         _TEXT,
-        _text_keys(MAX_STRING, "strip") | {"case_insensitive": keys.CASE_INSENSITIVE},
+        _text_keys(MAX_STRING, "strip")
+        | {"case_insensitive": keys.CASE_INSENSITIVE}
+        | keys.ARRAY,
         markup="strip",
         length=STRING_LENGTH,
         max_length=MAX_STRING,
@@ -118,7 +120,7 @@ TYPES: dict[str, FieldType] = {
         "A string of any length; it cannot be unique or indexed.",
         default_values.text,
         _TEXT,
-        _text_keys(MAX_TEXT, "basic"),
+        _text_keys(MAX_TEXT, "basic") | keys.ARRAY,
         markup="basic",
         max_length=MAX_TEXT,
         indexable=False,
@@ -137,14 +139,15 @@ TYPES: dict[str, FieldType] = {
                 "16 (smallint), 32 (integer) or 64 (bigint, the default).",
                 {"enum": list(keys.BITS)},
             ),
-        },
+        }
+        | keys.ARRAY,
         index_bytes=lambda field: field.bits // 8,
     ),
     "float": FieldType(
         "A floating-point number: double precision.",
         default_values.floating,
         _NUMBER,
-        _bounds("number", _NUMBER),
+        _bounds("number", _NUMBER) | keys.ARRAY,
     ),
     "decimal": FieldType(
         "An exact decimal, a string in JSON responses: numeric(precision, scale).",
@@ -162,12 +165,18 @@ TYPES: dict[str, FieldType] = {
                 _count(0, MAX_PRECISION),
             ),
         }
-        | _bounds("decimal", _DECIMAL),
+        | _bounds("decimal", _DECIMAL)
+        | keys.ARRAY,
         index_bytes=lambda field: field.precision // 2 + 12,
     ),
-    "boolean": FieldType("true or false.", default_values.boolean, {"type": "boolean"}),
+    "boolean": FieldType(
+        "true or false.", default_values.boolean, {"type": "boolean"}, keys.ARRAY
+    ),
     "date": FieldType(
-        "A date: YYYY-MM-DD.", default_values.date, _like(default_values.DATE, "date")
+        "A date: YYYY-MM-DD.",
+        default_values.date,
+        _like(default_values.DATE, "date"),
+        keys.ARRAY,
     ),
     "time": FieldType(
         "A time of day without a time zone: HH:MM:SS.",
@@ -178,11 +187,13 @@ TYPES: dict[str, FieldType] = {
         "A date and time with an offset, stored in UTC: timestamptz.",
         default_values.datetime,
         _like(default_values.DATETIME),
+        keys.ARRAY,
     ),
     "uuid": FieldType(
         "A UUID.",
         default_values.uuid,
         _like(default_values.UUID, "uuid"),
+        keys.ARRAY,
         index_bytes=lambda field: 16,
     ),
     "enum": FieldType(
@@ -201,14 +212,15 @@ TYPES: dict[str, FieldType] = {
                     "items": {"type": "string", "minLength": 1, "maxLength": 255},
                 },
             )
-        },
+        }
+        | keys.ARRAY,
         index_bytes=lambda field: max(len(value.encode()) for value in field.values),
     ),
     "email": FieldType(
         "An email address: varchar(320).",
         default_values.email,
         _like(r"[^@\s]+@[^@\s]+\.[^@\s]+", "email"),
-        {"case_insensitive": keys.CASE_INSENSITIVE},
+        {"case_insensitive": keys.CASE_INSENSITIVE, **keys.ARRAY},
         length=EMAIL_LENGTH,
         max_length=EMAIL_LENGTH,
         index_bytes=_characters(1),
@@ -222,7 +234,8 @@ TYPES: dict[str, FieldType] = {
                 "count",
                 "The maximum number of characters; 2048 by default.",
                 _count(SHORTEST_URL, 65_536),
-            )
+            ),
+            **keys.ARRAY,
         },
         length=URL_LENGTH,
         max_length=65_536,

@@ -388,6 +388,28 @@ CASE_INSENSITIVE = Key(
     _FLAG,
 )
 
+MAX_LEAST_ITEMS = 1_000
+MAX_ITEMS = 10_000
+
+ARRAY = {
+    "array": Key(
+        "flag",
+        "Whether the value is an array of such values, without null; the other keys of "
+        "the type hold for each item. false by default.",
+        _FLAG,
+    ),
+    "min_items": Key(
+        "count",
+        "Of an array: the minimum number of items.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_LEAST_ITEMS},
+    ),
+    "max_items": Key(
+        "count",
+        "Of an array: the maximum number of items.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS},
+    ),
+}
+
 MARKUP = {
     "strip": "Markup is removed.",
     "basic": "Markup is removed, except p, br and strong without attributes.",
@@ -453,6 +475,7 @@ PLACES = {
     ),
     "generated": 'the "id" of an entity',
     "bits": 'integer fields and the "id" of an entity',
+    **dict.fromkeys(ARRAY, "fields"),
     **dict.fromkeys(("filter", "sort"), "fields and to-one relations"),
     "default_sort": "an entity",
     "access": 'entities and the top level (a field has "read_access" and "write_access")',

@@ -88,8 +88,6 @@ TYPES = {
     "dict": "json",
     "map": "json",
     "hstore": "json",
-    "list": "json",
-    "array": "json",
     "any": "json",
     "belongsto": "many_to_one",
     "foreignkey": "many_to_one",
@@ -112,6 +110,7 @@ _GENERATED = (
 _BITS = 'use integer, with "bits": {}'
 _DURATION = "there is no type for durations; use integer, with the unit in the name"
 _RANGE = "ranges are not supported; use two fields, such as starts_at and ends_at"
+ARRAY = 'write the type of the items, with "array": true; or use json'
 _PLACE = "there is no type for places; use two fields of type float, or json"
 
 # Types that have no counterpart.
@@ -130,6 +129,7 @@ TYPE_ADVICE = {
         ("point", "polygon", "geography", "geometry", "location", "latlng"), _PLACE
     ),
     "password": 'use string with "write_only": true, and hash it in the service',
+    **dict.fromkeys(("array", "list", "set"), ARRAY),
     "vector": "there is no type for vectors; use json",
     "tsvector": "there is no type for full-text search; remove it",
 }
@@ -245,6 +245,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "maxdigits": ("precision",),
     "multipleof": ("multiple_of",),
     "step": ("multiple_of",),
+    **dict.fromkeys(("isarray", "list", "islist", "multiple", "many"), ("array",)),
+    "minitems": ("min_items",),
+    "maxitems": ("max_items",),
     "html": ("markup",),
     "richtext": ("markup",),
     "sanitize": ("markup",),
@@ -285,7 +288,6 @@ KEY_ADVICE = {
     **dict.fromkeys(("check", "constraints"), _CHECK),
     **dict.fromkeys(("createdat", "updatedat"), _TIMESTAMPS),
     "onupdate": "only updated_at changes with every update; remove it",
-    "array": 'there are no arrays of a type; use "type": "json"',
     **dict.fromkeys(("autoincrement", "serial", "identity"), _NOT_GENERATED),
     "format": "use the type email, url, uuid, date, time or datetime; remove it",
 }
