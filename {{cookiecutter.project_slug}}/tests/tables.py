@@ -67,10 +67,11 @@ def _keys(case: Case) -> list[Field]:
 
 def _first_of_type(case: Case) -> Iterator[Field]:
     """Yield one key of each type, for tests that do not depend on the field."""
-    seen: set[str] = set()
+    seen: set[tuple[str, bool]] = set()
     for field in case.changed:
-        if field.type not in seen and field in case.fields:
-            seen.add(field.type)
+        kind = (field.type, field.items is not None)
+        if kind not in seen and field in case.fields:
+            seen.add(kind)
             yield field
 
 
@@ -149,13 +150,26 @@ async def breaking(case: Case, check: Check, db: AsyncSession) -> Body:
 
 def _texts(case: Case, *, cleaned: bool) -> Iterator[Field]:
     """Yield the keys of text from which the service removes markup, or the others."""
-    service = case.service(None)  # its repository is not used
-    removes = service.plain_text | service.rich_text
-    texts = (field for field in case.created if field.type in ("string", "text"))
+    removes = _cleaned_by(case)
+    kinds = ("string", "text")
+    texts = (f for f in case.created if f.type in kinds and not f.items)
     for field in texts:
         is_cleaned = case.attribute(field.name) in removes
         if field in case.changed and is_cleaned == cleaned:
             yield field
+
+
+def _arrays_of_text(case: Case) -> Iterator[Field]:
+    """Yield the keys of arrays of text from which the service removes markup."""
+    for field in case.created:
+        if field.items and case.attribute(field.name) in _cleaned_by(case):
+            yield field
+
+
+def _cleaned_by(case: Case) -> frozenset[str]:
+    """Return the attributes from which the service removes markup."""
+    service = case.service(None)  # its repository is not used
+    return service.plain_text | service.rich_text
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -179,6 +193,7 @@ each_immutable_field = _each(
 )
 each_type = _each("field", _first_of_type)
 each_text = _each("field", lambda case: _texts(case, cleaned=True))
+each_array_of_text = _each("field", _arrays_of_text)
 each_kept_text = _each("field", lambda case: _texts(case, cleaned=False))
 each_reference = _each("reference", _references)
 each_reference_to_itself = _each(

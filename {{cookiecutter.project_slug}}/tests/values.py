@@ -123,6 +123,9 @@ REFUSED: Mapping[str, Sequence[Any]] = {
     "json": [math.nan, math.inf, NUL, {NUL: 1}, nested(MAX_JSON_DEPTH + 1)],
 }
 
+# No arrays, whatever their items are.
+NO_ARRAY: Sequence[Any] = (5, True, "", "{}", {})
+
 # Of these, what a column of the type cannot hold either, as Python has it.
 UNSTORABLE: Mapping[str, Sequence[Any]] = {
     "string": [NUL],

@@ -72,6 +72,10 @@ def _annotation(field: Field) -> str:
         annotation = f"typing.Literal[{', '.join(map(literal, field.values))}]"
     else:
         annotation = ANNOTATIONS[field.type]
+    if field.array:
+        limits = ", ".join(field_code.limits(field))
+        item = f"typing.Annotated[{annotation}, pydantic.Field({limits})]"
+        annotation = f"list[{item if limits else annotation}]"
     return f"{annotation} | None" if field.nullable else annotation
 
 

@@ -80,44 +80,87 @@ def _python(field: Field) -> tuple[str, str, str, str]:
 
 def table_annotation(field: Field) -> str:
     annotation = _python(field)[0]
+    if field.array:
+        annotation = f"list[{annotation}]"
     return f"{annotation} | None" if field.nullable else annotation
 
 
-def request_annotation(field: Field, choice: str) -> str:
+def request_annotation(field: Field, choice: str, item: str = "") -> str:
     """Return the type of a field in requests, with all of its limits.
 
-    `choice` is the name of an enum's type.
+    `choice` is the name of an enum's type, `item` that of the items of an array, if they
+    have limits.
     """
     annotation = _python(field)[1].format(choice=choice)
     arguments = [*schema_arguments(field)]
-    if field.type == "integer" and arguments:
+    if field.array:
+        annotation = f"list[{item or annotation}]"
+        annotation = f"{annotation} | None" if field.nullable else annotation
+        return _annotated(annotation, arguments) if arguments else annotation
+    if field.nullable and not arguments:
+        return f"{annotation} | None"
+    return _limited(field, annotation, arguments)
+
+
+def item_annotation(field: Field, choice: str) -> str:
+    """Return the type of an array's items in requests, with their limits."""
+    annotation = _python(field)[1].format(choice=choice)
+    return _limited(field.of_items, annotation, [*limits(field)])
+
+
+def _limited(field: Field, annotation: str, arguments: list[str]) -> str:
+    """Return the type of a single value with its limits."""
+    if not arguments:
+        return annotation
+    if field.type == "integer":
         annotation = "int"  # its type is added after its limits
     if field.nullable:
         annotation = f"{annotation} | None"
-    if not arguments:
-        return annotation
-    limited = [annotation, f"pydantic.Field({', '.join(arguments)})"]
+    more = []
     if field.type == "decimal":
-        limited.append(f"types.Digits({field.precision}, {field.scale})")
+        more.append(f"types.Digits({field.precision}, {field.scale})")
     elif field.type == "integer":
-        limited.append(f"types.INT{field.bits}")
-    return f"typing.Annotated[{', '.join(limited)}]"
+        more.append(f"types.INT{field.bits}")
+    return _annotated(annotation, arguments, *more)
+
+
+def _annotated(annotation: str, arguments: list[str], *more: str) -> str:
+    limits = f"pydantic.Field({', '.join(arguments)})"
+    return f"typing.Annotated[{', '.join([annotation, limits, *more])}]"
 
 
 def response_annotation(field: Field, choice: str) -> str:
     """Return the type of a field in responses, without limits."""
     annotation = _python(field)[2].format(choice=choice)
+    if field.array:
+        annotation = f"list[{annotation}]"
     nullable = field.nullable and field.type != "json"  # Any includes None
     return f"{annotation} | None" if nullable else annotation
 
 
 def column_type(field: Field) -> str:
+    if field.array:
+        return f"postgresql.ARRAY({_item_type(field)})"
     length = field.max_length
     if field.type == "enum":
         length = max(ENUM_LENGTH, *map(len, field.values))
     return _python(field)[3].format(
         max_length=length, precision=field.precision, scale=field.scale
     )
+
+
+def _item_type(field: Field) -> str:
+    """Return the type of an array's items, of texts without their lengths.
+
+    SQLAlchemy casts a parameter to the type of its column: `varchar(5)[]` would cut items
+    off instead of refusing them. And to change the length of items would write the whole
+    table anew. So their lengths are in a CHECK.
+    """
+    if field.type == "text":
+        return "sa.Text"
+    if _python(field)[0] == "str":
+        return 'sa.Text(collation="C")'
+    return column_type(field.of_items)
 
 
 def column(field: Field, *, unique: bool) -> str:
@@ -163,6 +206,9 @@ def server_default(field: Field) -> str:
     """Return the server default; PostgreSQL casts the string."""
     if field.default_is_made:
         return _MADE[field.type]
+    if isinstance(field.default, list) and field.array:
+        items = (_array_item(item) for item in field.default)
+        return literal(f"{{{','.join(items)}}}")
     if field.type == "boolean":
         return "sa.true()" if field.default else "sa.false()"
     if field.type == "json":
@@ -170,8 +216,20 @@ def server_default(field: Field) -> str:
     return literal(str(field.default))
 
 
+def _array_item(value: object) -> str:
+    """Return an item as the text of an array has it."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if re.fullmatch("[A-Za-z0-9_.+-]+", text) and text.upper() != "NULL":
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def checks(field: Field) -> Iterator[tuple[str, str]]:
     """Yield the CHECK constraints of a field: a short name and the SQL of each."""
+    if field.array:
+        yield from _array_checks(field)
+        return
     name = quote_sql(field.column)
     if field.type in ("string", "text"):
         if field.min_length:
@@ -185,14 +243,63 @@ def checks(field: Field) -> Iterator[tuple[str, str]]:
     if field.multiple_of is not None:
         yield "multiple_of", f"{name} % {field.multiple_of} = 0"
     if field.type == "enum":
-        values = ", ".join(
-            "'" + value.replace("'", "''") + "'" for value in field.values
-        )
-        yield "choice", f"{name} IN ({values})"
+        yield "choice", f"{name} IN ({_choices(field)})"
     if field.type == "float":
         yield "finite", f"{name} NOT IN ('NaN', 'Infinity', '-Infinity')"
     if field.type == "decimal":
         yield "finite", f"{name} <> 'NaN'"
+
+
+def _choices(field: Field) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in field.values)
+
+
+# The limits of items, from the other side: `0 <= ALL (prices)`.
+_FROM_THE_OTHER_SIDE = {"gt": "<", "ge": "<=", "lt": ">", "le": ">="}
+# Functions that CHECKs need, because these can have no query of their own. The migrations
+# create those that a CHECK uses. Of an empty array they return null, which passes.
+ITEM_FUNCTIONS = {
+    "item_lengths": (
+        "items text[]",
+        "integer[]",
+        "SELECT array_agg(char_length(item)) FROM unnest(items) AS item",
+    ),
+    "item_remainders": (
+        "items bigint[], divisor bigint",
+        "bigint[]",
+        "SELECT array_agg(item % divisor) FROM unnest(items) AS item",
+    ),
+}
+
+
+def _array_checks(field: Field) -> Iterator[tuple[str, str]]:
+    """Yield the CHECK constraints of an array."""
+    name = quote_sql(field.column)
+    # Of an empty array there are no dimensions: null passes.
+    yield "array", f"array_ndims({name}) = 1 AND num_nulls(VARIADIC {name}) = 0"
+    if field.min_items:
+        yield "min_items", f"cardinality({name}) >= {field.min_items}"
+    if field.max_items is not None:
+        yield "max_items", f"cardinality({name}) <= {field.max_items}"
+    if field.min_length == 1:
+        yield "min_length", f"'' <> ALL ({name})"
+    elif field.min_length:
+        yield "min_length", f"{field.min_length} <= ALL (item_lengths({name}))"
+    if field.max_length is not None:
+        yield "max_length", f"{field.max_length} >= ALL (item_lengths({name}))"
+    for key, operator in _FROM_THE_OTHER_SIDE.items():
+        bound = getattr(field, key)
+        if bound is not None:
+            yield key, f"{_number(bound)} {operator} ALL ({name})"
+    if field.multiple_of is not None:
+        remainders = f"item_remainders({name}, {field.multiple_of})"
+        yield "multiple_of", f"0 = ALL ({remainders})"
+    if field.type == "enum":
+        yield "choice", f"{name} <@ ARRAY[{_choices(field)}]"
+    if field.type == "float":
+        yield "finite", f"NOT {name} && '{{NaN,Infinity,-Infinity}}'"
+    if field.type == "decimal":
+        yield "finite", f"'NaN' <> ALL ({name})"
 
 
 def _number(value: object) -> str:
@@ -212,6 +319,21 @@ def schema_arguments(field: Field) -> Iterator[str]:
     """Yield the keyword arguments of pydantic.Field, except the default."""
     if alias := own_alias(field.attribute, field.json, camel=field.camel):
         yield alias
+    if not field.array:
+        yield from limits(field)
+    if field.min_items:
+        yield f"min_length={field.min_items}"
+    if field.max_items is not None:
+        yield f"max_length={field.max_items}"
+    if field.description:
+        yield f"description={literal(field.description)}"
+    if field.write_only:
+        yield "repr=False"
+        yield 'json_schema_extra={"writeOnly": True}'
+
+
+def limits(field: Field) -> Iterator[str]:
+    """Yield the arguments that limit a value, or each item of an array."""
     if field.min_length and field.type in ("string", "text"):
         yield f"min_length={field.min_length}"
     if field.max_length is not None and field.type in ("string", "text", "url"):
@@ -226,11 +348,6 @@ def schema_arguments(field: Field) -> Iterator[str]:
         digits = field.precision + (field.precision == field.scale)
         yield f"max_digits={digits}"
         yield f"decimal_places={field.scale}"
-    if field.description:
-        yield f"description={literal(field.description)}"
-    if field.write_only:
-        yield "repr=False"
-        yield 'json_schema_extra={"writeOnly": True}'
 
 
 def _bounds(field: Field) -> Iterator[str]:
@@ -265,6 +382,9 @@ def schema_default(field: Field) -> str | None:
 
 def value_expression(field: Field, value: object) -> str:
     """Return the Python expression of a default or an example."""
+    if isinstance(value, list) and field.array:
+        items = (value_expression(field.of_items, item) for item in value)
+        return f"[{', '.join(items)}]"
     return _DEFAULTS.get(field.type, _plain)(value)
 
 

@@ -19,6 +19,8 @@ _ASSIGNED = re.compile(r"( *(?:return|[\w.]+(?:: [^=]+)? =)) (.+)")
 _OPERATOR = re.compile(r"""( *(?:"[^"]*": )?[^"']+?) ((?:[|+]|==) .+)""")
 _DECLARED = re.compile(r"( *\w+:) ([\w.]+ \| [\w. |]+)")
 _ANNOTATED = re.compile(r"( *\w+: [\w.]+\[)(.+?)(\] = .+)")
+_OPTIONAL = re.compile(r"( *\w+:) ([\w.]+\[[\w.]+\] \| None)((?: = .+)?)")
+_COMPREHENSION = re.compile(r"(.+) (for n in range\(.+\))")
 _IMPORT = re.compile(r"(from \S+ import )(.+)")
 # A string literal, possibly without its end, or a comma or bracket.
 _CODE = re.compile(r"""(["'])(?:(?!\1)[^\\]|\\.)*\1?|[,()[\]{}]""")
@@ -170,13 +172,22 @@ def _break_without_bracket(line: str, inside: bool) -> Iterator[str]:
 def _break_assignment(line: str, bracket: int) -> list[str]:
     """Return the lines of an assignment with a left side or call that is too wide."""
     assigned, annotated = _ASSIGNED.fullmatch(line), _ANNOTATED.fullmatch(line)
+    pad = _pad(line)
+    optional = _OPTIONAL.fullmatch(line)
+    if optional and (not assigned or width(assigned[1]) + 2 > WIDTH):
+        inner = [f"{pad}    {optional[2]}"]
+        if width(inner[0]) > WIDTH:
+            inner = [inner[0].removesuffix(" | None"), f"{pad}    | None"]
+        rest = _break(f"{pad}){optional[3]}")
+        return [f"{optional[1]} (", *inner, *rest]
     if not assigned:
         return []
-    pad = _pad(line)
     if annotated and width(assigned[1]) + 2 > WIDTH:
         rest = _break(pad + annotated[3])
         return [annotated[1], f"{pad}    {annotated[2]}", *rest]
     fits = width(assigned[1]) + 2 <= WIDTH
+    if fits and bracket < len(assigned[1]):
+        return [f"{assigned[1]} (", f"{pad}    {assigned[2]}", f"{pad})"]
     if fits and WIDTH <= bracket < WIDTH + len(assigned[1]) - len(pad) - 3:
         value = _break(f"{pad}    {assigned[2]}", inside=True)
         return [f"{assigned[1]} (", *value, f"{pad})"]
@@ -201,6 +212,10 @@ def _body(indent: str, content: str, opening_at: int, line: str) -> Iterator[str
     ends_in_comma = content.rstrip().endswith(",")
     if width(flat + comma) <= WIDTH and not ends_in_comma and not display:
         yield flat + comma
+        return
+    if len(items) == 1 and (found := _COMPREHENSION.fullmatch(flat)):
+        yield from _break(found[1], inside=True)
+        yield indent + found[2]
         return
     if len(items) == 1 and not ends_in_comma and not definition:
         yield from _break(flat, inside=True)

@@ -19,8 +19,8 @@ VERBS = ("create", "get", "replace", "update", "delete")
 class DerivedNames:
     """The derived names of all entities.
 
-    `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices` and `types`
-    by entity and field; `batches` by entity, the end of `create_<batch>`; `ids`, the types of string ids, by entity; `operations` by entity
+    `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices`, `types`
+    and `items` by entity and field; `batches` by entity, the end of `create_<batch>`; `ids`, the types of string ids, by entity; `operations` by entity
     and relation: the end of the names of its routes, `list_<operation>`;
     `link_operations` likewise for `link_<operation>`.
     """
@@ -60,6 +60,14 @@ class DerivedNames:
             for entity in spec.entities
             for field in entity.fields
             if not field.read_only and [*field_code.schema_arguments(field)]
+        }
+        self.items = {
+            (entity.name, field.name): self._class(
+                f"{entity.name}{naming.pascal(field.name)}Item", "Field"
+            )
+            for entity in spec.entities
+            for field in entity.fields
+            if field.array and not field.read_only and [*field_code.limits(field)]
         }
         self._routes = {
             f"{verb}_{entity.snake}" for entity in spec.entities for verb in VERBS

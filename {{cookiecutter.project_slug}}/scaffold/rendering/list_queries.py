@@ -108,7 +108,7 @@ class ListQueries:
                     field.attribute,
                     field.json,
                     annotation,
-                    field.type,
+                    "array" if field.array else field.type,
                     nullable=field.nullable,
                 )
         for reference in self.entity.references:
@@ -141,6 +141,8 @@ def _filter(
     attribute: str, key: str, annotation: str, kind: str, *, nullable: bool = False
 ) -> Filter:
     operators = ["__eq" if key in RESERVED else "", "__in", "__ne"]
+    if kind == "array":
+        operators = ["__has"]
     if kind in NUMBERS:
         operators += ["__gt", "__gte", "__lt", "__lte"]
     if kind in TEXTS:

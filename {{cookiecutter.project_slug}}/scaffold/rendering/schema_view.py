@@ -76,12 +76,13 @@ class SchemaView:
             for field in self.entity.fields
             if field.type == "enum"
         ]
-        limited = [
-            f"{self.names.types[self.entity.name, field.name]} = "
-            f"{field_code.request_annotation(field, self._choice(field))}"
-            for field in self.entity.fields
-            if (self.entity.name, field.name) in self.names.types
-        ]
+        limited = []
+        for field in self.entity.fields:
+            if item := self._item(field):
+                annotation = field_code.item_annotation(field, self._choice(field))
+                limited.append(f"{item} = {annotation}")
+            if own_type := self.names.types.get((self.entity.name, field.name)):
+                limited.append(f"{own_type} = {self._annotation(field)}")
         return choices + limited
 
     @property
@@ -240,6 +241,11 @@ class SchemaView:
         return [one.json for one in shown if one.case_insensitive]
 
     @property
+    def array_words(self) -> list[str]:
+        """The keys of arrays that lists filter by an item."""
+        return [one.json for one in self.entity.fields if one.array and one.filterable]
+
+    @property
     def restricted_words(self) -> list[str]:
         """The keys that not all may filter or sort by."""
         shown = (one for one in self.entity.fields if one.filterable or one.sortable)
@@ -272,7 +278,9 @@ class SchemaView:
             if field.read_access:
                 known.pop(field.json, None)
         given = [
-            (f"{key}{known[key]}", example[key]) for key in example if key in known
+            (f"{key}{known[key]}", value[0] if isinstance(value, list) else value)
+            for key, value in example.items()
+            if key in known and value != []
         ]
         query = [*given[:1], ("sort", f"-{self.sort_words[-1]}"), ("limit", 5)]
         return f"http://127.0.0.1:8000/api/v1/{self.entity.url}?{urlencode(query)}"
@@ -337,6 +345,10 @@ class SchemaView:
         """Return the name of an enum's type, or nothing for another type."""
         return self.names.choices.get((self.entity.name, field.name), "")
 
+    def _item(self, field: Field) -> str:
+        """Return the name of the type of an array's items, if they have limits."""
+        return self.names.items.get((self.entity.name, field.name), "")
+
     def _request_field(self, field: Field, *, update: bool = False) -> str:
         default = "base.UNSET" if update else field_code.schema_default(field)
         told = UNCHANGED if update and field.immutable else ""
@@ -351,7 +363,11 @@ class SchemaView:
 
     def _request_type(self, field: Field) -> str:
         own_type = self.names.types.get((self.entity.name, field.name))
-        return own_type or field_code.request_annotation(field, self._choice(field))
+        return own_type or self._annotation(field)
+
+    def _annotation(self, field: Field) -> str:
+        choice, item = self._choice(field), self._item(field)
+        return field_code.request_annotation(field, choice, item)
 
     def _request_reference(self, reference: Reference, *, update: bool = False) -> str:
         annotation = self._requested_id(self.spec.entity(reference.target))

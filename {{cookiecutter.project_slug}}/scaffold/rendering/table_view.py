@@ -43,12 +43,16 @@ class TableView:
             arguments.append(_check(key.column, "characters", sql))
         for field in self.entity.fields:
             for rule, sql in field_code.checks(field):
+                if rule == "array":
+                    arguments.append(f"base.check_array({literal(field.column)})")
+                    continue
                 arguments.append(_check(field.column, rule, sql))
         arguments += [_comparison(check) for check in self.entity.checks]
         arguments += [
             self._index(self.entity.table_key, columns)
             for columns in self.entity.sorted_indexes
         ]
+        arguments += [self._item_index(one) for one in self.entity.item_indexes]
         if self.entity.search:
             columns = ", ".join(map(literal, self.entity.search))
             arguments.append(f"base.search_column({columns})")
@@ -133,6 +137,12 @@ class TableView:
         own_name = None if name is None else literal(name)
         lowered = self.entity.lowered if table == self.entity.table_key else ()
         return f"sa.Index({own_name}, {_parts(columns, lowered)})"
+
+    def _item_index(self, column: str) -> str:
+        """Return the index by which rows with an item are found."""
+        name = self._unusual_name("ix", self.entity.table_key, (column,))
+        own_name = None if name is None else literal(name)
+        return f'sa.Index({own_name}, {literal(column)}, postgresql_using="gin")'
 
     def _unusual_name(
         self, kind: str, key: str, columns: tuple[str, ...]

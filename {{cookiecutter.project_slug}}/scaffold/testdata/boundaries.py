@@ -1,25 +1,31 @@
 """Boundary values of fields: the limits, and values beyond them, as Python code."""
 
+import datetime as dt
 import decimal
 import math
 import sys
+import uuid
 from dataclasses import dataclass, field
 
 from scaffold.patterns import examples
 from scaffold.python_code.field_code import BOUNDS
 from scaffold.python_code.formatting import literal
-from scaffold.spec.model import Field, Id
+from scaffold.spec.model import Entity, Field, Id
 from scaffold.testdata.samples import (
     decimal_range,
     float_expression,
     float_range,
     integer_range,
+    series,
     text_expression,
 )
 from scaffold.testdata.series import from_units
 
 # Longer strings are not tested, as request bodies are limited to a megabyte.
 LONGEST = 20_000
+# Types whose values are not the same in Python and in JSON.
+_OTHER_IN_JSON = ("decimal", "date", "datetime", "uuid")
+_ENTITY = Entity("Item", "items")
 # A string that a faulty sanitiser or driver would change.
 DELICATE = '"AT&T" isn\'t x < y; 50 % \\ 🙂'
 
@@ -35,6 +41,8 @@ class Edges:
 
 def edges(field: Field) -> Edges:
     """Return the boundary values of a field's own limits, not those of its type."""
+    if field.array:
+        return _array(field)
     found = Edges()
     if field.type in ("string", "text"):
         _text(field, found)
@@ -61,6 +69,15 @@ def refused_ids(key: Id) -> list[str]:
     return ["a b", "a%", "é", "x" * (key.length + 1)]
 
 
+def json_value(value: object) -> object:
+    """Return a Python value as it is in JSON; a decimal stays one."""
+    if isinstance(value, list):
+        return [json_value(item) for item in value]
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
 def json_expression(value: object) -> str:
     """Return a JSON value as a Python expression, formatted."""
     if isinstance(value, dict):
@@ -81,8 +98,51 @@ def example_expression(field: Field) -> str:
     """Return the example of a field as a Python expression of its JSON value."""
     value = field.example
     if field.type == "datetime":
-        value = str(value).replace("+00:00", "Z")
+        items = value if isinstance(value, list) else [value]
+        written = [str(item).replace("+00:00", "Z") for item in items]
+        value = written if field.array else written[0]
     return json_expression(value)
+
+
+# Arrays
+
+
+def shortest(field: Field) -> int:
+    """Return the length of the shortest array that has an item."""
+    return field.min_items or 1
+
+
+def _array(field: Field) -> Edges:
+    """Return arrays with an item at its limits, with null, with too few and too many."""
+    of_items = field.of_items
+    inner, least, most = edges(of_items), shortest(field), field.max_items
+    values = series(_ENTITY, of_items)
+    item = "None" if values is None else json_expression(json_value(values.at(1)))
+
+    def repeated(count: int) -> str:
+        return f"[{item}] * {count}" if count > 1 else f"[{item}]" * count or "[]"
+
+    def arrays(expressions: list[str]) -> list[str]:
+        others = f", *{repeated(least - 1)}" if least > 2 else f", {item}" * (least - 1)
+        return [f"[{one}{others}]" for one in expressions]
+
+    found = Edges(*map(arrays, (inner.accepted, inner.refused, inner.malformed)))
+    found.refused += arrays(["None"])
+    if not field.min_items:
+        found.accepted.append("[]")
+    if values is None:
+        return found
+    wrong = arrays([f"[{item}]"])
+    if field.min_items:
+        wrong.append(repeated(least - 1))
+    if most is not None and most * len(item) <= LONGEST:
+        found.accepted.append(repeated(most))
+        wrong.append(repeated(most + 1))
+    if field.type in _OTHER_IN_JSON:
+        found.malformed += wrong
+    else:
+        found.refused += wrong
+    return found
 
 
 # Text

@@ -1,7 +1,5 @@
 """An entity in the templates of tests: its rows, boundary values and relations."""
 
-import datetime as dt
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -66,7 +64,7 @@ class CaseView:
         """The item of the example with the id, where clients send it with a create."""
         if self.entity.id.generated or self._example is None:
             return ""
-        key = {self.entity.id.json: _json_value(example_id(self.entity))}
+        key = {self.entity.id.json: boundaries.json_value(example_id(self.entity))}
         return boundaries.json_expression(key)[1:-1]
 
     @property
@@ -93,7 +91,7 @@ class CaseView:
             if field.read_only or (field.write_access and not field.required):
                 continue
             made = self._made.get(field.name)
-            value = None if made is None else _json_value(made.at(1))
+            value = None if made is None else boundaries.json_value(made.at(1))
             is_short = len(str(value)) <= LONGEST_EXAMPLE
             if value is not None and (is_short or field.example is not MISSING):
                 values[field.json] = value
@@ -102,7 +100,7 @@ class CaseView:
         for reference in self.entity.references:
             if reference.required:
                 target = self.spec.entity(reference.target)
-                values[reference.json] = _json_value(example_id(target))
+                values[reference.json] = boundaries.json_value(example_id(target))
         return values
 
     @cached_property
@@ -156,7 +154,9 @@ class CaseView:
             target = self.spec.entity(references[check.left].target).snake
             words.append(f"target={literal(target)}")
         elif (values := compared.breaking(self.entity, check)) is not None:
-            shown = (boundaries.json_expression(_json_value(one)) for one in values)
+            shown = (
+                boundaries.json_expression(boundaries.json_value(one)) for one in values
+            )
             words.append(f"broken=({', '.join(shown)})")
         return f"support.Check({', '.join(words)})"
 
@@ -182,7 +182,8 @@ class CaseView:
     @property
     def indexes(self) -> str:
         """The columns of every index that is not unique."""
-        return _display(map(_names, self.entity.sorted_indexes))
+        arrays = ((column,) for column in self.entity.item_indexes)
+        return _display(map(_names, [*self.entity.sorted_indexes, *arrays]))
 
     def _unique(self) -> Iterator[tuple[str, ...]]:
         entity = self.entity
@@ -234,17 +235,11 @@ class CaseView:
         return f"support.Link({', '.join(arguments)})"
 
 
-def _json_value(value: object) -> object:
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat().replace("+00:00", "Z")
-    return str(value) if isinstance(value, uuid.UUID) else value
-
-
 def _entry(name: str, expression: str) -> str:
     """Return an entry of a dictionary; a long value is put in parentheses."""
     entry = f"{literal(name)}: {expression}"
-    calls = expression.startswith("support.") and len(name) < SHORT_NAME
-    if calls or INDENT + len(entry) + 1 <= WIDTH:
+    has_brackets = expression.startswith(("support.", "["))
+    if (has_brackets and len(name) < SHORT_NAME) or INDENT + len(entry) + 1 <= WIDTH:
         return entry
     return f"{literal(name)}: ({expression})"
 
@@ -254,6 +249,8 @@ def _field(field: Field) -> str:
     arguments = [literal(field.json), literal(field.type)]
     arguments += ["required=True"] if field.required else []
     arguments += ["nullable=True"] if field.nullable else []
+    if field.array:
+        arguments.append(f"items={boundaries.shortest(field)}")
     for name in ("accepted", "refused", "malformed"):
         values = getattr(edges, name)
         arguments += [f"{name}={_display(values)}"] if values else []

@@ -17,6 +17,7 @@ from scaffold.testdata.series import Series, from_units
 ENOUGH = 12
 # A wider range is treated as unlimited.
 WIDE = 1_000_000
+SOME_ITEMS = 2
 # Longer names are not used in values.
 LONG_NAME = 40
 # Samples are checked for these rows; tests make no more.
@@ -90,7 +91,7 @@ def series(entity: Entity, field: Field) -> Series | None:
         return _SUBJECT
     if field.example is MISSING:
         return _series(entity, field)
-    if field.type == "enum":
+    if field.type == "enum" and not field.array:
         return _choices(field)
     expression = field_code.value_expression(field, field.example)
     example = _parsed(field)
@@ -106,6 +107,8 @@ def series(entity: Entity, field: Field) -> Series | None:
 def _parsed(field: Field) -> object:
     """Return the example as a Python value."""
     parse = _PARSED.get(field.type)
+    if isinstance(field.example, list) and field.array:
+        return [one if parse is None else parse(str(one)) for one in field.example]
     return field.example if parse is None else parse(str(field.example))
 
 
@@ -124,7 +127,28 @@ def _choices(field: Field) -> Series | None:
     return _table([literal(value) for value in values], values)
 
 
+def _array(entity: Entity, field: Field) -> Series | None:
+    """Return arrays of two items if possible, one of which the next row has as well."""
+    items = _series(entity, field.of_items)
+    if items is None:
+        return None
+    least, most = field.min_items or 0, field.max_items or SOME_ITEMS
+    count = max(least, min(most, SOME_ITEMS))
+    if distinct(items) == 1:  # an expression without n
+        count = max(least, 1)
+        shown = f"[{items.expression}]" + f" * {count}" * (count > 1)
+    elif count == 1:
+        shown = f"[{items.expression}]"
+    elif items.expression == "n":
+        shown = f"list(range(n, n + {count}))"
+    else:
+        shown = f"[{items.expression} for n in range(n, n + {count})]"
+    return Series(shown, lambda n: [items.at(k) for k in range(n, n + count)])
+
+
 def _series(entity: Entity, field: Field) -> Series | None:
+    if field.array:
+        return _array(entity, field)
     window = dict(entity.windows).get(field.column)
     if window is not None:
         if field.type in _SIMPLE:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.dialects import postgresql
 
 from src.models.base import ignore_case
 from src.models.queries import MAX_TEXT
@@ -66,6 +67,8 @@ def parameters(
             values[f"{attribute}__gte_text"] = value
             if (end := following(value)) is not None:
                 values[f"{attribute}__lt_text"] = end
+        elif word == "has":
+            values[name] = [value]
         else:
             values[name] = value
     return values
@@ -81,6 +84,8 @@ def condition(entity: type, name: str) -> sa.ColumnElement[bool]:
         return column.is_(None)
     if word == "not_null":
         return column.is_not(None)
+    if word == "has":
+        return column.contains(sa.bindparam(name, type_=_type_of_array(column)))
     if ignores_case(entity, attribute):
         return _condition_on_text(column, name, word)
     if word == "in":
@@ -93,8 +98,17 @@ def condition(entity: type, name: str) -> sa.ColumnElement[bool]:
 
 def _type_of(column: orm.InstrumentedAttribute[Any]) -> sa.types.TypeEngine[Any]:
     """Return the type of a value to compare with: a decimal is not rounded to fit."""
-    exact = isinstance(column.type, sa.Numeric) and column.type.asdecimal
-    return sa.Numeric() if exact else column.type
+    return _not_rounded(column.type)
+
+
+def _type_of_array(column: orm.InstrumentedAttribute[Any]) -> sa.ARRAY[Any]:
+    """Return the type of an array to compare with, which an array contains."""
+    return postgresql.ARRAY(_not_rounded(column.type.item_type))
+
+
+def _not_rounded(type_: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    exact = isinstance(type_, sa.Numeric) and type_.asdecimal
+    return sa.Numeric() if exact else type_
 
 
 def _condition_on_text(

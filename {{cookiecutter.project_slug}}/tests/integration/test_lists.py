@@ -154,6 +154,8 @@ def wanted(case: Case, rows: list[Any], name: str) -> list[Any]:
         return [True, False]
     if word == "in":
         return [known[-2:], known[-1:]]
+    if word == "has":
+        known = [item for items in known for item in items]
     return known[-2:]
 
 

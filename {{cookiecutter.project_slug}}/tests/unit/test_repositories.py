@@ -191,6 +191,8 @@ def wanted(rows: list[Any], name: str) -> list[Filters]:
         known = list(map(in_other_case, known))
     if word == "null":
         return [{name: True}, {name: False}]
+    if word == "has":
+        known = [item for items in known for item in items]
     if word == "in":
         return [{name: known[:2]}, {name: known}]
     if word == "startswith":
