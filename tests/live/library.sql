@@ -39,3 +39,9 @@ VALUES ('de', 'German', NULL, 90000000), ('de-AT', 'Austrian', 'de', 8000000), (
 INSERT INTO words.languages_relatives (language_id, relative_id) VALUES ('de', 'nl'), ('de-AT', 'de');
 
 INSERT INTO languages (place, language_id) VALUES ('Shelf 1', 'de'), ('Shelf 2', 'nl'), ('Shelf 3', NULL);
+
+INSERT INTO shelves (id, labels, sizes, prices, moods, opened, single, word, code, width, since)
+VALUES (md5('shelf1')::uuid, '{new,"it''s \"x\", {y} \\"}', '{1,-2,70000}', '{1.50,2.25}', '{calm,odd}', '{2026-01-31}',
+    '{7}', '{One}', 'A1', 1.5, '2026-01-31 00:00:00+00'),
+    (md5('shelf2')::uuid, '{}', '{}', '{}', '{}', '{}', '{0}', NULL, 'B2', 2, NULL),
+    (md5('shelf3')::uuid, '{""}', NULL, NULL, '{loud}', NULL, '{-1}', '{"Two words"}', 'C3', NULL, NULL);

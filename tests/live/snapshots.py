@@ -148,7 +148,7 @@ def _places(document: Document) -> Iterator[tuple[str, Place]]:
 def _places_of(entity: Entity) -> Iterator[tuple[str, Place]]:
     table, key = entity.table_key, entity.id.column
     for field in entity.fields:
-        shape = json.dumps([field.type, field.scale, field.values])
+        shape = json.dumps([field.type, field.scale, field.values, field.array])
         yield field.name, Place(table, (field.column,), shape, key)
     for reference in entity.references:
         shape = TO_ONE if reference.kind.endswith("one") else reference.kind

@@ -571,6 +571,106 @@ KINDS = [
             ("words.languages", "speakers"): decimal,
         },
     ),
+    Kind(
+        "new arrays",
+        all_of(
+            add_field("Shelf", "notes", "string", array=True, default=["a", 'b "c"']),
+            add_field("Shelf", "ranks", "float", array=True, index=True),
+            add_field("Shelf", "ids", "uuid", array=True, default=[], nullable=True),
+            add_field("Review", "steps", "integer", array=True, multiple_of=5),
+        ),
+        then=NEW_REVIEW,
+    ),
+    Kind(
+        "arrays of single values",
+        all_of(
+            set_keys("Shelf.code", array=True, default=["none"], min_length=1),
+            set_keys(
+                "Shelf.width", array=True, type="float", precision=None, scale=None
+            ),
+            set_keys("Shelf.since", array=True, min_items=1),
+            set_keys("Review.stars", array=True, type="string", ge=None, le=None),
+            set_keys("Book.status", array=True, default=["draft"]),
+            lambda spec: entity(spec, "Book").update(indexes=[]),
+        ),
+        values={
+            ("shelves", "code"): lambda value: [value],
+            ("shelves", "width"): lambda value: value if value is None else [value],
+            ("shelves", "since"): lambda value: value if value is None else [value],
+            ("reviews", "stars"): lambda value: [str(value)],
+            ("books", "status"): lambda value: [value],
+        },
+        then="INSERT INTO shelves (single) VALUES ('{5}');",
+        quick=True,
+    ),
+    Kind(
+        "single values of arrays",
+        all_of(
+            set_keys("Shelf.single", array=None, index=True),
+            set_keys("Shelf.word", array=None, type="string", max_length=20),
+        ),
+        values={
+            ("shelves", "single"): lambda value: value[0],
+            ("shelves", "word"): lambda value: value and value[0],
+        },
+        then="INSERT INTO shelves (single, word) VALUES (5, 'Three');",
+        quick=True,
+    ),
+    Kind(
+        "items of another type",
+        all_of(
+            set_keys("Shelf.sizes", type="decimal", bits=None, default=["1.00"]),
+            set_keys("Shelf.prices", type="float", precision=None, scale=None),
+            set_keys("Shelf.single", type="string"),
+            set_keys("Shelf.opened", type="text"),
+            set_keys("Shelf.word", type="string", index=True),
+        ),
+        values={
+            ("shelves", "sizes"): filled([1]),
+            ("shelves", "single"): lambda value: [str(one) for one in value],
+        },
+        stays=frozenset({("shelves", "sizes")}),
+        quick=True,
+    ),
+    Kind(
+        "larger and smaller items",
+        all_of(
+            set_keys("Shelf.sizes", bits=None),
+            set_keys("Shelf.single", bits=16),
+            set_keys("Shelf.prices", precision=10, scale=4),
+            set_keys("Shelf.labels", max_length=40, index=None),
+        ),
+        then="INSERT INTO shelves (single, labels) VALUES ('{5}', ARRAY[repeat('x', 40)]);",
+    ),
+    Kind(
+        "limits of arrays that some rows break",
+        all_of(
+            set_keys(
+                "Shelf.labels", min_length=1, min_items=1, max_items=3, default=["a"]
+            ),
+            set_keys("Shelf.sizes", ge=0, multiple_of=5),
+            set_keys("Shelf.moods", values=["calm", "loud", "odd", "new"]),
+        ),
+        warns="older rows violate ck_shelves_labels_min_items",
+    ),
+    Kind(
+        "arrays that are renamed, and left out",
+        all_of(
+            rename("Shelf.labels", "tags"),
+            rename("Shelf.single", "lone"),
+            remove("Shelf.sizes"),
+            remove("Shelf.moods"),
+        ),
+        columns={("shelves", "labels"): "tags", ("shelves", "single"): "lone"},
+        says="the column shelves.sizes",
+        then="INSERT INTO shelves (lone) VALUES ('{5}');",
+    ),
+    Kind(
+        "arrays that are dropped",
+        remove("Shelf.labels"),
+        dropped=frozenset({("shelves", "labels")}),
+        arguments=drop("shelves.labels"),
+    ),
     Kind("larger decimals", set_keys("Book.price", precision=14, scale=4)),
     Kind("smaller decimals", set_keys("Book.price", precision=6, scale=2)),
     Kind(
@@ -994,6 +1094,14 @@ KINDS = [
     ),
 ]
 REFUSED = {
+    "items without a cast": (
+        set_keys("Shelf.opened", type="datetime"),
+        "Shelf.opened: there is no cast from an array of date to an array of datetime; ",
+    ),
+    "an array of another type": (
+        set_keys("Shelf.moods", array=None, type="boolean", values=None, default=False),
+        "Shelf.moods: there is no cast from an array of text to boolean; ",
+    ),
     "a new required field": (
         add_field("Book", "isbn", "string", required=True),
         "Book.isbn: the field is required, and existing rows have no value; "
@@ -1283,6 +1391,21 @@ STOPS = {
     "an id that has become too long": (
         lambda spec: entity(spec, "Language")["id"].update(max_length=2),
         UNFIT.format("words.languages.code", "VARCHAR(2)"),
+    ),
+    "an array with several items": (
+        set_keys("Shelf.labels", array=None, default=None),
+        UNFIT.format(
+            "shelves.labels", "VARCHAR(20), as only an array with one item does"
+        ),
+    ),
+    "an item that has become too large": (
+        set_keys("Shelf.sizes", bits=16),
+        UNFIT.format("shelves.sizes", "SMALLINT[]"),
+    ),
+    "an item that an enum no longer lists": (
+        set_keys("Shelf.moods", values=["calm", "loud"]),
+        "shelves.moods: rows have a value that entities.json no longer lists; give them "
+        "another one first: UPDATE shelves SET moods = ... WHERE NOT (moods <@ ARRAY[",
     ),
     "values that are there twice": (
         set_keys("Book.status", unique=True),

@@ -11,6 +11,7 @@ from scaffold.migrations.statements import DIALECT
 
 # The first match counts: in SQLAlchemy a Double is a Float, which is a Numeric.
 KINDS: tuple[tuple[type[Any], str], ...] = (
+    (sa.ARRAY, "array"),
     (postgresql.JSONB, "json"),
     (sa.Uuid, "uuid"),
     (sa.DateTime, "datetime"),
@@ -74,6 +75,19 @@ REVERSED = {
 }
 
 
+# Casts of all items at once: PostgreSQL has no query in a change of a type.
+CASTS_OF_ITEMS = {
+    ("integer", "float"),
+    ("integer", "decimal"),
+    ("float", "integer"),
+    ("float", "decimal"),
+    ("decimal", "integer"),
+    ("decimal", "float"),
+    *((kind, "text") for kind in ("integer", "float", "decimal", "boolean")),
+    *((kind, "text") for kind in ("date", "uuid")),
+}
+
+
 @dataclass(frozen=True)
 class Cast:
     """How old values become new ones; `unfit` is the condition of rows that lose data.
@@ -94,6 +108,13 @@ def kind(type_: Any) -> str:
     return next((word for class_, word in KINDS if isinstance(type_, class_)), "")
 
 
+def words(type_: Any) -> str:
+    """Return what a message calls a type."""
+    if isinstance(type_, sa.ARRAY):
+        return f"an array of {kind(type_.item_type)}"
+    return kind(type_)
+
+
 def sql_type(type_: Any) -> str:
     """Return the name of the type in PostgreSQL."""
     return str(type_.compile(dialect=DIALECT))
@@ -109,6 +130,19 @@ def _bits(type_: Any) -> int:
 
 def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
     """Return the cast of a column's values; `column` is its name in SQL."""
+    if isinstance(old, sa.ARRAY) and isinstance(new, sa.ARRAY):
+        return _of_items(column, old, new, back=back)
+    if isinstance(old, sa.ARRAY):
+        # Not the first item of several, and not null instead of an empty array.
+        first = find_cast(f"{column}[1]", old.item_type, new, back=back)
+        unfit = f"{column} <> ARRAY[{column}[1]]"
+        unfit += f" OR {first.unfit}" if first.unfit else ""
+        return Cast(first.using or f"{column}[1]", unfit)
+    if isinstance(new, sa.ARRAY):
+        one = find_cast(column, old, new.item_type, back=back)
+        array = f"ARRAY[{one.using or column}]::{_uncollated(new)}"
+        using = f"CASE WHEN {column} IS NOT NULL THEN {array} END"
+        return Cast(using, one.unfit)
     pair = (kind(old), kind(new))
     if "" in pair:
         return Cast()  # a type of the team's own: Alembic's plain change
@@ -130,6 +164,26 @@ def find_cast(column: str, old: Any, new: Any, *, back: bool = False) -> Cast:
     if pair[1] == "string" and new.length:
         unfit = f"char_length({using}) > {new.length}"
     return Cast(using, unfit)
+
+
+def _uncollated(array: sa.ARRAY[Any]) -> str:
+    return sql_type(array).partition(" COLLATE ")[0]
+
+
+def _of_items(
+    column: str, old: sa.ARRAY[Any], new: sa.ARRAY[Any], *, back: bool
+) -> Cast:
+    """Return the cast of arrays; their items are cast at once, or not at all."""
+    pair = (kind(old.item_type), kind(new.item_type))
+    if "" in pair:
+        return Cast()
+    known = pair in CASTS_OF_ITEMS or (back and pair[::-1] in CASTS_OF_ITEMS)
+    if pair[0] != pair[1] and not known:
+        raise Impossible
+    one = find_cast("item", old.item_type, new.item_type, back=back)
+    unfit = f"EXISTS (SELECT FROM unnest({column}) AS item WHERE {one.unfit})"
+    using = f"{column}::{_uncollated(new)}" if one.using else ""
+    return Cast(using, unfit if one.unfit else "")
 
 
 def _narrowed(column: str, old: Any, new: Any) -> str:

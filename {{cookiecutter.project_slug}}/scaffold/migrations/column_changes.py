@@ -156,7 +156,7 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
     try:
         cast = casts.find_cast(quote(name), old, new, back=back)
     except casts.Impossible:
-        words = {"old": casts.kind(old), "new": casts.kind(new)}
+        words = {"old": casts.words(old), "new": casts.words(new)}
         raise Refused(NO_CAST.format(**words)) from None
     found: list[Operation] = []
     if cast.unfit and not cast.using and back:
@@ -166,6 +166,8 @@ def _convert(operation: ops.AlterColumnOp, *, back: bool) -> list[Operation]:
     if cast.unfit:
         size = casts.sql_type(new).partition(" COLLATE ")[0]
         told = f"{table}.{name}: rows have values that do not fit in {size}"
+        if isinstance(old, sa.ARRAY) and not isinstance(new, sa.ARRAY):
+            told += ", as only an array with one item does"
         found.append(
             statements.Refusal(table, cast.unfit, f"{told}; change them first")
         )

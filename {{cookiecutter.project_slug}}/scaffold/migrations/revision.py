@@ -24,6 +24,7 @@ from scaffold.migrations import (
     carried_links,
     catalog,
     id_changes,
+    item_functions,
     kept_history,
     last_spec,
     online,
@@ -182,6 +183,7 @@ class Writer:
             before = catalog.run(url, catalog.read)
             renames += names
         self._functions = catalog.run(url, triggers.read_functions)
+        self._item_functions = catalog.run(url, item_functions.read)
         outcome = Outcome(Draft(), renames, problems, sorted(created))
         self._autogenerate(outcome, old, before, after, write=write)
         return outcome
@@ -253,6 +255,7 @@ class Writer:
         checks = Checks(before, after, models, ours, enum_rules(new))
         checks.add_to(draft, drop)
         Generated(before, after, models, ours).add_to(draft)
+        item_functions.add_to(draft, self._item_functions, models)
         triggers.add_to(draft, before, after, self._functions, models)
         soft_deletion.add_to(draft, old, new)
         created = models.tables.keys() - before.keys()
@@ -345,6 +348,7 @@ def _create_schemas(connection: sa.Connection) -> None:
 
 
 def _create_models(connection: sa.Connection) -> None:
+    item_functions.create(connection, Base.metadata)
     Base.metadata.create_all(connection)
     triggers.create(connection, Base.metadata)
 
