@@ -127,6 +127,56 @@ def test_types_keys_and_defaults(imported: Import) -> None:
         assert thing["checks"] == [["low", "lt", "high"]]
 
 
+def test_arrays_keep_their_rules(imported: Import) -> None:
+    entities, found = imported("""
+        CREATE FUNCTION item_lengths(items text[]) RETURNS integer[] LANGUAGE sql IMMUTABLE
+            AS 'SELECT array_agg(char_length(item)) FROM unnest(items) AS item';
+        CREATE TABLE things (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            tags text[] DEFAULT '{aa,"b \\"c\\"",NULLS}' NOT NULL
+                CHECK (array_ndims(tags) = 1 AND num_nulls(VARIADIC tags) = 0)
+                CHECK (cardinality(tags) > 0 AND cardinality(tags) <= 5)
+                CHECK (2 <= ALL (item_lengths(tags)) AND 40 >= ALL (item_lengths(tags))),
+            sizes smallint[] DEFAULT ARRAY[1, -2] CHECK (-5 <= ALL (sizes) AND 9 > ALL (sizes)),
+            colors varchar(9)[] DEFAULT '{red}' CHECK (colors <@ ARRAY['red', 'blue']::varchar[]),
+            ratios double precision[] CHECK (NOT ratios && '{NaN,Infinity,-Infinity}'),
+            words text[] DEFAULT '{a,NULL}' CHECK ('' <> ALL (words)),
+            days date[], clocks time[], moments timestamptz[] DEFAULT '{}' NOT NULL
+        );
+        CREATE INDEX ON things USING gin (tags);
+        CREATE INDEX ON things USING gin (sizes, days);
+    """)
+    fields = {one.pop("name"): one for one in entities["Thing"]["fields"]}
+    assert fields["tags"] == {
+        "type": "string",
+        "array": True,
+        "min_items": 1,
+        "max_items": 5,
+        "min_length": 2,
+        "max_length": 40,
+        "markup": "keep",
+        "default": ["aa", 'b "c"', "NULLS"],
+        "index": True,
+    }
+    sizes = {"ge": -5, "lt": 9, "default": [1, -2], "nullable": True}
+    assert fields["sizes"] == {"type": "integer", "bits": 16, "array": True, **sizes}
+    assert fields["colors"]["values"] == ["red", "blue"]
+    assert fields["ratios"] == {"type": "float", "array": True}
+    assert fields["words"] == {
+        "type": "text",
+        "array": True,
+        "min_length": 1,
+        "markup": "keep",
+    }
+    assert fields["days"] == {"type": "date", "array": True}
+    assert fields["clocks"] == {"type": "json"}
+    assert fields["moments"] == {"type": "datetime", "array": True, "default": []}
+    said = losses(found)
+    assert said["things.clocks"] == "an array of time -> json"
+    assert said["things.words"].startswith("the default '{a,NULL}'")
+    assert "an index of the type gin -> left out" in said.values()
+
+
 def test_references_keep_columns_and_actions(imported: Import) -> None:
     entities, _ = imported("""
         CREATE TABLE "Artist" ("ArtistId" integer PRIMARY KEY);

@@ -309,7 +309,7 @@ def test_samples_are_as_the_facts_have_them(name: str) -> None:
     shown = {
         entity.name: sorted(
             [
-                *(f"{one.name}: {one.type}" for one in entity.fields),
+                *(f"{one.name}: {one.type}{'[]' * one.array}" for one in entity.fields),
                 *(f"{one.name} -> {one.target}" for one in entity.references),
                 *(f"{one.name} >> {one.target}" for one in entity.links if one.owner),
             ]

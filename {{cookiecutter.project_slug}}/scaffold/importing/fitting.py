@@ -47,6 +47,8 @@ def _type(column: Column, found: Found) -> bool:
         column.type, column.keys = "text", {}
         found.lose(place, "an enum with such values", "text")
         return True
+    if keys.get("array") and keys.pop("case_insensitive", False):
+        found.lose(place, "an array that ignores case", "an array")
     if keys.get("array") and not language.can_say({"type": column.type, **keys}):
         what = f"an array of {column.type}"
         had_default = column.default is not MISSING
@@ -70,6 +72,8 @@ def _length(column: Column, most: int, found: Found) -> None:
     """Limit the length of what has an index."""
     length = column.keys.get("max_length")
     is_long = isinstance(length, int) and length > most
+    if column.type == "text" and length is not None and not is_long:
+        column.type = "string"
     if column.type == "text" or (column.type == "string" and is_long):
         what = "a text with an index"
         if is_long:

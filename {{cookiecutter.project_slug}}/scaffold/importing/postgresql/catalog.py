@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from scaffold.importing.found import Column, Computed, Found, Reference, Table
 from scaffold.importing.postgresql import expressions, own_tables, queries, types
 from scaffold.spec.model import MISSING
-from scaffold.spec.vocabulary.keys import DEFAULT_SCHEMA
+from scaffold.spec.vocabulary.keys import ARRAY, DEFAULT_SCHEMA
 
 ON_DELETE = {"c": "cascade", "n": "set_null", "r": "restrict", "a": "restrict"}
 ON_UPDATE = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -213,6 +213,10 @@ class _Catalog:
         kind = column.type
         if key == "finite":
             return True
+        if key in ("array", "min_items", "max_items"):
+            if key != "array":
+                column.keys[key] = value
+            return column.keys.get("array") is True
         if key == "required":
             column.required = True
         elif key.startswith("checks."):
@@ -220,7 +224,8 @@ class _Catalog:
                 return False
             table.checks.append((column.name, key[7:], str(value)))
         elif key == "values" and kind in ("string", "text"):
-            column.type, column.keys = "enum", {"values": value}
+            items = {name: column.keys[name] for name in ARRAY if name in column.keys}
+            column.type, column.keys = "enum", {"values": value, **items}
         elif key in ("min_length", "max_length") and kind in ("string", "text"):
             column.keys[key] = value
         elif key == "pattern" and kind in ("string", "text"):
@@ -250,6 +255,8 @@ class _Catalog:
             what = f"an index WHERE {row['condition']}"
         elif None in columns:
             what = f"an index on {', '.join(row['parts'])}"
+        elif row["method"] == "gin" and self._is_array(table, columns):
+            pass
         elif row["method"] != "btree":
             what = f"an index of the type {row['method']}"
         elif self.left_out[table.key].intersection(columns):
@@ -259,6 +266,10 @@ class _Catalog:
             self.found.lose(place, unique + what)
         else:
             self._add_index(table, tuple(columns), is_unique=row["is_unique"])
+
+    def _is_array(self, table: Table, columns: Sequence[str]) -> bool:
+        found = table.column(columns[0]) if len(columns) == 1 else None
+        return found is not None and found.keys.get("array") is True
 
     def _add_index(
         self, table: Table, columns: tuple[str, ...], *, is_unique: bool

@@ -54,9 +54,13 @@ def is_null(expression: str) -> bool:
     return len(tokens) == 1 and tokens[0][1].upper() == "NULL"
 
 
-def strings(expression: str) -> list[str]:
-    """Return the strings of an expression, such as those of an array."""
-    return [_value(one) for one in _flat(expression) if one[0] == "string"]
+def items(expression: str) -> list[str] | None:
+    """Return the constants in ARRAY[...], None if there is something else."""
+    head, *tokens = _signed(_flat(expression))
+    inner = [one for one in tokens if one[1] not in ("[", "]", ",")]
+    known = ("string", "number")
+    is_known = all(k in known or text in ("true", "false") for k, text in inner)
+    return [_value(one) for one in inner] if head[1] == "ARRAY" and is_known else None
 
 
 class Unknown(Exception):
@@ -83,6 +87,8 @@ def rules(expression: str) -> Iterator[tuple[str, str, object]]:
 
 
 def _rule(part: Sequence[Token]) -> tuple[str, str, object]:
+    if found := _rule_of_items(part):
+        return found
     kinds = [kind for kind, _ in part]
     texts = [_value(one) for one in part]
     constant = ("string", "number")
@@ -113,6 +119,32 @@ def _rule(part: Sequence[Token]) -> tuple[str, str, object]:
     if len(part) == 3 and operator == "~" and kinds[2] == "string":
         return texts[0], "pattern", texts[2]
     raise Unknown
+
+
+def _rule_of_items(part: Sequence[Token]) -> tuple[str, str, object] | None:
+    """Read what a CHECK says of an array, such as `0 <= ALL (prices)`."""
+    words = [_value(one).removeprefix("public.") for one in part]
+    match words:
+        case ["array_ndims", column, "=", "1"]:
+            return column, "array", True
+        case ["num_nulls", "VARIADIC", column, "=", "0"]:
+            return column, "array", True
+        case ["cardinality", column, operator, number]:
+            _, key, count = _length(column, operator, int(number))
+            return column, key.replace("length", "items"), count
+        case [number, operator, "ALL", "item_lengths", column]:
+            return _length(column, _FLIPPED.get(operator, ""), int(number))
+        case ["0", "=", "ALL", "item_remainders", column, ",", number]:
+            return column, "multiple_of", number
+        case [value, "<>", "ALL", column]:
+            return _not(column, value)
+        case [value, operator, "ALL", column] if operator in OPERATORS:
+            return column, OPERATORS[_FLIPPED[operator]], value
+        case ["NOT", column, "&", "&", "{NaN,Infinity,-Infinity}"]:
+            return column, "finite", None
+        case [column, "<", "@", "ARRAY", *_]:
+            return column, "values", _listed(part[4:])
+    return None
 
 
 def _not(column: str, value: str) -> tuple[str, str, object]:

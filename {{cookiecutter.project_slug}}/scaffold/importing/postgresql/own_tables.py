@@ -42,6 +42,8 @@ def name_types(table: Table) -> None:
     """Recognise the types that have a length of their own in the service's tables."""
     for column in table.columns:
         length = column.keys.get("max_length")
+        if table.is_own and column.keys.get("array") and length is not None:
+            column.type = "string"  # texts in arrays have their length in a CHECK
         if table.is_own and column.type == "string" and length in _TYPES:
             column.type = _TYPES[length]
             del column.keys["max_length"]

@@ -25,6 +25,9 @@ TYPES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "bytea": ("binary", {}),
     "citext": ("string", {"max_length": 600, "case_insensitive": True}),
 }
+# The text of an array, and its items with and without quotes.
+_ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"\\]+)')
+_ITEMS = re.compile(rf"\{{(?:(?:{_ITEM.pattern})(?:,(?:{_ITEM.pattern}))*)?\}}")
 _VECTORS = ("vector", "halfvec", "sparsevec", "geometry", "geography")
 # What the type here means less than the one there.
 NEAREST: Mapping[str, tuple[str, Mapping[str, object], str]] = {
@@ -176,10 +179,14 @@ def constant(text: str, kind: str) -> object:
 
 
 def _array(expression: str, text: str | None, made: Typed) -> object:
-    if text is None and expression.upper().startswith(("ARRAY", "(ARRAY")):
-        items = expressions.strings(expression)
-    elif text is not None and re.fullmatch(r"\{[^\\{}\"]*\}", text):
-        items = text[1:-1].split(",") if text != "{}" else []
-    else:
+    items = None
+    if text is None:
+        items = expressions.items(expression)
+    elif "NULL" not in re.split("[{,}]", text) and _ITEMS.fullmatch(text):
+        items = [
+            plain.strip() or re.sub(r"\\(.)", r"\1", quoted)
+            for quoted, plain in _ITEM.findall(text[1:-1])
+        ]
+    if items is None:
         return MISSING
-    return [constant(one.strip(), made.type) for one in items]
+    return [constant(one, made.type) for one in items]
