@@ -176,8 +176,19 @@ def test_the_keys_of_a_type_are_documented(type_name: str) -> None:
     section = ENTITIES.partition(f"\n### {type_name}\n")[2].partition("\n##")[0]
     own = re.search(r"Its own keys?: (.*?)(?:\n\n|```)", section, re.DOTALL)
     named = set(re.findall(r"`(\w+)`(?! by default)", own[1] if own else ""))
-    assert named == set(TYPES[type_name].keys)
+    assert named == TYPES[type_name].keys.keys() - keys.ARRAY.keys()
     assert own or "no keys of its own" in section
+
+
+def test_arrays_and_their_types_are_documented() -> None:
+    section = ENTITIES.partition("\n### Arrays\n")[2].partition("\n### ")[0]
+    table = re.findall(r"^\| `(.+)` \|.* \|.* \|$", section, re.MULTILINE)
+    assert [key for cell in table for key in cell.split("`, `")] == [*keys.ARRAY]
+    listed = re.findall(
+        r"`(\w+)`", section.partition("of the type: of ")[2].partition(".")[0]
+    )
+    assert listed == [name for name, one in TYPES.items() if "array" in one.keys]
+    assert "All types but `time` and `json` have the keys of [arrays]" in ENTITIES
 
 
 def examples() -> list[dict[str, Any]]:
@@ -261,7 +272,8 @@ def test_the_limits_are_those_of_the_checker() -> None:
     ids = re.findall(r"^MAX_LINKS = ([\d_]+)", types, re.MULTILINE)
     assert stated == [
         *[size, parsing.MAX_DEPTH, *members, *together, *index, parsing.MAX_NUMBER],
-        *[*regex, *enum, *map(int, ids), keys.MAX_RULES],
+        *[*regex, *enum, *map(int, ids), keys.MAX_LEAST_ITEMS, keys.MAX_ITEMS],
+        keys.MAX_RULES,
     ]
     assert f"shows {problems.SHOWN} problems" in ENTITIES
 
