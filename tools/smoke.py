@@ -335,6 +335,9 @@ def _by_likeness(reference: str, resources: Sequence[Resource]) -> list[Resource
 def _same(sent: Any, answered: Any) -> bool:
     if sent == answered:
         return True
+    if isinstance(sent, list) and isinstance(answered, list):
+        pairs = zip(sent, answered, strict=False)
+        return len(sent) == len(answered) and all(_same(*pair) for pair in pairs)
     if not isinstance(sent, str) or not isinstance(answered, str):
         return False
     for read in (Decimal, dt.datetime.fromisoformat, dt.time.fromisoformat):

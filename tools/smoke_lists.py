@@ -91,11 +91,21 @@ class ListCheck:
         """Filter by a value that a row has, where the list has such a filter."""
         name = key if key in self.schemas and key not in OURS else f"{key}__eq"
         known = [row[key] for row in self.rows if row[key] is not None]
+        if f"{key}__has" in self.schemas:
+            self.filter_items(f"{key}__has", key)
         if name not in self.schemas or not known:
             return
         equal = [row for row in self.rows if row[key] == known[0]]
         items = self.get({name: _written(known[0])})["items"]
         self.require_all(items, f"{name}={known[0]}", equal)
+
+    def filter_items(self, name: str, key: str) -> None:
+        """Filter by an item of an array that a row has."""
+        arrays = [row[key] or [] for row in self.rows]
+        for item in [item for array in arrays for item in array][:1]:
+            having = [row for row in self.rows if item in (row[key] or [])]
+            items = self.get({name: _written(item)})["items"]
+            self.require_all(items, f"{name}={item}", having)
 
     def page_by_cursor(self) -> None:
         """Read pages of one row, in the order of the list and of its last sort."""

@@ -25,6 +25,7 @@ CHARACTERS: list[str] = [
 ]
 CHARACTERS += [chr(code) for code in range(32, 127) if chr(code) not in CHARACTERS]
 CHARACTERS += ["\t", "\n", "ä", "ß", "é", "中", "🙂"]
+MORE_ITEMS = 2  # than an array must have
 MAX_TRIES = 200
 MAX_SCALE = 400
 MAX_DIGITS = 2_000  # with which decimals are computed: more than any has
@@ -70,7 +71,7 @@ class Sampler:
         if "anyOf" in schema:
             return self._decimal(schema)
         makers: dict[str, Callable[[Schema], Any]] = {
-            "array": lambda _: [],
+            "array": self._array,
             "boolean": lambda _: self.random.random() < 0.5,
             "integer": lambda found: int(self._number(found, (0,))),
             "number": lambda found: float(self._number(found, range(MAX_SCALE))),
@@ -81,6 +82,15 @@ class Sampler:
         if kind is None:  # any JSON value
             return {"sample": [self.random.choice(WORDS), 1, None]}
         return makers[kind](schema)
+
+    def _array(self, schema: Schema) -> list[Any]:
+        """Return some items; a list of unique ones has ids of rows, and is left empty."""
+        least = schema.get("minItems", 0)
+        if schema.get("uniqueItems"):
+            return []
+        most = min(least + MORE_ITEMS, schema.get("maxItems", least + MORE_ITEMS))
+        count = self.random.randint(max(least, min(most, 1)), most)
+        return [self.value(schema["items"]) for _ in range(count)]
 
     def row(self, schema: Schema) -> dict[str, Any]:
         properties = self.resolve(schema).get("properties", {})

@@ -112,3 +112,98 @@ def test_openapi_says_what_the_database_makes(client: Client) -> None:
     assert all("default" not in visit[key] for key in MADE)
     assert visit["level"]["minimum"] == -32_768
     assert json.dumps(visit["note"]).count("null") == 1
+
+
+def create_item(client: Client, **body: Any) -> dict[str, Any]:
+    row: dict[str, Any] = client.call("POST", "/api/v1/items", 201, body)
+    return row
+
+
+def wrong_fields(answer: dict[str, Any]) -> list[str]:
+    return [one["field"] for one in answer["errors"]]
+
+
+def test_an_array_is_stored_as_it_was_sent(client: Client) -> None:
+    sent = {
+        "tags": ["new", "a,b", '"\\{}'],
+        "sizes": [3, 1, 3],
+        "prices": ["1.50", "2.00"],
+        "days": ["2026-01-31"],
+        "colors": ["blue", "red"],
+    }
+    row = create_item(client, **sent, secrets=["x"])
+    assert {key: row[key] for key in sent} == sent
+    assert "secrets" not in row
+    url = f"/api/v1/items/{row['id']}"
+    assert client.call("GET", url, 200) == row
+    assert client.call("PATCH", url, 200, {"sizes": []})["sizes"] == []
+    replaced = client.call("PUT", url, 200, {"colors": ["red"]})
+    assert (replaced["tags"], replaced["sizes"], replaced["prices"]) == ([], None, None)
+    newest, *_ = client.call("GET", f"{url}/history", 200)["items"]
+    assert newest["changes"]["prices"] == {"old": sent["prices"], "new": None}
+    assert newest["changes"]["colors"] == {"old": ["blue", "red"], "new": ["red"]}
+    assert newest["changes"]["days"]["old"] == ["2026-01-31"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"tags": ["a", ""]}, "/tags/1"),
+        ({"tags": ["a", "b", "x" * 10]}, "/tags/2"),
+        ({"tags": ["a", None]}, "/tags/1"),
+        ({"tags": [["a"]]}, "/tags/0"),
+        ({"tags": ["a"] * 4}, "/tags"),
+        ({"tags": ["a\x00b"]}, "/tags"),
+        ({"tags": ["<i></i>"]}, "/tags/0"),
+        ({"tags": "a"}, "/tags"),
+        ({"tags": None}, "/tags"),
+        ({"sizes": [1, 0]}, "/sizes/1"),
+        ({"sizes": [1, "1"]}, "/sizes/1"),
+        ({"prices": ["1", "1.005"]}, "/prices/1"),
+        ({"days": ["2026-02-30"]}, "/days/0"),
+        ({"colors": ["red", "green"]}, "/colors/1"),
+    ],
+)
+def test_an_error_says_which_item_is_wrong(
+    client: Client, body: dict[str, Any], field: str
+) -> None:
+    assert wrong_fields(client.call("POST", "/api/v1/items", 422, body)) == [field]
+
+
+def test_markup_is_removed_from_each_item(client: Client) -> None:
+    row = create_item(client, tags=["<b>a</b>", "a < b"])
+    assert row["tags"] == ["a", "a < b"]
+
+
+def test_lists_are_filtered_by_an_item(client: Client) -> None:
+    rows = [
+        create_item(client, tags=["one"], sizes=[11], prices=["0.10"]),
+        create_item(client, tags=["one", "two"], sizes=[12, 11], days=["2026-07-01"]),
+        create_item(client, tags=["o,e"], colors=["blue"], prices=[0.1]),
+    ]
+    ids = [row["id"] for row in rows]
+    narrowed = f"/api/v1/items?id__in={','.join(ids)}"
+    for query, wanted in {
+        "tags__has=one": ids[:2],
+        "tags__has=one&tags__has=two": None,
+        "tags__has=on": [],
+        "tags__has=o,e": ids[2:],
+        "sizes__has=11": ids[:2],
+        "sizes__has=11&tags__has=two": ids[1:2],
+        "sizes__null=true": ids[2:],
+        "prices__has=0.1": [ids[0], ids[2]],
+        "prices__has=0.101": [],
+        "days__has=2026-07-01": ids[1:2],
+        "colors__has=blue": ids[2:],
+        "colors__has=green": None,
+        "sizes__has=x": None,
+        "tags=one": None,
+        "secrets__has=x": None,
+        "sort=tags": None,
+    }.items():
+        status = 422 if wanted is None else 200
+        answer = client.call("GET", f"{narrowed}&{query}", status)
+        if wanted is not None:
+            assert [row["id"] for row in answer["items"]] == wanted, query
+    (error,) = client.call("GET", "/api/v1/items?tags=one", 422)["errors"]
+    assert error["message"].endswith("did you mean tags__has?")

@@ -45,8 +45,10 @@ KEYS: dict[str, tuple[Document, ...]] = {
         {"unique": True},
         {"required": True, "write_only": True},
         {"required": True, "immutable": True, "example": "A1"},
+        {"array": True, "default": ["it's", 'a "b"'], "index": True},
+        {"array": True, "min_items": 1, "max_items": 3, "max_length": 40},
     ),
-    "text": ({}, {"max_length": 1000}),
+    "text": ({}, {"max_length": 1000}, {"array": True}),
     "integer": (
         {"ge": 0},
         {"index": True},
@@ -54,15 +56,31 @@ KEYS: dict[str, tuple[Document, ...]] = {
         {"multiple_of": 5},
         {"bits": 16, "ge": 5},
         {"read_only": True},
+        {"array": True, "ge": 0, "multiple_of": 5, "default": []},
+        {"array": True, "bits": 32, "required": True, "default": [1, 2]},
     ),
-    "decimal": ({"precision": 8, "scale": 3}, {"gt": 0}, {"default": "1.50"}),
+    "decimal": (
+        {"precision": 8, "scale": 3},
+        {"gt": 0},
+        {"default": "1.50"},
+        {"array": True, "gt": 0, "filter": True},
+    ),
     "boolean": ({"default": False}, {}),
     "date": ({}, {"required": True}, {"index": True}),
-    "datetime": ({}, {"default": "2026-01-01T00:00:00Z"}, {"default": "now"}),
+    "datetime": (
+        {},
+        {"array": True},
+        {"default": "2026-01-01T00:00:00Z"},
+        {"default": "now"},
+    ),
     "uuid": ({}, {"unique": True}, {"default": "random", "nullable": True}),
-    "enum": ({"values": ["a", "b"]}, {"values": ["b", "c c"], "default": "b"}),
+    "enum": (
+        {"values": ["a", "b"]},
+        {"values": ["b", "c c"], "default": "b"},
+        {"values": ["a", "b", "c c"], "array": True, "default": ["b", "c c"]},
+    ),
     "json": ({}, {"default": {"a": [1]}}),
-    "float": ({}, {"lt": 10}),
+    "float": ({}, {"lt": 10}, {"array": True, "lt": 10}),
 }
 
 # Names as databases and clients have them.
@@ -222,6 +240,24 @@ def _change_field(document: Document, random: Random) -> None:
         fields[number] = {**_field(random), "name": fields[number]["name"]}
 
 
+def _turn_array(document: Document, random: Random) -> None:
+    """Make an array of a field, or one value of an array."""
+    fields = random.choice(document["entities"])["fields"]
+    if not fields:
+        return
+    field = random.choice(fields)
+    was_array = field.pop("array", False)
+    if not was_array:
+        field["array"] = True
+    for key in ("default", "example"):
+        if key in field and not was_array:
+            field[key] = [field[key]]
+        elif key in field:
+            field[key] = (field[key] or [None])[0]
+    field.pop("min_items", None)
+    field.pop("max_items", None)
+
+
 def _offer(document: Document, random: Random) -> None:
     some = random.sample([*OPERATIONS], random.randint(0, len(OPERATIONS)))
     random.choice(document["entities"])["operations"] = some
@@ -244,6 +280,7 @@ CHANGES = (
     _rename_member,
     _change_field,
     _change_field,
+    _turn_array,
     _describe,
     _offer,
 )

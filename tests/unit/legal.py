@@ -159,12 +159,21 @@ def _add_entity(document: Document, random: Random) -> None:
 def _add_field(document: Document, random: Random) -> None:
     field: Document = {"name": random.choice(WORDS), "type": random.choice([*TYPES])}
     field |= _limits(field["type"], random)
+    if "array" in TYPES[field["type"]].keys and random.random() < 0.25:
+        field |= _items(random)
     for key in ("required", "unique", "index"):
         if random.random() < 0.25:
             field[key] = True
     if random.random() < 0.3:
         field["default"] = _default(field, random)
     random.choice(document["entities"])["fields"].append(field)
+
+
+def _items(random: Random) -> Document:
+    least = random.randint(0, 4)
+    numbers = {"min_items": least, "max_items": max(least, 1) + random.randint(0, 3)}
+    some = {key: numbers[key] for key in numbers if random.random() < 0.5}
+    return {"array": True, **some}
 
 
 def _limits(kind: str, random: Random) -> Document:
@@ -195,6 +204,9 @@ def _limits(kind: str, random: Random) -> Document:
 
 
 def _default(field: Document, random: Random) -> Any:
+    if field.get("array"):
+        one = {**field, "array": False}
+        return [_default(one, random) for _ in range(random.randint(0, 3))]
     values: Document = {
         "string": ["", "abc", "Ab 1", "it's {{ x }}"],
         "text": ["", "abc", "two\nlines"],

@@ -34,6 +34,9 @@ SCHEMAS: list[dict[str, Any]] = [
     {"const": 4},
     {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
     {"type": "array", "items": {"type": "string"}},
+    {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 3},
+    {"type": "array", "items": {"enum": ["a"]}, "maxItems": 1},
+    {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
     {},
 ]
 PATTERNS = [
