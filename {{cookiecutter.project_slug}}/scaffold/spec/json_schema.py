@@ -242,8 +242,6 @@ def _field() -> Json:
     return field
 
 
-# What an array cannot be.
-_NO_ARRAY = ("unique", "sort", "case_insensitive")
 _WRITE_ONLY: Json = {
     "not": {"required": ["example"]},
     "properties": {"markup": {"const": "keep"}},
@@ -280,7 +278,7 @@ def _if_type(name: str, one: FieldType) -> Json:
         alone = {**values, "min_items": False, "max_items": False}
         items = {"type": "array", "items": one.default_schema}
         described = {key: {**_described(key), **items} for key in values}
-        several = described | _off(*_NO_ARRAY)
+        several = described | _off(*keys.NO_ARRAY)
         parts = {"then": {"properties": several}, "else": {"properties": alone}}
         more.append({"if": _set("array"), **parts})
     if name == "string":

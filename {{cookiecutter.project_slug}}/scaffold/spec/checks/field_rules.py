@@ -30,11 +30,6 @@ _INDEXES = {
     "filter": "filtered",
     "sort": "sorted",
 }
-_NO_ARRAY = {
-    "unique": "unique",
-    "sort": "sorted by",
-    "case_insensitive": "case_insensitive",
-}
 _ACCESS = ("read_only", "write_only", "immutable", "required")
 _NO_NULL = {
     "default": ": a field without required and default can be null",
@@ -136,7 +131,7 @@ class _Rules:
                 fix = 'set "array": true, or remove it'
                 self._refuse(key, f"{key} only applies to arrays; {fix}")
             return
-        for key, reason in _NO_ARRAY.items():
+        for key, reason in keys.NO_ARRAY.items():
             if getattr(self.field, key):
                 self._refuse(key, f"an array cannot be {reason}; remove {key}")
         least, most = self.field.min_items or 0, self.field.max_items
@@ -146,7 +141,8 @@ class _Rules:
 
     def index(self) -> None:
         for key in self._written(*_INDEXES):
-            if not getattr(self.field, key) or (self.field.array and key in _NO_ARRAY):
+            refused = self.field.array and key in keys.NO_ARRAY
+            if refused or not getattr(self.field, key):
                 continue
             reason = index_problem(self.field)
             if reason is None and key == "sort":

@@ -410,6 +410,13 @@ ARRAY = {
     ),
 }
 
+# What an array cannot be.
+NO_ARRAY = {
+    "unique": "unique",
+    "sort": "sorted by",
+    "case_insensitive": "case_insensitive",
+}
+
 MARKUP = {
     "strip": "Markup is removed.",
     "basic": "Markup is removed, except p, br and strong without attributes.",
