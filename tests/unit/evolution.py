@@ -63,6 +63,7 @@ KEYS: dict[str, tuple[Document, ...]] = {
     "enum": ({"values": ["a", "b"]}, {"values": ["b", "c c"], "default": "b"}),
     "json": ({}, {"default": {"a": [1]}}),
     "float": ({}, {"lt": 10}),
+    "binary": ({}, {"required": True, "max_length": 40}, {"default": "AAEC/w=="}),
 }
 
 # Names as databases and clients have them.

@@ -13,6 +13,7 @@ from scaffold.migrations.statements import DIALECT
 KINDS: tuple[tuple[type[Any], str], ...] = (
     (postgresql.JSONB, "json"),
     (sa.Uuid, "uuid"),
+    (sa.LargeBinary, "binary"),
     (sa.DateTime, "datetime"),
     (sa.Date, "date"),
     (sa.Time, "time"),

@@ -20,9 +20,10 @@ class DerivedNames:
     """The derived names of all entities.
 
     `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices` and `types`
-    by entity and field; `batches` by entity, the end of `create_<batch>`; `ids`, the types of string ids, by entity; `operations` by entity
-    and relation: the end of the names of its routes, `list_<operation>`;
-    `link_operations` likewise for `link_<operation>`.
+    by entity and field; `batches` by entity, the end of `create_<batch>`; `ids`, the types of string ids, and
+    `items`, the resources in lists, by entity; `operations` by entity and relation: the end
+    of the names of its routes, `list_<operation>`; `link_operations` likewise for
+    `link_<operation>`.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -42,6 +43,12 @@ class DerivedNames:
                 "Query",
                 *PARAMETERS,
             )
+        }
+        self.items = {
+            entity.name: self._class(f"{entity.name}ListItem", "Schema")
+            if entity.left_out_of_lists
+            else entity.name
+            for entity in spec.entities
         }
         # Field types do not get the names of tables either.
         self._classes |= {f"{entity.name}Entity".lower() for entity in spec.entities}

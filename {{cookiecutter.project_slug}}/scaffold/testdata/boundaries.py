@@ -20,6 +20,7 @@ from scaffold.testdata.series import from_units
 
 # Longer strings are not tested, as request bodies are limited to a megabyte.
 LONGEST = 20_000
+LONGEST_BINARY = 70_000
 # A string that a faulty sanitiser or driver would change.
 DELICATE = '"AT&T" isn\'t x < y; 50 % \\ 🙂'
 
@@ -40,6 +41,8 @@ def edges(field: Field) -> Edges:
         _text(field, found)
     elif field.type == "url":
         _url(field, found)
+    elif field.type == "binary":
+        _binary(field, found)
     elif field.type == "enum":
         _enum(field, found)
     elif field.type == "integer":
@@ -121,6 +124,23 @@ def _url(field: Field, found: Edges) -> None:
         found.accepted.append(text_expression(start + "x" * (most - len(start))))
     if most < LONGEST:
         found.refused.append(text_expression(start + "x" * (most + 1)))
+
+
+def _binary(field: Field, found: Edges) -> None:
+    most = field.max_length or 0
+    if most > 1:
+        found.accepted.append('"+/8="')
+    if most <= LONGEST_BINARY:
+        found.accepted.append(_zeros(most))
+        found.refused.append(_zeros(most + 1))
+
+
+def _zeros(count: int) -> str:
+    """Return the base64 of zero bytes."""
+    padding = "=" * (-count % 3)
+    digits = -(-count // 3) * 4 - len(padding)
+    text = text_expression("A" * digits)
+    return f"{text} + {literal(padding)}" if padding else text
 
 
 def _enum(field: Field, found: Edges) -> None:

@@ -1,5 +1,6 @@
 """An entity in the templates of tests: its rows, boundary values and relations."""
 
+import base64
 import datetime as dt
 import uuid
 from collections import Counter
@@ -237,6 +238,8 @@ class CaseView:
 def _json_value(value: object) -> object:
     if isinstance(value, dt.date | dt.time):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return str(value) if isinstance(value, uuid.UUID) else value
 
 

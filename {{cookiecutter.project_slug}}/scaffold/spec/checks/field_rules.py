@@ -124,6 +124,11 @@ class _Rules:
         for key in self._written(*_INDEXES):
             if not getattr(self.field, key):
                 continue
+            if key == "filter" and TYPES[self.field.type].null_filter:
+                if not self.field.nullable:
+                    what = f"a filter of a {self.field.type} field is for null"
+                    self._refuse(key, f"{what}, which this one never is; remove filter")
+                continue
             reason = index_problem(self.field)
             if reason is None and key == "sort":
                 reason = _sort_problem(self.field)
