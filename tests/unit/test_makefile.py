@@ -11,7 +11,6 @@ import pytest
 from scaffold.project import skeleton
 from tests.harness.project import clean_environment
 
-
 ANSWERS = {"project_name": "Shop", "project_slug": "shop", "linters": "ruff"}
 
 
