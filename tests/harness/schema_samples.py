@@ -164,6 +164,10 @@ class Sampler:
         }
         if schema.get("format") in formats:
             return formats[schema["format"]]
+        if schema.get("contentEncoding") == "base64":
+            # Bytes: a limit of 4 characters is one of 1 to 3 bytes.
+            most = schema.get("maxLength", 340) // 4 * 3 - 2
+            return base64.b64encode(f"{number:x}".encode()[:most]).decode()
         if "pattern" in schema:
             return self._matching(schema)
         least, most = schema.get("minLength", 0), schema.get("maxLength", 255)

@@ -20,8 +20,10 @@ UPDATE books SET sequel_of_id = md5('book1')::uuid WHERE pages = 200;
 INSERT INTO authors_friends (author_id, friend_id)
 SELECT md5('author' || n)::uuid, md5('author3')::uuid FROM generate_series(1, 2) n;
 
-INSERT INTO genres (id, label, shade)
-SELECT md5('genre' || n)::uuid, 'Genre ' || n, CASE WHEN n < 3 THEN 'Shade ' || n END FROM generate_series(1, 3) n;
+INSERT INTO genres (id, label, shade, icon)
+SELECT md5('genre' || n)::uuid, 'Genre ' || n, CASE WHEN n < 3 THEN 'Shade ' || n END,
+    CASE WHEN n < 3 THEN decode(repeat('ff00', n * 8), 'hex') END
+FROM generate_series(1, 3) n;
 
 INSERT INTO books_genres (book_id, genre_id)
 SELECT md5('book' || n)::uuid, md5('genre' || (1 + n % 3))::uuid FROM generate_series(1, 6) n;

@@ -498,6 +498,18 @@ KINDS = [
         ),
     ),
     Kind(
+        "bytes",
+        all_of(
+            add_field("Book", "cover", "binary"),
+            add_field("Book", "seal", "binary", default="AAEC/w==", nullable=True),
+            set_keys("Genre.icon", max_length=20, default=""),
+        ),
+        values={("genres", "icon"): filled("\\x")},
+        stays=frozenset({("genres", "icon")}),
+        warns="migration: genres: older rows violate ck_genres_icon_max_length",
+        then="INSERT INTO genres (label, icon) VALUES ('new', decode('ff', 'hex'));",
+    ),
+    Kind(
         "compare fields and relations",
         all_of(
             add_field("Book", "sold", "integer", default=0, ge=0),
@@ -1124,6 +1136,10 @@ REFUSED = {
     "text to integer": (
         set_keys("Book.notes", type="integer"),
         "Book.notes: there is no cast from text to integer; add a field with another name",
+    ),
+    "bytes to text": (
+        set_keys("Genre.icon", type="string"),
+        "Genre.icon: there is no cast from binary to string; add a field with another name",
     ),
     "json to boolean": (
         set_keys("Genre.extra", type="boolean", default=False),

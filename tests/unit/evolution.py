@@ -81,6 +81,7 @@ KEYS: dict[str, tuple[Document, ...]] = {
     ),
     "json": ({}, {"default": {"a": [1]}}),
     "float": ({}, {"lt": 10}, {"array": True, "lt": 10}),
+    "binary": ({}, {"required": True, "max_length": 40}, {"default": "AAEC/w=="}),
 }
 
 # Names as databases and clients have them.

@@ -200,6 +200,8 @@ def _limits(kind: str, random: Random) -> Document:
             return {"values": random.sample(words, random.randint(1, 5))}
         case "url":
             return random.choice([{}, {"max_length": random.randint(30, 300)}])
+        case "binary":
+            return random.choice([{}, {"max_length": random.randint(4, 80_000)}])
     return {}
 
 
@@ -222,6 +224,7 @@ def _default(field: Document, random: Random) -> Any:
         "email": ["someone@example.com"],
         "url": ["https://example.com/?q=%20#x"],
         "json": [{}, [], {"class": [1, None, "é"]}, "text", 0],
+        "binary": ["", "AAEC/w=="],
     }
     return random.choice(values[field["type"]])
 

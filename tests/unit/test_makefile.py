@@ -2,6 +2,8 @@
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,18 @@ import pytest
 from scaffold.project import skeleton
 from tests.harness.project import clean_environment
 
+ANSWERS = {"project_name": "Shop", "project_slug": "shop", "linters": "ruff"}
+
 
 def make(
-    *words: str, linters: str = "ruff", options: tuple[str, ...] = ("--dry-run",)
+    *words: str,
+    linters: str = "ruff",
+    files: Mapping[str, bytes] | None = None,
+    options: tuple[str, ...] = ("--dry-run",),
 ) -> subprocess.CompletedProcess[str]:
-    answers = {"project_name": "Shop", "project_slug": "shop", "linters": linters}
+    files = files or skeleton.render({**ANSWERS, "linters": linters})
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "Makefile").write_bytes(skeleton.render(answers)["Makefile"])
+        Path(folder, "Makefile").write_bytes(files["Makefile"])
         return subprocess.run(
             ["make", *options, "--no-print-directory", *words],
             cwd=folder,
@@ -40,6 +47,26 @@ def test_the_chosen_linters_run(linters: str, target: str, modules: list[str]) -
     lines = make(target, linters=linters).stdout.splitlines()
     called = [line.partition(" -m ")[2] for line in lines if " -m " in line]
     assert [line for line in called if line != "mypy"] == modules
+
+
+@pytest.mark.parametrize("flag", ["auth", "history", "soft_delete", "none"])
+def test_the_coverage_of_a_team_is_that_of_its_own_files(flag: str) -> None:
+    flags = {"auth": False, flag: True} if flag != "none" else {"auth": False}
+    files = skeleton.render(ANSWERS) | skeleton.render_optional(ANSWERS, **flags)
+    (command,) = [
+        line
+        for line in make("test", files=files).stdout.splitlines()
+        if "--fail-under=100" in line
+    ]
+    omitted = command.partition('--omit="')[2].partition('"')[0].split(",")
+    counted = {
+        path
+        for path in files
+        if path.startswith(("src/models/", "src/repositories/", "src/services/"))
+        if files[path].strip() and not path.endswith("/__init__.py")
+        if not any(fnmatch(path, pattern) for pattern in omitted)
+    }
+    assert counted == set()
 
 
 def test_each_part_of_a_run_gets_its_arguments() -> None:

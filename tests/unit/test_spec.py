@@ -139,6 +139,7 @@ def test_defaults_are_converted_for_templates() -> None:
         "email": "Jo.Doe+tag@example.org",
         "url": "https://example.org:8080/a?b=c#d",
         "json": {"a": [1, 2.5, None, True, "x", {}]},
+        "binary": "AAEC/w==",
     }
     exact = {type(field.default) for field in fields if field.type == "json"}
     assert exact == {dict}
@@ -152,6 +153,7 @@ def test_default_limits() -> None:
         "string": 255,
         "email": 320,
         "url": 2048,
+        "binary": 65536,
     }
     assert (fields["decimal"].precision, fields["decimal"].scale) == (18, 2)
     assert all(field.default is MISSING and field.nullable for field in entity.fields)

@@ -236,7 +236,7 @@ def _is_beyond_schemas(problem: dict[str, Any], case: Any) -> bool:
     name = problem["field"].removeprefix("/")
     if problem["in"] == "query" and name in query and query[name] in (None, "None"):
         return True  # a link that was followed out of an answer where it is null
-    if problem["type"] in DIGITS | LISTS | {"comparison"}:
+    if problem["type"] in DIGITS | LISTS | {"comparison", "bytes_too_long"}:
         return True
     if (problem["in"], problem["type"]) == ("query", "too_long"):
         return True  # a comma in a value separates two

@@ -158,8 +158,6 @@ def _field(draft: Draft, column: Column, found: Found) -> None:
     groups = [table.primary_key, *table.unique, *table.indexes]
     together = max((len(one) for one in groups if column.name in one), default=0)
     written = fitting.field(column, found, together=together)
-    if written is None:
-        return
     name = names.member(column.json or column.name, draft.taken)
     made: Json = {"name": name, **written}
     for key, is_wanted in (("unique", is_unique), ("index", is_indexed)):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from scaffold.importing import language
 from scaffold.importing.found import Column, Computed, Found
 from scaffold.spec.model import MISSING
-from scaffold.spec.vocabulary.field_types import INDEXED_LENGTH
+from scaffold.spec.vocabulary.field_types import INDEXED_LENGTH, MAX_BINARY
 
 Json = dict[str, object]
 BITS = {16: "a smallint", 32: "an integer of 32 bits"}
@@ -19,14 +19,13 @@ COMPUTED = {
 }
 
 
-def field(column: Column, found: Found, *, together: int) -> Json | None:
-    """Return a field's type and the keys that depend on it; None if there is no type.
+def field(column: Column, found: Found, *, together: int) -> Json:
+    """Return a field's type and the keys that depend on it.
 
     `together` is the number of columns of the largest index that has it.
     """
     column = replace(column, keys=dict(column.keys))
-    if not _type(column, found):
-        return None
+    _type(column, found)
     if together:
         _length(column, INDEXED_LENGTH if together == 1 else TOGETHER_LENGTH, found)
     if column.type in ("string", "text"):
@@ -39,14 +38,14 @@ def field(column: Column, found: Found, *, together: int) -> Json | None:
     return written
 
 
-def _type(column: Column, found: Found) -> bool:
-    """Choose another type where this one cannot be said; return whether there is one."""
+def _type(column: Column, found: Found) -> None:
+    """Choose another type, or a limit, where this one cannot be said."""
     keys, place = column.keys, column.place
     values = {"type": "enum", "values": keys.get("values", [])}
     if column.type == "enum" and not language.can_say(values):
         column.type, column.keys = "text", {}
         found.lose(place, "an enum with such values", "text")
-        return True
+        return
     if keys.get("array") and keys.pop("case_insensitive", False):
         found.lose(place, "an array that ignores case", "an array")
     if keys.get("array") and not language.can_say({"type": column.type, **keys}):
@@ -57,15 +56,15 @@ def _type(column: Column, found: Found) -> bool:
         column.type, column.keys, column.default = "json", {}, MISSING
         column.required = column.required and not had_default
         found.lose(place, what, "json")
-    if column.type == "binary" and not language.can_say({"type": "binary"}):
-        found.lose(place, "binary data")
-        return False
+    if column.type == "binary" and "max_length" not in keys:
+        keys["max_length"] = MAX_BINARY
+        what = "binary data of any length"
+        found.lose(place, what, f"binary, max_length {MAX_BINARY}")
     bits = keys.get("bits")
     if isinstance(bits, int) and not language.can_say({"type": "integer", "bits": 32}):
         del keys["bits"]
         if bits in BITS:
             found.lose(place, BITS[bits], "integer, of 64 bits")
-    return True
 
 
 def _length(column: Column, most: int, found: Found) -> None:

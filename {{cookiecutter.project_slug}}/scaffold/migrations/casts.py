@@ -14,6 +14,7 @@ KINDS: tuple[tuple[type[Any], str], ...] = (
     (sa.ARRAY, "array"),
     (postgresql.JSONB, "json"),
     (sa.Uuid, "uuid"),
+    (sa.LargeBinary, "binary"),
     (sa.DateTime, "datetime"),
     (sa.Date, "date"),
     (sa.Time, "time"),

@@ -1,5 +1,6 @@
 """The Python code of a field: annotation, column, CHECK constraints, schema."""
 
+import base64
 import decimal
 import json
 import re
@@ -34,6 +35,7 @@ PYTHON = {
     "enum": ("str", "{choice}", "{choice}", 'sa.String({max_length}, collation="C")'),
     "email": ("str", "types.Email", "str", 'sa.String(320, collation="C")'),
     "url": ("str", "types.URL", "str", 'sa.String({max_length}, collation="C")'),
+    "binary": ("bytes", "bytes", "types.StoredBinary", "sa.LargeBinary"),
     "json": (
         "typing.Any",
         "types.JSON",
@@ -48,6 +50,7 @@ INTEGERS = {
     64: ("types.Integer", "types.StoredInteger", "sa.BigInteger"),
 }
 ENUM_LENGTH = 255
+LIMITED = ("string", "text", "url", "binary")  # by a max_length of their own
 _PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
 OPERATORS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "ne": "<>"}
 BOUNDS = tuple((key, OPERATORS[key]) for key in ("gt", "ge", "lt", "le"))
@@ -121,6 +124,8 @@ def _limited(field: Field, annotation: str, arguments: list[str]) -> str:
         more.append(f"types.Digits({field.precision}, {field.scale})")
     elif field.type == "integer":
         more.append(f"types.INT{field.bits}")
+    elif field.type == "binary":
+        more.append("types.BASE64")
     return _annotated(annotation, arguments, *more)
 
 
@@ -213,6 +218,8 @@ def server_default(field: Field) -> str:
         return "sa.true()" if field.default else "sa.false()"
     if field.type == "json":
         return literal(json.dumps(field.default, ensure_ascii=False, default=float))
+    if field.type == "binary":
+        return literal(f"\\x{_bytes(field.default).hex()}")
     return literal(str(field.default))
 
 
@@ -236,6 +243,8 @@ def checks(field: Field) -> Iterator[tuple[str, str]]:
             yield "min_length", f"char_length({name}) >= {field.min_length}"
         if field.type == "text" and field.max_length is not None:
             yield "max_length", f"char_length({name}) <= {field.max_length}"
+    if field.type == "binary":
+        yield "max_length", f"octet_length({name}) <= {field.max_length}"
     for key, operator in BOUNDS:
         bound = getattr(field, key)
         if bound is not None:
@@ -336,7 +345,7 @@ def limits(field: Field) -> Iterator[str]:
     """Yield the arguments that limit a value, or each item of an array."""
     if field.min_length and field.type in ("string", "text"):
         yield f"min_length={field.min_length}"
-    if field.max_length is not None and field.type in ("string", "text", "url"):
+    if field.max_length is not None and field.type in LIMITED:
         yield f"max_length={field.max_length}"
     if field.pattern is not None:
         yield f"pattern={literal(field.pattern)}"
@@ -377,6 +386,8 @@ def schema_default(field: Field) -> str | None:
         return None
     if field.default is MISSING:
         return "None"
+    if field.type == "binary":
+        return literal(str(field.default))  # as OpenAPI shows it
     return value_expression(field, field.default)
 
 
@@ -406,6 +417,10 @@ def _json_default(value: object) -> str:
     return _plain(value)
 
 
+def _bytes(value: object) -> bytes:
+    return base64.b64decode(str(value))
+
+
 def _parsed(function: str) -> Callable[[object], str]:
     return lambda value: f"{function}({literal(str(value))})"
 
@@ -416,5 +431,6 @@ _DEFAULTS: dict[str, Callable[[object], str]] = {
     "time": _parsed("dt.time.fromisoformat"),
     "datetime": _parsed("dt.datetime.fromisoformat"),
     "uuid": _parsed("uuid.UUID"),
+    "binary": lambda value: f'bytes.fromhex("{_bytes(value).hex()}")',
     "json": _json_default,
 }

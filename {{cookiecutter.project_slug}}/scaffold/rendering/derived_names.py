@@ -20,9 +20,11 @@ class DerivedNames:
     """The derived names of all entities.
 
     `schemas` are by entity and suffix, such as `("Task", "Create")`; `choices`, `types`
-    and `items` by entity and field; `batches` by entity, the end of `create_<batch>`; `ids`, the types of string ids, by entity; `operations` by entity
-    and relation: the end of the names of its routes, `list_<operation>`;
-    `link_operations` likewise for `link_<operation>`.
+    and `items`, the types of an array's items, by entity and field; `batches` by entity,
+    the end of `create_<batch>`; `ids`, the types of string ids, and `list_items`, the
+    resources in lists, by entity; `operations` by entity and relation: the end of the
+    names of its routes, `list_<operation>`; `link_operations` likewise for
+    `link_<operation>`.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -42,6 +44,12 @@ class DerivedNames:
                 "Query",
                 *PARAMETERS,
             )
+        }
+        self.list_items = {
+            entity.name: self._class(f"{entity.name}ListItem", "Schema")
+            if entity.left_out_of_lists
+            else entity.name
+            for entity in spec.entities
         }
         # Field types do not get the names of tables either.
         self._classes |= {f"{entity.name}Entity".lower() for entity in spec.entities}

@@ -22,6 +22,7 @@ TYPES = {
     "time": "types.Time",
     "datetime": "queries.DateTime",
     "uuid": "queries.UUID",
+    "binary": "queries.Flag",
 }
 INTEGERS = {
     16: "queries.SmallInteger",
@@ -140,6 +141,8 @@ class ListQueries:
 def _filter(
     attribute: str, key: str, annotation: str, kind: str, *, nullable: bool = False
 ) -> Filter:
+    if kind == "binary":
+        return Filter(attribute, key, annotation, ("__null",))
     operators = ["__eq" if key in RESERVED else "", "__in", "__ne"]
     if kind == "array":
         operators = ["__has"]

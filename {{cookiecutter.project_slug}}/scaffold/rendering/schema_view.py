@@ -52,6 +52,11 @@ class SchemaView:
         return self.names.schemas[self.entity.name, "Batch"]
 
     @property
+    def item_schema(self) -> str:
+        """The resource in lists: the entity's own one, or one with fewer fields."""
+        return self.names.list_items[self.entity.name]
+
+    @property
     def page_schema(self) -> str:
         return self.names.schemas[self.entity.name, "Page"]
 
@@ -212,12 +217,20 @@ class SchemaView:
     @cached_property
     def response_blocks(self) -> list[list[str]]:
         lines = self._response_keys
-        shown = [field for field in self.entity.fields if not field.write_only]
+        hidden = self.entity.left_out_of_lists
+        shown = [
+            one for one in self.entity.fields if not (one.write_only or one in hidden)
+        ]
         lines += [self._response_field(field) for field in shown]
         lines += [self._response_reference(item) for item in self.entity.references]
         lines += [self._response_link(item) for item in self.entity.links if item.owner]
         lines += [self._embedded(item) for item in embeddable(self.entity, self.spec)]
         return [block for block in (self._configured(), lines) if block]
+
+    @property
+    def unlisted(self) -> list[str]:
+        """The fields that lists leave out."""
+        return [self._response_field(one) for one in self.entity.left_out_of_lists]
 
     @property
     def query_types(self) -> list[str]:
@@ -296,7 +309,7 @@ class SchemaView:
         description = reference.description
         described = f", {literal(description)}" if description else ""
         value = f"base.embedded({literal(reference.included)}{described})"
-        return f'{name}: "{reference.target} | None" = {value}'
+        return f'{name}: "{self.names.list_items[reference.target]} | None" = {value}'
 
     def _configured(self, example: str = "", *, described: bool = True) -> list[str]:
         """Return the configuration of a schema: its keys, and what OpenAPI says of it."""
@@ -356,6 +369,8 @@ class SchemaView:
             default, told = None, MADE[field.type]
         described = _described(field, told)
         arguments = [described] if described else []
+        if field.type == "binary" and field.has_default and not update:
+            arguments.append("validate_default=True")  # it is base64
         if default is None and told and not update:
             arguments.insert(0, "default_factory=base.unset")
         assigned = _assigned(default, arguments)

@@ -330,7 +330,7 @@ def _build(draft: FieldDraft, written: str, *, camel: bool) -> Field:
         if key in values:
             values[own] = values.pop(key)
     field_type = TYPES[written]
-    if written in ("string", "email", "url"):
+    if field_type.length is not None:
         values.setdefault("max_length", field_type.length)
     if draft.flag("write_only"):
         values["markup"] = "keep"  # secrets are stored as they were sent

@@ -266,7 +266,8 @@ def _if_type(name: str, one: FieldType) -> Json:
     if not one.indexable:
         reason = f"A {name} field cannot be unique or indexed."
         for flag in ("unique", "index", "filter", "sort"):
-            properties[flag] = {"description": reason, "const": False}
+            if flag != "filter" or not one.null_filter:
+                properties[flag] = {"description": reason, "const": False}
     then: Json = {
         "propertyNames": {"enum": [*keys.FIELD, *one.keys]},
         "properties": properties,

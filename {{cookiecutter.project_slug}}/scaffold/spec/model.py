@@ -224,6 +224,8 @@ class Field:
             return False
         if self.unique:
             return self.nullable and self.sortable
+        if self.type == "binary":
+            return False  # a value can be larger than an index entry
         return self.index or self.filterable or self.sortable
 
     @property
@@ -405,6 +407,13 @@ class Entity:
     actors: bool = False
     history: bool = False
     soft_delete: bool = False
+
+    @property
+    def left_out_of_lists(self) -> tuple[Field, ...]:
+        """The fields that GET of one row shows, and lists do not."""
+        return tuple(
+            one for one in self.fields if one.type == "binary" and not one.write_only
+        )
 
     @property
     def has_restore_route(self) -> bool:

@@ -1,5 +1,6 @@
 """Boundary values of fields: the limits, and values beyond them, as Python code."""
 
+import base64
 import datetime as dt
 import decimal
 import math
@@ -23,6 +24,7 @@ from scaffold.testdata.series import from_units
 
 # Longer strings are not tested, as request bodies are limited to a megabyte.
 LONGEST = 20_000
+LONGEST_BINARY = 70_000
 # Types whose values are not the same in Python and in JSON.
 _OTHER_IN_JSON = ("decimal", "date", "datetime", "uuid")
 _ENTITY = Entity("Item", "items")
@@ -48,6 +50,8 @@ def edges(field: Field) -> Edges:
         _text(field, found)
     elif field.type == "url":
         _url(field, found)
+    elif field.type == "binary":
+        _binary(field, found)
     elif field.type == "enum":
         _enum(field, found)
     elif field.type == "integer":
@@ -75,6 +79,8 @@ def json_value(value: object) -> object:
         return [json_value(item) for item in value]
     if isinstance(value, dt.date | dt.time):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return str(value) if isinstance(value, uuid.UUID) else value
 
 
@@ -181,6 +187,23 @@ def _url(field: Field, found: Edges) -> None:
         found.accepted.append(text_expression(start + "x" * (most - len(start))))
     if most < LONGEST:
         found.refused.append(text_expression(start + "x" * (most + 1)))
+
+
+def _binary(field: Field, found: Edges) -> None:
+    most = field.max_length or 0
+    if most > 1:
+        found.accepted.append('"+/8="')
+    if most <= LONGEST_BINARY:
+        found.accepted.append(_zeros(most))
+        found.refused.append(_zeros(most + 1))
+
+
+def _zeros(count: int) -> str:
+    """Return the base64 of zero bytes."""
+    padding = "=" * (-count % 3)
+    digits = -(-count // 3) * 4 - len(padding)
+    text = text_expression("A" * digits)
+    return f"{text} + {literal(padding)}" if padding else text
 
 
 def _enum(field: Field, found: Edges) -> None:

@@ -1,5 +1,6 @@
 """Sample values: the value of a field in the n-th row of a test, as Python code."""
 
+import base64
 import datetime as dt
 import decimal
 import math
@@ -117,6 +118,7 @@ _PARSED: dict[str, Callable[[str], object]] = {
     "time": dt.time.fromisoformat,
     "datetime": dt.datetime.fromisoformat,
     "uuid": uuid.UUID,
+    "binary": base64.b64decode,
 }
 
 
@@ -156,6 +158,8 @@ def _series(entity: Entity, field: Field) -> Series | None:
         field = compared.narrowed(field, window)
     if field.type in ("string", "text"):
         return _text(field)
+    if field.type == "binary":
+        return _binary(field)
     if field.type == "url":
         return _url(field)
     if field.type == "email":
@@ -260,6 +264,14 @@ def _short(least: int, most: int) -> Series:
     number = f"{{n % {modulus}:0{max(least, 1)}}}"
     template = f"{{n:0{max(least, 1)}}}"
     return Series(f'f"{number}"', lambda n: template.format(n=n % modulus))
+
+
+def _binary(field: Field) -> Series | None:
+    """Return the bytes of a series of texts."""
+    texts = _text(Field(field.name, "string", max_length=field.max_length))
+    if texts is None:
+        return None
+    return Series(f"{texts.expression}.encode()", lambda n: str(texts.at(n)).encode())
 
 
 def _url(field: Field) -> Series | None:

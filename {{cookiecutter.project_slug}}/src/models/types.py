@@ -4,6 +4,7 @@ FastAPI parses a body before it validates it, so a date, a UUID or a decimal is 
 string of the JSON document here.
 """
 
+import base64
 import datetime as dt
 import decimal
 import math
@@ -19,6 +20,9 @@ from pydantic_core import PydanticCustomError, PydanticKnownError, core_schema
 
 BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
 MAX_JSON_DEPTH = 64
+# The last character before the padding has no bits that would be lost.
+_PADDED = "[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]="
+BASE64_PATTERN = f"([A-Za-z0-9+/]{{4}})*({_PADDED})?"
 TEXT_ID_PATTERN = "^[A-Za-z0-9._~-]+$"
 
 MAX_LINKS = 1_000  # ids in one list, and rows that one row is linked to
@@ -246,6 +250,24 @@ def _read_decimal(value: Any) -> Any:
     return number
 
 
+def _read_base64(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        data = base64.b64decode(value, validate=True)
+    except ValueError:
+        data = None
+    if data is None or _write_base64(data) != value:
+        raise PydanticCustomError(
+            "base64_parsing", "Write bytes as base64 with padding, such as AAEC/w=="
+        )
+    return data
+
+
+def _write_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
 def _read_integer(value: Any) -> Any:
     """Read 5.0 and 5e0 as 5, which JSON's parser returns as a float."""
     if not isinstance(value, float) or not value.is_integer():
@@ -337,6 +359,36 @@ class TextId:
         return value
 
 
+class Base64:
+    """Bytes that are base64 with padding in JSON, as RFC 4648 has it in section 4.
+
+    Write it after the limits: these count bytes, and OpenAPI gets those of the text.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            _read_base64,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                _write_base64, when_used="json-unless-none"
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        described = handler(schema)
+        for way in (described, *described.get("anyOf", ())):
+            if way.get("format") == "binary":
+                del way["format"]
+                way |= {"contentEncoding": "base64", "pattern": f"^{BASE64_PATTERN}$"}
+                if "maxLength" in way:
+                    way["maxLength"] = -(-way["maxLength"] // 3) * 4
+        return described
+
+
 @dataclass(frozen=True)
 class Digits:
     """A decimal with `precision` digits, `scale` of them after the decimal point.
@@ -388,7 +440,7 @@ class Digits:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-TEXT_ID = TextId()
+TEXT_ID, BASE64 = TextId(), Base64()
 INT16, INT32, INT64 = Bits(16), Bits(32), Bits(64)
 SmallInteger: TypeAlias = Annotated[int, INT16]
 Integer32: TypeAlias = Annotated[int, INT32]
@@ -449,4 +501,9 @@ StoredInteger: TypeAlias = Annotated[
 ]
 StoredInteger32: TypeAlias = Annotated[
     int, pydantic.WithJsonSchema({"type": "integer", "format": "int32"})
+]
+StoredBinary: TypeAlias = Annotated[
+    bytes,
+    pydantic.PlainSerializer(_write_base64, when_used="json"),
+    pydantic.WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
 ]

@@ -1,5 +1,6 @@
 """The types of JSON fields, whether an entity has a field of them or not."""
 
+import base64
 import datetime as dt
 import decimal
 import math
@@ -22,14 +23,17 @@ TYPES: dict[str, Any] = {
     "url": types.URL,
     "json": types.JSON,
     "ids": types.Ids,
+    "binary": Annotated[bytes, types.BASE64],
     "string": Annotated[str, pydantic.AfterValidator(types.check_text)],
 }
 ADAPTERS = {
     name: pydantic.TypeAdapter[Any](kind, config=CONFIG) for name, kind in TYPES.items()
 }
+EVERY_BYTE = base64.b64encode(bytes(range(256))).decode()
 ACCEPTED = {
     **values.ACCEPTED,
     "integer": [0, types.BIGINT_MIN, types.BIGINT_MAX],
+    "binary": ["", "AA==", "AAE=", "AAEC", "+/+/", EVERY_BYTE],
     "url": ["http://a", "HTTPS://EXAMPLE.com/ä?b=c#d", "http://127.0.0.1:8000"],
     "string": ["", "AT&T", "a < b", "é", "🙂", "\u2028", "\x85"],
 }

@@ -32,6 +32,11 @@ FOREIGN = frozenset(
 )
 Row = Mapping[str, Any]
 
+LENGTHS = {
+    **dict.fromkeys(("string", "text"), ("min_length", "max_length")),
+    "binary": ("max_length",),
+}
+
 
 class Connection(Protocol):
     """What this needs of a connection of asyncpg."""
@@ -226,7 +231,7 @@ class _Catalog:
         elif key == "values" and kind in ("string", "text"):
             items = {name: column.keys[name] for name in ARRAY if name in column.keys}
             column.type, column.keys = "enum", {"values": value, **items}
-        elif key in ("min_length", "max_length") and kind in ("string", "text"):
+        elif key in LENGTHS.get(kind, ()):
             column.keys[key] = value
         elif key == "pattern" and kind in ("string", "text"):
             return False  # the regular expressions of PostgreSQL are others

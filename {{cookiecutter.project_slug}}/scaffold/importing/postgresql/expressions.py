@@ -21,7 +21,7 @@ _TOKENS = re.compile(
 )
 OPERATORS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "<>": "ne"}
 _FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "<>": "<>", "=": "="}
-_LENGTH = ("char_length", "length", "character_length")
+_LENGTH = ("char_length", "length", "character_length", "octet_length")
 NOW = re.compile(
     r"\(*(now|transaction_timestamp|statement_timestamp|clock_timestamp)\(\)"
     r"|CURRENT_(TIMESTAMP|DATE|TIME)|LOCALTIME(STAMP)?"

@@ -1,5 +1,6 @@
 """PostgreSQL's types in those of entities.json."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -171,6 +172,8 @@ def constant(text: str, kind: str) -> object:
             return {"true": True, "t": True, "false": False, "f": False}[text.lower()]
         if kind == "json":
             return json.loads(text)
+        if kind == "binary":
+            return base64.b64encode(bytes.fromhex(text.removeprefix("\\x"))).decode()
     except (ValueError, KeyError):
         return MISSING
     if kind == "datetime":

@@ -144,6 +144,11 @@ class _Rules:
             refused = self.field.array and key in keys.NO_ARRAY
             if refused or not getattr(self.field, key):
                 continue
+            if key == "filter" and TYPES[self.field.type].null_filter:
+                if not self.field.nullable:
+                    what = f"a filter of a {self.field.type} field is for null"
+                    self._refuse(key, f"{what}, which this one never is; remove filter")
+                continue
             reason = index_problem(self.field)
             if reason is None and key == "sort":
                 reason = _sort_problem(self.field)

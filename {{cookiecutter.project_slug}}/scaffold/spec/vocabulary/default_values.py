@@ -1,5 +1,6 @@
 """Checks the default of a field by its type, and returns it as the templates use it."""
 
+import base64
 import datetime as dt
 import decimal
 import ipaddress
@@ -24,6 +25,8 @@ URL = (
     rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?"
     r"(?:[/?#][!-~]*)?"
 )
+_PADDED = "[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]="
+BASE64 = f"(?:[A-Za-z0-9+/]{{4}})*(?:{_PADDED})?"
 _EXACT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 _LOCAL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -286,3 +289,19 @@ def anything(value: object, field: Field) -> object:
     if isinstance(value, list):
         return [anything(item, field) for item in value]
     return float(value) if isinstance(value, decimal.Decimal) else value
+
+
+def binary(value: object, field: Field) -> str:
+    written = _string(value)
+    try:
+        data = base64.b64decode(written, validate=True)
+    except ValueError:
+        data = None
+    if data is None or base64.b64encode(data).decode() != written:
+        raise Refused(
+            f"{quote(written)} is not valid base64; write bytes as AAEC/w==, with padding"
+        )
+    if field.max_length is not None and len(data) > field.max_length:
+        limit = f"more than max_length {field.max_length}"
+        raise Refused(f"has {len(data)} bytes, {limit}")
+    return written

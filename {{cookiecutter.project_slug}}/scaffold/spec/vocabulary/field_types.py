@@ -15,6 +15,9 @@ SHORTEST_URL = len("http://a")
 MAX_STRING = 10_485_760
 MAX_TEXT = 268_435_455
 MAX_PRECISION = 1000
+BINARY_LENGTH = 65_536
+# Three quarters of the size limit of requests: base64 has four characters for three bytes.
+MAX_BINARY = 786_432
 INT64 = 2**63
 # An index entry of PostgreSQL holds 2,704 bytes; this leaves room for its header, and for
 # the UUID that most indexes end with.
@@ -26,7 +29,10 @@ SORTED_BYTES = 1_500
 
 @dataclass(frozen=True)
 class FieldType:
-    """A field type; `index_bytes` is the most bytes that a value takes in an index."""
+    """A field type; `index_bytes` is the most bytes that a value takes in an index.
+
+    With `null_filter`, lists can be filtered by whether it is null, without an index.
+    """
 
     description: str
     default: Callable[[object, Field], object]
@@ -35,6 +41,7 @@ class FieldType:
     length: int | None = None
     max_length: int = 0
     indexable: bool = True
+    null_filter: bool = False
     index_bytes: Callable[[Field], int] = lambda field: 8
     markup: str | None = None
 
@@ -246,5 +253,21 @@ TYPES: dict[str, FieldType] = {
         default_values.anything,
         {},
         indexable=False,
+    ),
+    "binary": FieldType(
+        "Bytes, base64 with padding in JSON: bytea; lists leave it out.",
+        default_values.binary,
+        _like(default_values.BASE64),
+        {
+            "max_length": Key(
+                "count",
+                "The maximum number of bytes; 65536 by default.",
+                _count(1, MAX_BINARY),
+            )
+        },
+        length=BINARY_LENGTH,
+        max_length=MAX_BINARY,
+        indexable=False,
+        null_filter=True,
     ),
 }

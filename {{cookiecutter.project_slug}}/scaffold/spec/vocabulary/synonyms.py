@@ -89,6 +89,7 @@ TYPES = {
     "map": "json",
     "hstore": "json",
     "any": "json",
+    **dict.fromkeys(("bytea", "blob", "varbinary", "bytes", "base64"), "binary"),
     "belongsto": "many_to_one",
     "foreignkey": "many_to_one",
     "reference": "many_to_one",
@@ -102,7 +103,7 @@ TYPES = {
     "manytomany": "many_to_many",
 }
 
-_BINARY = "there is no binary type; store the file elsewhere and its address in a url"
+_FILE = "store small files as binary, and others elsewhere, with the address in a url"
 _GENERATED = (
     'only ids are generated: set "id": "integer" on the entity and remove this field; '
     "use integer for a number that clients send"
@@ -115,9 +116,8 @@ _PLACE = "there is no type for places; use two fields of type float, or json"
 
 # Types that have no counterpart.
 TYPE_ADVICE = {
-    **dict.fromkeys(("bytea", "blob", "binary", "varbinary", "bytes"), _BINARY),
-    **dict.fromkeys(("file", "upload", "attachment", "document"), _BINARY),
-    **dict.fromkeys(("image", "photo", "picture", "audio", "video"), _BINARY),
+    **dict.fromkeys(("file", "upload", "attachment", "document"), _FILE),
+    **dict.fromkeys(("image", "photo", "picture", "audio", "video"), _FILE),
     **dict.fromkeys(("serial", "bigserial", "smallserial"), _GENERATED),
     **dict.fromkeys(("autoincrement", "identity", "sequence"), _GENERATED),
     **dict.fromkeys(("int2", "int16", "smallint", "tinyint"), _BITS.format(16)),
