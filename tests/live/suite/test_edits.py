@@ -77,10 +77,10 @@ def add_rules(project: Project) -> None:
 """,
         ),
         (
-            "        return await self._update(coupon_id, data)\n",
+            "        return await self._update(coupon_id, data, precondition)\n",
             """        if data.valid_until and data.valid_until.year < 2026:
             raise InvalidError("A coupon cannot end in the past")
-        return await self._update(coupon_id, data)
+        return await self._update(coupon_id, data, precondition)
 """,
         ),
         ("import uuid\n", "import uuid\n\nfrom src.core.errors import InvalidError\n"),
@@ -111,7 +111,7 @@ def add_routes(project: Project) -> None:
         project,
         "src/api/routes/tags.py",
         (
-            '@router.get("/{tag_id}", responses=http.problems(404))\n',
+            '@router.get(\n    "/{tag_id}",\n',
             '''@router.get("/count")
 async def count_tags(service: deps.TagServiceDep):  # type: ignore[no-untyped-def]
     """Return how many tags there are."""
@@ -124,7 +124,8 @@ async def list_newest_tags(service: deps.TagServiceDep) -> list[Tag]:
     return [Tag.model_validate(row) for row in await service.repository.list(0, 3)]
 
 
-@router.get("/{tag_id}", responses=http.problems(404))
+@router.get(
+    "/{tag_id}",
 ''',
         ),
     )
@@ -163,9 +164,25 @@ class ProductUpdate(''',
         "src/services/product.py",
         (
             "        return await self._create(data)\n",
-            """        sku = uuid.uuid4().hex[:20].upper()
-        return await self._create(NumberedProduct(**dict(data), sku=sku))
+            "        return await self._create(_numbered(data))\n",
+        ),
+        (
+            "        return await self._create_all(ProductBatch, batch)\n",
+            """        items = [_numbered(data) for data in batch.items]
+        numbered = batch.model_copy(update={"items": items})
+        return await self._create_all(ProductBatch, numbered)
 """,
+        ),
+        (
+            "\n\nclass ProductService(",
+            """
+
+def _numbered(data: ProductCreate) -> NumberedProduct:
+    sku = uuid.uuid4().hex[:20].upper()
+    return NumberedProduct(**dict(data), sku=sku)
+
+
+class ProductService(""",
         ),
         ("    Product,\n", "    NumberedProduct,\n    Product,\n"),
     )

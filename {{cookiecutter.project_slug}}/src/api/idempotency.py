@@ -1,20 +1,23 @@
 """The Idempotency-Key of a POST: sent again with the same key, it is done once.
 
-A route has `dependencies=idempotency.KEYED`, `SessionDep`, a JSON body or none, and a
-router with `route_class=http.StrictJSONRoute`. src/repositories/idempotency.py has what
-happens in the transaction of the request.
+A route has `dependencies=idempotency.KEYED`, a JSON body or none, and a router with
+`route_class=http.StrictJSONRoute`. Its work is done with the session of `SessionDep`, in
+whose transaction src/repositories/idempotency.py stores the response.
 """
 
 import datetime as dt
 import json
 import re
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Annotated
 
 import fastapi
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
+from src.core.database import get_db
 from src.core.errors import BadRequestError, IdempotencyKeyRequiredError
 from src.repositories.idempotency import KeyedRequest
 
@@ -24,8 +27,9 @@ KEY = "[!-~]{1,255}"  # visible characters of ASCII; another one is a 400
 SCHEMA = {"type": "string", "pattern": f"^{KEY}$"}  # in OpenAPI
 
 
-async def note_key(
+async def do_once(
     request: Request,
+    db: Annotated[AsyncSession, fastapi.Depends(get_db, scope="function")],
     idempotency_key: Annotated[
         str | None,
         fastapi.Header(
@@ -34,12 +38,16 @@ async def note_key(
             "gets the same response."
         ),
     ] = None,
-) -> None:
-    """Note the request in the state of the request, for the session's dependency."""
+) -> AsyncIterator[None]:
+    """Do the work of the request behind a savepoint of its session, unless it is done.
+
+    The session is that of SessionDep.
+    """
     settings = request.app.state.settings
     if idempotency_key is None:
         if settings.idempotency_required:
             raise IdempotencyKeyRequiredError()
+        yield
         return
     is_single = len(request.headers.getlist(HEADER)) == 1
     if not (is_single and re.fullmatch(KEY, idempotency_key)):
@@ -50,15 +58,18 @@ async def note_key(
     principal = getattr(request.state, "principal", None)
     subject = principal.subject if principal else None
     place = [subject, request.method, request.url.path, idempotency_key]
-    request.state.keyed_request = KeyedRequest(
+    keyed = KeyedRequest(
         id=sha256(json.dumps(place).encode()).digest(),
         request_hash=_request_hash(request.url.query, await request.body()),
         request_id=getattr(request.state, "request_id", ""),
         lifetime=dt.timedelta(seconds=settings.idempotency_ttl),
     )
+    request.state.keyed_request = keyed
+    async with keyed.once(db):
+        yield
 
 
-KEYED = [fastapi.Depends(note_key)]
+KEYED = [fastapi.Depends(do_once, scope="function")]
 
 
 def _request_hash(query: str, body: bytes) -> bytes:
@@ -73,8 +84,6 @@ def note_response(request: Request, response: object) -> None:
     keyed: KeyedRequest | None = getattr(request.state, "keyed_request", None)
     if keyed is None or not isinstance(response, Response):
         return
-    if not keyed.has_begun:
-        raise RuntimeError("A route with idempotency keys must depend on SessionDep.")
     body = getattr(response, "body", None)
     if body is not None:
         keyed.note(response.status_code, response.headers, bytes(body))

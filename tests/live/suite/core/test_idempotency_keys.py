@@ -5,7 +5,7 @@ import datetime as dt
 import httpx2
 import pytest
 import sqlalchemy as sa
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -152,7 +152,22 @@ def own(running_app: FastAPI) -> FastAPI:
 
     @router.post("/without", dependencies=idempotency.KEYED)
     async def without() -> None:
-        """Depend on no session."""
+        """Depend on no session itself."""
+        app.state.calls.append("without")
+
+    async def set_tenant(db: SessionDep) -> None:
+        await db.execute(sa.text("SELECT set_config('app.tenant', 'a', true)"))
+
+    tenants = APIRouter(
+        route_class=http.StrictJSONRoute, dependencies=[Depends(set_tenant)]
+    )
+
+    @tenants.post("/tenant", dependencies=idempotency.KEYED)
+    async def tenant(db: SessionDep) -> str | None:
+        app.state.calls.append("tenant")
+        statement = sa.text("SELECT current_setting('app.tenant')")
+        found: str | None = await db.scalar(statement)
+        return found
 
     other = APIRouter()
 
@@ -161,6 +176,7 @@ def own(running_app: FastAPI) -> FastAPI:
         """Have a route class that notes no response."""
 
     app.include_router(router, prefix="/own")
+    app.include_router(tenants, prefix="/own")
     app.include_router(other, prefix="/own")
     return app
 
@@ -171,7 +187,7 @@ async def test_routes_of_ones_own_can_have_keys(
     calls = own.state.calls
     calls.clear()
     async with client_of(own, raise_app_exceptions=False) as client:
-        for path in ("/own/text", "/own/commits"):
+        for path in ("/own/text", "/own/commits", "/own/without", "/own/tenant"):
             answers = [await client.post(path, headers=keyed()) for _ in range(2)]
             assert answers[0].content == answers[1].content
             assert answers[0].status_code == answers[1].status_code
@@ -181,8 +197,9 @@ async def test_routes_of_ones_own_can_have_keys(
             assert "set-cookie" not in again.headers
             other = await client.post(f"{path}?a=1", headers=keyed())
             problem(other, 422, "idempotency_key_reused")
-        assert calls == ["text", "commits"]
-        assert await count(db_session) == 2
+        assert answers[0].json() == "a"
+        assert calls == ["text", "commits", "without", "tenant"]
+        assert await count(db_session) == 4
         for by in (*STORED, *NOT_STORED):
             calls.clear()
             path = f"/own/refused?by={by}"
@@ -190,7 +207,7 @@ async def test_routes_of_ones_own_can_have_keys(
             assert answers[0].status_code == answers[1].status_code >= 400
             assert calls == [by] * (1 if by in STORED else 2)
         stored = await count(db_session)
-        for path in ("/own/stream", "/own/without", "/own/other-class"):
+        for path in ("/own/stream", "/own/other-class"):
             response = await client.post(path, headers=keyed())
             problem(response, 500, "internal_server_error")
             assert (await client.post(path)).status_code == 200
