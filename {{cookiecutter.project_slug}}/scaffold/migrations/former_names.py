@@ -79,7 +79,8 @@ class FormerNames:
             if old and old.column != member.column:
                 yield Candidate(label, old.column, member.column, self.has_record)
             return
-        members = {one.name for one in (*entity.fields, *entity.references)}
+        members = {one.name for one in entity.fields}
+        members |= {one.name for one in entity.references}
         is_made = self._is_made(member, before.get(member.name))
         if was in before and was in members and is_made:
             return  # another one has that name by now
