@@ -95,7 +95,7 @@ class Smoke:
                 inner.removeprefix(item): methods["get"]
                 for inner, methods in paths.items()
                 if re.fullmatch(re.escape(item) + r"/[\w-]+", inner)
-                and not inner.endswith("/history")  # its items are no rows
+                and not inner.endswith("/history")  # it lists changes, not rows
                 and _is_page(methods, self.sampler)
             }
             update = self._body(by_id["patch"]) if "patch" in by_id else {}

@@ -46,7 +46,8 @@ MARKUP = set("<>&")
 LONG_HEAD = 60_000
 # What the id of a link that is null is sent as.
 NULL = {"None", None}
-JUDGED = {"AcceptedNegativeData", "RejectedPositiveData"}
+# The checks that compare the answer with whether the values fit their schemas.
+OF_VALUES = {"AcceptedNegativeData", "RejectedPositiveData"}
 BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 CHANCE = random.Random(os.environ.get("SEED"))
@@ -206,7 +207,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     if _is_batch(case) and case.method.upper() != "POST":
         return False  # it is also the path of a row with this id
     problem = response.json()
-    if kind in JUDGED and problem.get("error") == "header_too_large":
+    if kind in OF_VALUES and problem.get("error") == "header_too_large":
         return _head(response.request) < LONG_HEAD
     if kind == "EnsureResourceAvailability":
         # What is missing may be another row, such as the reverse side of a one-to-one

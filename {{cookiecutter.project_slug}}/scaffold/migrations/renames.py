@@ -135,7 +135,8 @@ class Names:
 
     `known` has the names that the database has, and whether they are marked as unused.
     `former` are the names that entities.json had at the last migration, if there is a
-    record of it, `wanted` those that the models have. `is_made(old, new)` says whether a migration has that rename.
+    record of it, `wanted` those that the models have. `is_made(old, new)` says whether a
+    migration has that rename.
     """
 
     kind: str
