@@ -1306,6 +1306,29 @@ def test_a_rename_that_was_made_before_is_not_guessed_to_be_another_one(
     assert "the column books.order" in library.run(*migration, environment=server)
 
 
+@pytest.mark.slow
+def test_a_name_that_another_one_gives_away_needs_a_known_former_name(
+    library: Project, server: dict[str, str]
+) -> None:
+    """`blurb` becomes `notes`, but says it was `wording`, between two migrations."""
+    spec = copy.deepcopy(LIBRARY)
+    all_of(
+        rename("Book.notes", "remarks"),
+        rename("Book.blurb", "notes"),
+        set_keys("Book.notes", renamed_from="wording"),
+    )(spec)
+    change(library, lambda given: given.update(spec))
+    said = refused(library, server)
+    assert "Book.notes: no migration knows a column of books called wording" in said
+    assert "what is called notes gets another name" in said
+    set_keys("Book.notes", renamed_from="blurb")(spec)
+    change_again(library, spec)
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    assert "rename_books_notes_to_remarks" in library.run(
+        *migration, environment=server
+    )
+
+
 # Changes of what has a history, and the names in it that change.
 FOLLOWED: dict[str, tuple[Callable[[Spec], None], dict[str, str]]] = {
     "a table": (

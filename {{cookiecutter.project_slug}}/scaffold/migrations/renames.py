@@ -21,6 +21,10 @@ UNKNOWN = (
     "{label}: no migration knows a {kind} called {was} or {name}; let "
     '"renamed_from" say what they call it, or leave it out'
 )
+GIVEN = (
+    "{label}: no migration knows a {kind} called {was}, and what is called {name} gets "
+    'another name; let "renamed_from" say what they call it, or leave it out'
+)
 CHOICE = (
     'If {name} has the right values, remove "renamed_from". If not, give it a third name, '
     "run this, then give it this name, and run this again"
@@ -164,6 +168,9 @@ class Names:
         while due := [one for one in left if self._is_due(one, moves)]:
             moves |= {one.was: one.name for one in due}
             left = [one for one in left if one not in due]
+        for one in renamed:
+            if one.was not in self.known and one.name in moves:
+                self._report(GIVEN, one)
         for one in left:
             if not self._is_unsure(one, renamed):
                 continue
