@@ -46,6 +46,7 @@ REFUSALS = re.compile(
     r"the field is required, and existing|relation is new and required|field is unique, and|"
     r"there is no cast from|its ids refer to|another entity of that name|"
     r"no migration knows a|and no migration renames the one to the other|"
+    r"which entities.json no longer has|"
     rf"{CONFLICT}"
 )
 STOPS = re.compile(

@@ -1541,6 +1541,56 @@ def test_a_field_comes_back_with_another_type(
     assert states["back"] == states["before"]
 
 
+@pytest.mark.slow
+def test_a_rename_that_was_made_before_is_not_guessed_to_be_another_one(
+    library: Project, server: dict[str, str]
+) -> None:
+    """`pages` has the values of `order`; then it may have those that `order` has now."""
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    change(library, exchange("Book.pages", "Book.order"))
+    assert "wrote" in library.run(*migration, environment=server)
+    spec = copy.deepcopy(LIBRARY)
+    all_of(
+        exchange("Book.pages", "Book.order"),
+        remove("Book.pages"),
+        rename("Book.order", "pages"),
+    )(spec)
+    change_again(library, spec)
+    said = refused(library, server)
+    assert (
+        "Book.pages: a migration has renamed a column of books from order to " in said
+    )
+    assert (
+        "which entities.json no longer has. If pages has the right values, rem" in said
+    )
+    set_keys("Book.pages", renamed_from=None)(spec)
+    change_again(library, spec)
+    assert "the column books.order" in library.run(*migration, environment=server)
+
+
+@pytest.mark.slow
+def test_a_name_that_another_one_gives_away_needs_a_known_former_name(
+    library: Project, server: dict[str, str]
+) -> None:
+    """`blurb` becomes `notes`, but says it was `wording`, between two migrations."""
+    spec = copy.deepcopy(LIBRARY)
+    all_of(
+        rename("Book.notes", "remarks"),
+        rename("Book.blurb", "notes"),
+        set_keys("Book.notes", renamed_from="wording"),
+    )(spec)
+    change(library, lambda given: given.update(spec))
+    said = refused(library, server)
+    assert "Book.notes: no migration knows a column of books called wording" in said
+    assert "what is called notes gets another name" in said
+    set_keys("Book.notes", renamed_from="blurb")(spec)
+    change_again(library, spec)
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    assert "rename_books_notes_to_remarks" in library.run(
+        *migration, environment=server
+    )
+
+
 # Changes of what has a history, and the names in it that change.
 FOLLOWED: dict[str, tuple[Callable[[Spec], None], dict[str, str]]] = {
     "a table": (

@@ -20,8 +20,10 @@ from tests.harness.schema_samples import NoSample, Sampler, Schema
 EMAIL = r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20})?@[a-z]{2,20}\.com"
 schemathesis.openapi.format("email", st.from_regex(EMAIL, fullmatch=True))
 
-# The share of valid requests that are completed; others stay as generated.
+# The share of valid requests that are completed; others stay as generated. The phases
+# before fuzzing have one or two of an operation: all of these are.
 HELPED = 0.8
+FEW = {"examples", "coverage"}
 # What a decimal is sent as.
 DECIMAL = {"number", "string"}
 # Rules of its digits, and of its bounds where it is sent as text.
@@ -46,7 +48,8 @@ MARKUP = set("<>&")
 LONG_HEAD = 60_000
 # What the id of a link that is null is sent as.
 NULL = {"None", None}
-JUDGED = {"AcceptedNegativeData", "RejectedPositiveData"}
+# The checks that compare the answer with whether the values fit their schemas.
+OF_VALUES = {"AcceptedNegativeData", "RejectedPositiveData"}
 BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 CHANCE = random.Random(os.environ.get("SEED"))
@@ -123,17 +126,20 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Let valid requests be what a client would send."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
+    share = 1 if case.meta.phase.name in FEW else HELPED
     for name, value in [*(case.headers or {}).items()]:
         # Versions are seldom those of the row, and keys seldom new ones. Instead of a tag,
         # schemathesis may send a 0.
-        if name.lower() in HEADERS and (value == "0" or CHANCE.random() < HELPED):
+        if name.lower() in HEADERS and (value == "0" or CHANCE.random() < share):
             del case.headers[name]
     path, rest = _collection(case), case.operation.path.partition("/{")[2]
     below = rest.split("/")[1:]  # such as actors and {actor_id}
     parameters = case.path_parameters or {}
-    if len(parameters) == 1 and CHANCE.random() < HELPED:
+    if len(parameters) == 1 and CHANCE.random() < share:
         (name,) = parameters
-        _name_existing(parameters, name, CREATED[path])
+        is_deletion = case.operation.method.upper() == "DELETE"
+        ids = (_free(path) if is_deletion else []) or CREATED[path]
+        _name_existing(parameters, name, ids)
         behind = COLLECTIONS[path]["lists"].get(below[0]) if below else None
         if behind and (taken := _taken(*behind)):
             parameters[name] = CHANCE.choice(taken)
@@ -145,7 +151,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         method = case.operation.method.upper()
         whole = path if _is_batch(case) else case.operation.path
         properties = PROPERTIES.get((method, whole), {})
-        is_helped = CHANCE.random() < HELPED
+        is_helped = CHANCE.random() < share
         for body in case.body.get("items", []) if _is_batch(case) else [case.body]:
             for name in body.keys() & properties.keys():
                 _help(body, name, properties[name], path, is_helped=is_helped)
@@ -169,6 +175,17 @@ def _taken(path: str, name: str) -> list[Any]:
     """Return the ids that rows of a collection refer to by a key."""
     found = [row.get(name) for (other, _), row in LAST.items() if other == path]
     return [one for one in found if one is not None]
+
+
+def _free(path: str) -> list[Any]:
+    """Return the ids of rows that no reference keeps from being deleted."""
+    kept = {
+        str(row[name])
+        for (other, _), row in LAST.items()
+        for name in COLLECTIONS[other]["restricts"]
+        if COLLECTIONS[other]["references"][name] == path
+    }
+    return [one for one in CREATED[path] if str(one) not in kept]
 
 
 def _help(
@@ -206,7 +223,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     if _is_batch(case) and case.method.upper() != "POST":
         return False  # it is also the path of a row with this id
     problem = response.json()
-    if kind in JUDGED and problem.get("error") == "header_too_large":
+    if kind in OF_VALUES and problem.get("error") == "header_too_large":
         return _head(response.request) < LONG_HEAD
     if kind == "EnsureResourceAvailability":
         # What is missing may be another row, such as the reverse side of a one-to-one

@@ -104,14 +104,17 @@ def collections(project: Project) -> dict[str, Any]:
         found[paths[entity.name]] = {
             "id": entity.id.json,
             "references": {one.json: paths[one.target] for one in entity.references},
-            "cascades": [
-                one.json for one in entity.references if one.on_delete == "cascade"
-            ],
+            "cascades": _keys(entity, "cascade"),
+            "restricts": _keys(entity, "restrict"),
             "links": {one.ids: paths[one.target] for one in entity.links if one.owner},
             "linked": links,
             "lists": {_segment(name): where for name, where in behind.items()},
         }
     return found
+
+
+def _keys(entity: Entity, on_delete: str) -> list[str]:
+    return [one.json for one in entity.references if one.on_delete == on_delete]
 
 
 def _key(entity: Entity, name: str) -> str:

@@ -79,7 +79,10 @@ class FormerNames:
             if old and old.column != member.column:
                 yield Candidate(label, old.column, member.column, self.has_record)
             return
-        if was in before and self._is_made(member, before.get(member.name)):
+        members = {one.name for one in entity.fields}
+        members |= {one.name for one in entity.references}
+        is_made = self._is_made(member, before.get(member.name))
+        if was in before and was in members and is_made:
             return  # another one has that name by now
         usual = naming.key(was) if isinstance(member, Reference) else was
         column = usual

@@ -21,11 +21,21 @@ UNKNOWN = (
     "{label}: no migration knows a {kind} called {was} or {name}; let "
     '"renamed_from" say what they call it, or leave it out'
 )
+GIVEN = (
+    "{label}: no migration knows a {kind} called {was}, and what is called {name} gets "
+    'another name; let "renamed_from" say what they call it, or leave it out'
+)
+CHOICE = (
+    'If {name} has the right values, remove "renamed_from". If not, give it a third name, '
+    "run this, then give it this name, and run this again"
+)
 UNSURE = (
     "{label}: there is a {kind} called {was} and one called {name}, and no migration "
-    "renames the one to the other. If {name} has the right values, remove "
-    '"renamed_from". If not, give it a third name, run this, then give it this name, and '
-    "run this again"
+    f"renames the one to the other. {CHOICE}"
+)
+REUSED = (
+    "{label}: a migration has renamed a {kind} from {was} to {name}, and {was} was the name "
+    f"of another one since, which entities.json no longer has. {CHOICE}"
 )
 
 
@@ -128,13 +138,14 @@ class Names:
     """The names of the tables of a database, or of the columns of a table.
 
     `known` has the names that the database has, and whether they are marked as unused.
-    `former` are the names that entities.json had at the last migration, `wanted` those
-    that the models have. `is_made(old, new)` says whether a migration has that rename.
+    `former` are the names that entities.json had at the last migration, if there is a
+    record of it, `wanted` those that the models have. `is_made(old, new)` says whether a
+    migration has that rename.
     """
 
     kind: str
     known: Mapping[str, bool]
-    former: Collection[str]
+    former: Collection[str] | None
     wanted: Collection[str]
     is_made: Callable[[str, str], bool]
     problems: list[str] = field(default_factory=list)
@@ -157,19 +168,30 @@ class Names:
         while due := [one for one in left if self._is_due(one, moves)]:
             moves |= {one.was: one.name for one in due}
             left = [one for one in left if one not in due]
+        for one in renamed:
+            if one.was not in self.known and one.name in moves:
+                self._report(GIVEN, one)
         for one in left:
-            if self._is_unsure(one, renamed) and not self.is_made(one.was, one.name):
+            if not self._is_unsure(one, renamed):
+                continue
+            if not self.is_made(one.was, one.name):
                 self._report(UNSURE, one)
+            elif one.was not in self.wanted and self._had(one.was):
+                self._report(REUSED, one)
         taken = {*self.known, *self.wanted}
         occupied = [n for n in moves.values() if n in self.known and n not in moves]
         return {**{name: unused_name(name, taken) for name in occupied}, **moves}
+
+    def _had(self, name: str) -> bool:
+        """Whether entities.json had the name at the last migration, as far as is known."""
+        return self.former is None or name in self.former
 
     def _is_due(self, one: Candidate, moves: Mapping[str, str]) -> bool:
         if one.name not in self.known or one.name in moves:
             return True
         if self.known[one.was]:
             return False
-        return self.known[one.name] or (one.recorded and one.name in self.former)
+        return self.known[one.name] or (one.recorded and self._had(one.name))
 
     def _is_unsure(self, one: Candidate, renamed: Sequence[Candidate]) -> bool:
         """Whether either of the two names may have the values."""
@@ -193,21 +215,22 @@ class Names:
 def find_renames(
     tables: Sequence[tuple[Candidate, list[Candidate]]],
     catalog: Catalog,
-    former: Collection[tuple[str, str]],
+    former: Collection[tuple[str, str]] | None,
     models: Mapping[str, frozenset[str]],
     is_made: Callable[[str, str], bool],
 ) -> tuple[list[Rename], list[str]]:
     """Return the renames of tables and columns, and the problems.
 
-    `former` are the tables and columns that entities.json had at the last migration,
-    `models` those that the models have.
+    `former` are the tables and columns that entities.json had at the last migration, if
+    there is a record of it, `models` those that the models have.
     """
     if not catalog:
         return [], []
+    known = None if former is None else set(former)
     names = Names(
         "table",
         {name: table.unused for name, table in catalog.items()},
-        {table for table, _ in former},
+        None if known is None else {table for table, _ in known},
         models,
         is_made,
     )
@@ -222,7 +245,7 @@ def find_renames(
         names = Names(
             f"column of {table.name}",
             {name: catalog[old].is_unused(name) for name in catalog[old].columns},
-            {column for one, column in former if one == old},
+            None if known is None else {name for one, name in known if one == old},
             models.get(table.name, frozenset()),
             is_made,
         )

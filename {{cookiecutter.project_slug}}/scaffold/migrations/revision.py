@@ -165,7 +165,7 @@ class Writer:
         renames, problems = find_renames(
             list(former.tables()),
             before,
-            find_ours(old).columns,
+            None if record is None else find_ours(record).columns,
             _columns(Base.metadata),
             self._is_made,
         )

@@ -63,9 +63,11 @@ def column(key: Id) -> str:
     if key.generated and key.type == "uuid":
         arguments.append("default=base.new_id")
         arguments.append('server_default=sa.text("gen_random_uuid()")')
+        arguments.append("insert_sentinel=True")
     elif key.generated and key.type == "string":
         arguments.append("default=base.text_id")
         arguments.append('server_default=sa.text("(gen_random_uuid())::text")')
+        arguments.append("insert_sentinel=True")
     elif key.type == "integer" and not key.generated:
         arguments.append("autoincrement=False")
     call = f"orm.mapped_column({', '.join(arguments)})"
