@@ -381,8 +381,9 @@ class Base64:
     ) -> JsonSchemaValue:
         described = handler(schema)
         for way in (described, *described.get("anyOf", ())):
-            if way.get("format") == "binary":
-                del way["format"]
+            if way.get("type") == "string":
+                for key in ("format", "contentMediaType"):  # Pydantic's, and FastAPI's
+                    way.pop(key, None)
                 way |= {"contentEncoding": "base64", "pattern": f"^{BASE64_PATTERN}$"}
                 if "maxLength" in way:
                     way["maxLength"] = -(-way["maxLength"] // 3) * 4
