@@ -201,7 +201,8 @@ def _help(
     elif name in collection["references"]:
         taken = _taken(path, name) if name in UNIQUE[path] else []
         ids = CREATED[collection["references"][name]]
-        _name_existing(body, name, [one for one in ids if one not in taken])
+        free = [one for one in ids if one not in taken]
+        _name_existing(body, name, free or ids)
         if body[name] in taken and "null" in kinds:
             body[name] = None
     elif is_helped and (kinds >= DECIMAL or name in UNIQUE[path]):
