@@ -23,9 +23,9 @@ NASTY = (
     "q\"u'o\"\"\"te'''s \\ {{ 7 * 7 }} {% raw %} {# #} <b>&</b> ${HOME} `id` é 😀 #]"
 )
 # Jinja conditions: on options, in the skeleton, the legacy mode and the hooks; on keys of
-# entities.json, in the templates of the generator; on `auth`, wherever; and on `history`
-# and `soft_delete` in the skeleton.
-ON_OPTIONS, ON_KEYS, ON_AUTH = 10, 40, 110
+# entities.json, in the generator's templates of code and in those of pages; on `auth`,
+# wherever; and on `history` and `soft_delete` in the skeleton.
+ON_OPTIONS, ON_KEYS, ON_KEYS_IN_PAGES, ON_AUTH = 10, 35, 25, 110
 ON_HISTORY, ON_SOFT_DELETE = 20, 20
 TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 OPTIONS = [
@@ -143,18 +143,21 @@ def test_conditions_of_templates_are_few() -> None:
     found: Counter[str] = Counter()
     for path in sources:
         text = path.read_text("utf-8", errors="ignore")
+        kind = "options"
+        if "templates" in path.parts:
+            kind = "pages" if ".md" in path.suffixes else "keys"
         for condition in re.findall(r"\{%-?\s*(?:if|elif)\b.*?%\}", text):
-            of_keys = "keys" if "templates" in path.parts else "options"
             if "auth" in condition:
                 found["auth"] += 1
-            elif of_keys == "options" and "history" in condition:
+            elif kind == "options" and "history" in condition:
                 found["history"] += 1
-            elif of_keys == "options" and "soft_delete" in condition:
+            elif kind == "options" and "soft_delete" in condition:
                 found["soft_delete"] += 1
             else:
-                found[of_keys] += 1
+                found[kind] += 1
     assert found["options"] <= ON_OPTIONS
     assert found["keys"] <= ON_KEYS
+    assert found["pages"] <= ON_KEYS_IN_PAGES
     # Everything is tested with these and without.
     assert found["auth"] <= ON_AUTH
     assert found["history"] <= ON_HISTORY
