@@ -788,6 +788,18 @@ KINDS = [
         },
     ),
     Kind(
+        "exchange the names of fields of a new entity",
+        all_of(
+            add_entity(
+                "Shop",
+                {"name": "name", "type": "string"},
+                {"name": "rent", "type": "integer"},
+            ),
+            exchange("Shop.name", "Shop.rent"),
+        ),
+        then="INSERT INTO shops (name, rent) VALUES (5, 'Corner');",
+    ),
+    Kind(
         "pass the names of fields on",
         rename_chain("Book.pages", "Book.order", "Book.position"),
         columns={("books", "pages"): "order", ("books", "order"): "position"},
