@@ -1581,6 +1581,28 @@ def test_a_rename_that_was_made_before_is_not_guessed_to_be_another_one(
 
 
 @pytest.mark.slow
+def test_a_name_that_was_given_away_comes_back_by_an_exchange(
+    library: Project, server: dict[str, str]
+) -> None:
+    """`pages` became `order`, and `order` became `place`; then these two exchange names."""
+    migration = [library.python, ".devmatrix/generator.pyz", "migrate"]
+    spec = copy.deepcopy(LIBRARY)
+    rename_chain("Book.pages", "Book.order", "Book.place")(spec)
+    change(library, lambda given: given.update(spec))
+    assert "wrote" in library.run(*migration, environment=server)
+    exchange("Book.order", "Book.place")(spec)
+    change_again(library, spec)
+    said = library.run(*migration, environment=server)
+    assert "unused" not in said
+    text = "".join(
+        path.read_text() for path in (library.path / "alembic/versions").glob("*.py")
+    )
+    assert '"place", new_column_name="order"' in text
+    assert 'new_column_name="place"' in text
+    assert "unused" not in text
+
+
+@pytest.mark.slow
 def test_a_name_that_another_one_gives_away_needs_a_known_former_name(
     library: Project, server: dict[str, str]
 ) -> None:

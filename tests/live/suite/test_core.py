@@ -18,7 +18,9 @@ from tests.live.suite.copying import add_core_tests
 pytestmark = pytest.mark.live
 in_the_shop = pytest.mark.xdist_group("ecommerce_api")
 
-COVERAGE = 94  # per cent of src/, without the project's own tests
+# Per cent of src/, without the project's own tests; the shop has no arrays, bytes and
+# comparisons, which those of other projects cover.
+COVERAGE = 92
 
 
 @pytest.mark.xdist_group("base")

@@ -79,10 +79,16 @@ class FormerNames:
             if old and old.column != member.column:
                 yield Candidate(label, old.column, member.column, self.has_record)
             return
-        members = {one.name for one in entity.fields}
-        members |= {one.name for one in entity.references}
+        members: list[Member] = [*entity.fields, *entity.references]
         is_made = self._is_made(member, before.get(member.name))
-        if was in before and was in members and is_made:
+        # If another one takes its name now, the two exchange their names once more.
+        is_taken = any(
+            one.renamed_from == member.name
+            and not self._is_made(one, before.get(one.name))
+            for one in members
+        )
+        is_in_use = was in before and any(one.name == was for one in members)
+        if is_in_use and is_made and not is_taken:
             return  # another one has that name by now
         usual = naming.key(was) if isinstance(member, Reference) else was
         column = usual
