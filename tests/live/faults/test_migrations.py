@@ -177,7 +177,8 @@ def test_a_migration_that_failed_in_the_middle_can_be_repeated(
     name, settings = database
     world.server.ask(ROWS, name)
     reader = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; SELECT pg_sleep({})"
-    short = {**settings, "MIGRATION_STATEMENT_TIMEOUT": "1"}
+    # Long enough for the rows, and short of the time that the reader takes.
+    short = {**settings, "MIGRATION_STATEMENT_TIMEOUT": "5"}
     with ThreadPoolExecutor() as pool:
         held = pool.submit(world.server.ask, reader.format(READER), name)
         time.sleep(1)
