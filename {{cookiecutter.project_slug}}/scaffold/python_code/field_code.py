@@ -380,15 +380,21 @@ def _python_number(value: object) -> str:
     return _plain(value)
 
 
-def schema_default(field: Field) -> str | None:
-    """Return the Python expression of the default, or None if there is no default."""
+def schema_default(field: Field, choice: str = "") -> str | None:
+    """Return the Python expression of the default, or None if there is no default.
+
+    `choice` is the name of an enum's type.
+    """
     if field.required:
         return None
     if field.default is MISSING:
         return "None"
     if field.type == "binary":
         return literal(str(field.default))  # as OpenAPI shows it
-    return value_expression(field, field.default)
+    value = value_expression(field, field.default)
+    if choice and field.array and field.nullable:
+        return f"list[{choice}]({value})"  # mypy infers a list of str otherwise
+    return value
 
 
 def value_expression(field: Field, value: object) -> str:

@@ -15,6 +15,8 @@ from scaffold.testdata.cases import CaseView
 
 READ = "json_schema_extra=base.read_only"
 UNCHANGED = "Set on create; it cannot be changed."
+# How the expressions of defaults begin whose values can change.
+MUTABLE = ("[", "{", "list[")
 # What the database makes if a create does not send it.
 MADE = {
     "datetime": "By default the current time.",
@@ -363,7 +365,9 @@ class SchemaView:
         return self.names.items.get((self.entity.name, field.name), "")
 
     def _request_field(self, field: Field, *, update: bool = False) -> str:
-        default = "base.UNSET" if update else field_code.schema_default(field)
+        default: str | None = "base.UNSET"
+        if not update:
+            default = field_code.schema_default(field, self._choice(field))
         told = UNCHANGED if update and field.immutable else ""
         if field.default_is_made and not update and not field.required:
             default, told = None, MADE[field.type]
@@ -512,7 +516,7 @@ def _rules(rules: Iterable[str]) -> str:
 def _assigned(default: str | None, arguments: list[str] | None = None) -> str:
     """Return the right side of a field: nothing, a default, or pydantic.Field."""
     arguments = arguments or []
-    if not arguments and (default or "")[:1] not in ("[", "{"):
+    if not arguments and not (default or "").startswith(MUTABLE):
         return "" if default is None else f" = {default}"
     if default is not None:
         arguments = [f"default={default}", *arguments]
