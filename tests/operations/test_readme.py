@@ -19,6 +19,7 @@ ELSEWHERE = {
     "make docker-down": "tests/containers/test_containers.py",
     "make check": "tests/live/test_service.py",
     "make test": "tests/live/test_service.py",
+    "make import FROM=schema.prisma": "tests/live/test_importing.py",
     "make upgrade": "tests/live/test_entities.py",
 }
 SHIPPED = ("alembic", "alembic.ini", "openapi.json", "src")
