@@ -95,10 +95,25 @@ def test_fields_may_be_called_like_validations() -> None:
     assert names == ["max", "required"]
 
 
+def test_patterns_match_all_of_a_text() -> None:
+    entities, _ = imported("entity A {\n b String pattern(/[A-Z]{3}/)\n}")
+    assert entities["A"]["fields"][0]["pattern"] == "^(?:[A-Z]{3})$"
+
+
+def test_what_is_required_on_a_side_without_a_column_is_reported() -> None:
+    _, found = imported(
+        "entity A\nentity B\nrelationship OneToOne { A{b required} to B{a required} }\n"
+        "relationship ManyToMany { A{bs required} to B{as} }"
+    )
+    said = [loss.what for loss in found.losses]
+    assert "required, on the side without the column" in said
+    assert "required, of a many-to-many relation" in said
+
+
 def test_pattern_of_another_engine_is_reported() -> None:
     entities, found = imported("entity A {\n b String pattern(/(?=x)y/)\n}")
     assert "pattern" not in entities["A"]["fields"][0]
-    assert "pattern (?=x)y" in {loss.what for loss in found.losses}
+    assert "pattern ^(?:(?=x)y)$" in {loss.what for loss in found.losses}
 
 
 def test_many_to_many_with_the_built_in_user_is_left_out() -> None:

@@ -402,3 +402,63 @@ def test_password_in_a_parameter_is_not_shown() -> None:
 def test_check_that_is_not_simple_is_unknown(expression: str) -> None:
     with pytest.raises(expressions.Unknown):
         list(expressions.rules(expression))
+
+
+VALUES = """
+CREATE TABLE kinds (id integer PRIMARY KEY);
+CREATE TABLE items (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    made timestamptz NOT NULL DEFAULT now(),
+    until timestamptz NOT NULL DEFAULT now() + interval '1 day',
+    there timestamptz NOT NULL DEFAULT (now() AT TIME ZONE 'Europe/Berlin'),
+    day date NOT NULL DEFAULT ('now'::text)::date,
+    word text NOT NULL DEFAULT 'now',
+    token text NOT NULL DEFAULT gen_random_uuid()::text || '-x',
+    high integer NOT NULL CHECK (high > 10),
+    code varchar(50) NOT NULL CHECK (char_length(code) >= 5) CHECK (code <> ''),
+    short text NOT NULL CHECK (octet_length(short) <= 10),
+    price numeric(10, 2) NOT NULL CHECK (price::integer > 5),
+    tags text[] NOT NULL CHECK (tags = '{a,b}'),
+    kind_id integer NOT NULL DEFAULT 1 REFERENCES kinds CHECK (kind_id > 0),
+    CONSTRAINT wider CHECK (high > 0),
+    CONSTRAINT length CHECK (length(code) <= 100),
+    CONSTRAINT days CHECK (made::date <= until::date),
+    CONSTRAINT one UNIQUE NULLS NOT DISTINCT (code)
+);
+CREATE UNIQUE INDEX other ON items (high) NULLS NOT DISTINCT;
+"""
+
+
+def test_what_a_column_says_of_its_values_is_kept_or_reported(imported: Import) -> None:
+    entities, found = imported(VALUES)
+    fields = {one["name"]: one for one in entities["Item"]["fields"]}
+    assert fields["made"]["default"] == fields["day"]["default"] == "now"
+    assert fields["word"]["default"] == "now"
+    for name in ("until", "there", "token"):
+        assert "default" not in fields[name]
+        assert "required" not in fields[name]
+    assert fields["high"]["gt"] == 10
+    assert (fields["code"]["min_length"], fields["code"]["max_length"]) == (5, 50)
+    assert "max_length" not in fields["short"]
+    assert "gt" not in fields["price"]
+    assert fields["tags"]["type"] == "text"
+    assert "checks" not in entities["Item"]
+    reported = {
+        (one.place.rpartition(" ")[0] or one.place, one.what) for one in found.losses
+    }
+    for what in (
+        ("items.kind_id", "the default 1 of a foreign key"),
+        ("items.kind_id", "gt 0 of a foreign key"),
+        ("items", "UNIQUE NULLS NOT DISTINCT"),
+    ):
+        assert what in reported
+    checks = [one.what for one in found.losses if one.what.startswith("CHECK")]
+    for part in ("octet_length", "price", "tags", "::date"):
+        assert any(part in one for one in checks), part
+    defaults = [one for one in found.losses if one.what.startswith("the default")]
+    assert len(defaults) == 4
+
+
+def test_reasons_are_told_if_nothing_can_be_imported(imported: Import) -> None:
+    with pytest.raises(SourceError, match=r"(?s)no table.*the view.*lone"):
+        imported("CREATE VIEW lone AS SELECT 1 AS one")

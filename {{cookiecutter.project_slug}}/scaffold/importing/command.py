@@ -53,7 +53,7 @@ def main(root: Path, words: Sequence[str]) -> int:
 def written(found: Found, name: str) -> str:
     """Return the text of entities.json; what it does not say is added to the losses."""
     if not found.tables:
-        raise SourceError(EMPTY.format(name))
+        raise SourceError("\n".join([EMPTY.format(name), *report.lines(found.losses)]))
     if len(found.tables) > keys.MAX_ENTITIES:
         raise SourceError(TOO_MANY.format(name, len(found.tables), keys.MAX_ENTITIES))
     for table in [*found.tables]:

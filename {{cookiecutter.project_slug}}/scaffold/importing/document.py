@@ -8,14 +8,18 @@ from scaffold.importing.draft import Draft, Json
 from scaffold.importing.found import (
     Association,
     Column,
+    Computed,
     Found,
     Reference,
     Table,
 )
 from scaffold.spec import naming
+from scaffold.spec.model import MISSING
 from scaffold.spec.vocabulary import keys
 
 MANY, ONE, LINKS = "many_to_one", "one_to_one", "many_to_many"
+# What a CHECK adds to a column.
+_RULES = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "values")
 _USUAL = {True: "restrict", False: "set_null"}
 
 
@@ -213,6 +217,7 @@ def _relation(
 ) -> Json:
     """Write a to-one relation, without its reverse side."""
     target = drafts[reference.target]
+    _lose_values(column, found)
     is_unique = draft.table.is_unique(column.name)
     stem = reference.name or names.snake(column.name).removesuffix("_id")
     name = names.relation(stem, draft.taken)
@@ -238,6 +243,18 @@ def _relation(
     draft.members[column.name] = name
     draft.relations.append(made)
     return made
+
+
+def _lose_values(column: Column, found: Found) -> None:
+    """Report what a foreign key says of its values, which a relation cannot say."""
+    if column.default is not MISSING:
+        default = column.default
+        shown = default.value if isinstance(default, Computed) else default
+        found.lose(column.place, f"the default {shown} of a foreign key")
+    for key in _RULES:
+        if key in column.keys:
+            what = f"{key} {column.keys[key]} of a foreign key"
+            found.lose(column.place, what)
 
 
 def _together(draft: Draft, found: Found) -> None:

@@ -150,7 +150,10 @@ class _Schema:
             bound = int(number) if is_whole else float(number)
             column.keys[_BOUNDS[rule]] = value if column.type == "decimal" else bound
         elif rule == "pattern" and column.type in ("string", "text"):
-            column.keys["pattern"] = value[1:-1].replace("\\/", "/")
+            pattern = value[1:-1].replace("\\/", "/")
+            is_anchored = re.fullmatch(r"\^[^|]*\$", pattern)
+            # JHipster matches all of a text.
+            column.keys["pattern"] = pattern if is_anchored else f"^(?:{pattern})$"
         elif rule == "maxbytes" and column.type == "binary":
             column.keys["max_length"] = int(Decimal(value))
         elif rule not in ("required", "unique"):
@@ -176,6 +179,8 @@ class _Schema:
             what = f"a relation of the built-in {side.entity}"
             self.found.lose(side.place, what)
             return
+        if target.required:
+            self.found.lose(target.place, "required, on the side without the column")
         table = self.tables[side.entity]
         column = Column(
             f"{naming.snake(name)}_id", side.place, "integer", required=side.required
@@ -211,6 +216,9 @@ class _Schema:
                 what = f"a many-to-many relation to the built-in {side.entity}"
                 self.found.lose(source.place, what)
                 return
+        for side in (source, target):
+            if side.required:
+                self.found.lose(side.place, "required, of a many-to-many relation")
         name = source.name or _first_lower(target.entity)
         link = Link(source.entity, target.entity, source.place, name, target.name)
         self.found.links.append(link)

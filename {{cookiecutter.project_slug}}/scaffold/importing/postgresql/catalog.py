@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 from scaffold.importing.found import Column, Computed, Found, Reference, Table
@@ -36,6 +37,25 @@ LENGTHS = {
     **dict.fromkeys(("string", "text"), ("min_length", "max_length")),
     "binary": ("max_length",),
 }
+
+
+_NULLS = ("UNIQUE NULLS NOT DISTINCT", "UNIQUE, which allows several nulls")
+# Where the greater one of two limits of a column is the stricter one.
+_LOWEST = ("min_length", "min_items", "gt", "ge")
+_BESIDE = {"gt": "ge", "ge": "gt", "lt": "le", "le": "lt"}
+
+
+def _limit(column: Column, key: str, value: object) -> None:
+    """Add a limit, unless the column has a stricter one."""
+    sign = 1 if key in _LOWEST else -1
+    for other in (key, _BESIDE.get(key, "")):
+        if other not in column.keys:
+            continue
+        new, old = (sign * Decimal(str(one)) for one in (value, column.keys[other]))
+        if (new, key in ("gt", "lt")) <= (old, other in ("gt", "lt")):
+            return
+        del column.keys[other]
+    column.keys[key] = value
 
 
 class Connection(Protocol):
@@ -176,6 +196,8 @@ class _Catalog:
         if row["kind"] == "p":
             table.primary_key = columns
         elif row["kind"] == "u":
+            if row["joins_nulls"]:
+                self.found.lose(f"{place} ({row['name']})", *_NULLS)
             table.unique.append(columns)
         else:
             self._reference(table, row, columns)
@@ -220,7 +242,7 @@ class _Catalog:
             return True
         if key in ("array", "min_items", "max_items"):
             if key != "array":
-                column.keys[key] = value
+                _limit(column, key, value)
             return column.keys.get("array") is True
         if key == "required":
             column.required = True
@@ -228,11 +250,16 @@ class _Catalog:
             if table.column(str(value)) is None:
                 return False
             table.checks.append((column.name, key[7:], str(value)))
-        elif key == "values" and kind in ("string", "text"):
+        elif key == f"{'items.' if column.keys.get('array') else ''}values" and (
+            kind in ("string", "text")
+        ):
             items = {name: column.keys[name] for name in ARRAY if name in column.keys}
             column.type, column.keys = "enum", {"values": value, **items}
-        elif key in LENGTHS.get(kind, ()):
-            column.keys[key] = value
+        elif key.removeprefix("bytes.") in LENGTHS.get(kind, ()):
+            key = key.removeprefix("bytes.") if kind == "binary" else key
+            if key.startswith("bytes."):
+                return False  # limits of texts count characters
+            _limit(column, key, value)
         elif key == "pattern" and kind in ("string", "text"):
             return False  # the regular expressions of PostgreSQL are others
         elif key in ("gt", "ge", "lt", "le", "multiple_of") and kind in (
@@ -243,13 +270,17 @@ class _Catalog:
             bound = types.constant(str(value), kind)
             if bound is MISSING:
                 return False
-            column.keys[key] = bound
+            if key == "multiple_of" and key in column.keys:
+                return False
+            _limit(column, key, bound)
         else:
             return False
         return True
 
     def index(self, table: Table, row: Row) -> None:
         place, columns = f"{table.place} ({row['name']})", row["columns"]
+        if row["joins_nulls"]:
+            self.found.lose(place, *_NULLS)
         if own_tables.is_index_of_service(table, row):
             return
         if lowered := own_tables.lowered(table, row):

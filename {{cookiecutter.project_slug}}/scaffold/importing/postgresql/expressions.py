@@ -3,8 +3,11 @@
 The server words them in its own way, with casts and parentheses that nobody wrote.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
+
+from scaffold.importing.found import Computed
 
 _TOKENS = re.compile(
     r"""
@@ -22,16 +25,15 @@ _TOKENS = re.compile(
 OPERATORS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "<>": "ne"}
 _FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "<>": "<>", "=": "="}
 _LENGTH = ("char_length", "length", "character_length", "octet_length")
-NOW = re.compile(
-    r"\(*(now|transaction_timestamp|statement_timestamp|clock_timestamp)\(\)"
-    r"|CURRENT_(TIMESTAMP|DATE|TIME)|LOCALTIME(STAMP)?"
-    r"|\(*'now'::text|timezone\('utc'::text, now\(\)\)",
-    re.IGNORECASE,
-)
-RANDOM = re.compile(
-    r"\(*(\w+\.)?(gen_random_uuid|uuid_generate_v\w+|uuidv[47])\(\)", re.IGNORECASE
-)
-SEQUENCE = re.compile(r"\(*nextval\(", re.IGNORECASE)
+_NOW = {
+    *("now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"),
+    *("current_timestamp", "current_date", "current_time", "localtime"),
+    "localtimestamp",
+}
+_UTC = ("utc", "gmt", "z", "etc/utc")
+_RANDOM = re.compile(r"(\w+\.)?(gen_random_uuid|uuid_generate_v\w+|uuidv[47])")
+# The casts that PostgreSQL adds to a column of a CHECK; others change its value.
+_OF_TEXTS = re.compile(r"::\s*(text|character varying|bpchar)(\[\])*")
 
 Token = tuple[str, str]
 
@@ -46,6 +48,23 @@ def literal(expression: str) -> str | None:
         return _value(tokens[0])
     if len(tokens) == 1 and tokens[0][1].lower() in ("true", "false", "null"):
         return tokens[0][1].lower()
+    return None
+
+
+def computed(expression: str) -> Computed | None:
+    """Return what a default computes, None if the expression is not one of these."""
+    words = [_value(one).lower() for one in _flat(expression)]
+    match words:
+        case ["nextval", _]:
+            return Computed.SEQUENCE
+        case [name] if _RANDOM.fullmatch(name):
+            return Computed.RANDOM
+        case [name, *digits] if name in _NOW and len(digits) < 2:
+            return Computed.NOW if all(map(str.isdigit, digits)) else None
+        case [name, "at", "time", "zone", zone] if name in _NOW and zone in _UTC:
+            return Computed.NOW
+        case ["timezone", zone, ",", name] if name in _NOW and zone in _UTC:
+            return Computed.NOW
     return None
 
 
@@ -75,6 +94,8 @@ def rules(expression: str) -> Iterator[tuple[str, str, object]]:
     """
     tokens = _signed(_flat(expression))
     words = [text.upper() for kind, text in tokens if kind == "name"]
+    if _casts_a_column(expression):
+        raise Unknown(expression)
     if not tokens or "OR" in words or "CASE" in words:
         raise Unknown(expression)
     part: list[Token] = []
@@ -105,7 +126,9 @@ def _rule(part: Sequence[Token]) -> tuple[str, str, object]:
         if kinds[2] == "name":
             return texts[0], f"checks.{key}", texts[2]
     if texts[0].lower() in _LENGTH and len(part) == 4 and kinds[3] == "number":
-        return _length(texts[1], texts[2], int(float(texts[3])))
+        name, key, number = _length(texts[1], texts[2], int(float(texts[3])))
+        is_of_bytes = texts[0].lower() == "octet_length"
+        return name, f"bytes.{key}" if is_of_bytes else key, number
     if texts[1:4] == ["=", "ANY", "ARRAY"] and kinds[0] == "name":
         return texts[0], "values", _listed(part[4:])
     if len(part) == 3 and kinds == ["name", "mark", "string"] and operator == "=":
@@ -143,7 +166,7 @@ def _rule_of_items(part: Sequence[Token]) -> tuple[str, str, object] | None:
         case ["NOT", column, "&", "&", "{NaN,Infinity,-Infinity}"]:
             return column, "finite", None
         case [column, "<", "@", "ARRAY", *_]:
-            return column, "values", _listed(part[4:])
+            return column, "items.values", _listed(part[4:])
     return None
 
 
@@ -174,12 +197,25 @@ def _listed(tokens: Sequence[Token]) -> list[str]:
 
 def _flat(expression: str) -> list[Token]:
     """Return the tokens without casts and parentheses."""
+    return [token for token in _tokens(expression) if token[0] != "cast"]
+
+
+def _casts_a_column(expression: str) -> bool:
+    tokens = _tokens(expression)
+    return any(
+        before == "name" and kind == "cast" and not _OF_TEXTS.fullmatch(text)
+        for (before, _), (kind, text) in itertools.pairwise(tokens)
+    )
+
+
+def _tokens(expression: str) -> list[Token]:
+    """Return the tokens without parentheses."""
     found, at = [], 0
     while at < len(expression):
         match = _TOKENS.match(expression, at)
         if match is None or match.lastgroup is None:
             return [("unknown", expression[at])]
-        if match.lastgroup not in ("cast", "space"):
+        if match.lastgroup != "space":
             found.append((match.lastgroup, match[0]))
         at = match.end()
     return found

@@ -39,6 +39,8 @@ SELECT k.conrelid::int8 AS relation, k.conname::text AS name, k.contype::text AS
     k.confrelid::int8 AS target, k.confdeltype::text AS on_delete,
     k.confupdtype::text AS on_update, k.condeferrable AS is_deferrable,
     pg_get_expr(k.conbin, k.conrelid) AS expression,
+    (SELECT (to_jsonb(x) ->> 'indnullsnotdistinct')::boolean
+     FROM pg_index x WHERE x.indexrelid = k.conindid) AS joins_nulls,
     ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, i)
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n
           ORDER BY u.i) AS columns,
@@ -52,7 +54,9 @@ ORDER BY k.conrelid, k.contype <> 'p', k.conkey, k.conname
 """
 INDEXES = """
 SELECT x.indrelid::int8 AS relation, c.relname::text AS name, m.amname::text AS method,
-    x.indisunique AS is_unique, pg_get_expr(x.indpred, x.indrelid) AS condition,
+    x.indisunique AS is_unique,
+    (to_jsonb(x) ->> 'indnullsnotdistinct')::boolean AS joins_nulls,
+    pg_get_expr(x.indpred, x.indrelid) AS condition,
     ARRAY(SELECT a.attname::text FROM unnest(x.indkey[0:x.indnkeyatts - 1])
           WITH ORDINALITY u(n, i) LEFT JOIN pg_attribute a
           ON a.attrelid = x.indrelid AND a.attnum = u.n ORDER BY u.i) AS columns,

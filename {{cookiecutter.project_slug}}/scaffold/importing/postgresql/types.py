@@ -149,12 +149,12 @@ def _domain(row: Any, types: Mapping[int, Any]) -> Typed | None:
 
 def default(expression: str, made: Typed) -> object:
     """Return a default, MISSING if there is none that is understood."""
-    if expressions.SEQUENCE.match(expression):
-        return Computed.SEQUENCE
-    if expressions.NOW.match(expression):
-        return Computed.NOW
-    if expressions.RANDOM.match(expression):
-        return Computed.RANDOM if made.type == "uuid" else Computed.TEXT_ID
+    computed = expressions.computed(expression)
+    is_text = made.type in ("string", "text")
+    if computed is Computed.RANDOM and made.type != "uuid":
+        return Computed.TEXT_ID
+    if computed and not (is_text and expression.startswith("'")):
+        return computed
     text = expressions.literal(expression)
     if made.keys.get("array"):
         return _array(expression, text, made)
