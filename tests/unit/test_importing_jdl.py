@@ -162,3 +162,14 @@ def test_file_that_ends_anywhere_is_an_error_or_a_schema(name: str) -> None:
 def test_endless_nesting_is_an_error() -> None:
     with pytest.raises(SourceError, match="the file ends here"):
         schema.read("s.jdl", "application " + "{" * 200_000)
+
+
+def test_options_are_reported_wherever_they_are() -> None:
+    _, found = imported(
+        "@readOnly\n@service(serviceClass)\nentity A {\n @Secret b String\n}\nentity B\n"
+        "relationship ManyToOne { @Big A{b} to B with jpaDerivedIdentifier }"
+    )
+    said = {loss.what for loss in found.losses}
+    for option in ("@readOnly", "@service(serviceClass)", "@Secret", "@Big"):
+        assert f"the option {option}" in said
+    assert "the option with jpaDerivedIdentifier" in said

@@ -171,3 +171,27 @@ def test_injections_stay_text() -> None:
     payload = '{{ 1 }} \\"\\"\\" {% raw %} ${x}'
     entities, _ = imported(model(f'a String @default("{payload}")'))
     assert entities["Task"]["fields"][0]["default"] == payload.replace("\\", "")
+
+
+def test_defaults_of_the_database_and_native_types() -> None:
+    entities, found = imported(
+        model(
+            'made DateTime @default(dbgenerated("CURRENT_TIMESTAMP(3)")) @db.Timestamptz',
+            'done Boolean @default(dbgenerated("true"))',
+            'word String @default(dbgenerated("concat(1, 2)"))',
+            "count Int @db.UnsignedInt",
+            "number Int @db.Year",
+            "parts Json[]",
+        )
+    )
+    fields = {one["name"]: one for one in entities["Task"]["fields"]}
+    assert fields["made"]["default"] == "now"
+    assert fields["done"]["default"] is True
+    assert "required" not in fields["word"]
+    assert "bits" not in fields["count"]
+    assert fields["parts"]["default"] == []
+    said = {loss.what: loss.became for loss in found.losses}
+    assert said["the default dbgenerated(concat(1, 2))"] == "no default, and optional"
+    assert said["an integer without a sign"] == "integer"
+    assert said["the type Year"] == "integer"
+    assert said["an array of json"] == "json"

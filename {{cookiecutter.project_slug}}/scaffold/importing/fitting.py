@@ -50,10 +50,12 @@ def _type(column: Column, found: Found) -> None:
         found.lose(place, "an array that ignores case", "an array")
     if keys.get("array") and not language.can_say({"type": column.type, **keys}):
         what = f"an array of {column.type}"
-        had_default = column.default is not MISSING
+        # The default of an array is one of json, too.
+        had_default = column.default is not MISSING and column.default != []
         if had_default:
             what += " with a default"
-        column.type, column.keys, column.default = "json", {}, MISSING
+            column.default = MISSING
+        column.type, column.keys = "json", {}
         column.required = column.required and not had_default
         found.lose(place, what, "json")
     if column.type == "binary" and "max_length" not in keys:

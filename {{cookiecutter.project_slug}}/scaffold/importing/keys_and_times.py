@@ -119,6 +119,9 @@ def _string(column: Column, found: Found) -> Json:
         return {"type": "string"}
     if column.default is not MISSING:
         found.lose(column.place, "the default of a key", "ids that clients send")
+    if column.keys.get("case_insensitive"):
+        what = "a key in which upper and lower case are the same"
+        found.lose(column.place, what, "a string in which they differ")
     written: Json = {"type": "string", "generated": False}
     length = column.keys.get("max_length")
     if not isinstance(length, int) or length > keys.MAX_ID:

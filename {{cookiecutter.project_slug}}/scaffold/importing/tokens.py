@@ -44,7 +44,9 @@ class Text:
             if found is None or found.lastgroup is None:
                 raise self.error(at, f"unexpected character {self.text[at]!r}")
             if found.lastgroup.startswith("bad_"):
-                raise self.error(at, found.lastgroup[4:].replace("_", " "))
+                raise self.error(
+                    at, found.lastgroup[4:].replace("__", "; ").replace("_", " ")
+                )
             if found.lastgroup != skipped:
                 yield Token(found.lastgroup, found[0], at)
             at = found.end()

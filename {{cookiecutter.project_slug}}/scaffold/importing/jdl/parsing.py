@@ -104,11 +104,13 @@ class _Parser(Reader):
         self.constants: dict[str, str] = {}
 
     def document(self) -> Document:
-        doc, _ = self._before()
-        while self.token.kind != END:
+        while True:
+            place = self.place()
+            doc, annotations = self._before()
+            self.made.options += [(f"@{one}", place) for one in annotations]
+            if self.token.kind == END:
+                return self.made
             self._statement(doc)
-            doc, _ = self._before()
-        return self.made
 
     def _before(self) -> tuple[str, tuple[str, ...]]:
         """Read comments and annotations, which belong to what follows."""
@@ -262,8 +264,10 @@ class _Parser(Reader):
             self._lines()
             self.expect("to", f"after {source.entity}")
             target = self._side(*self._before())
+            place = self.place()
             if self.accept("with"):
-                self.name("an option of the relationship")
+                option = self.name("an option of the relationship").text
+                self.made.options.append((f"with {option}", place))
             self.made.relationships.append(Relationship(token.text, source, target))
             self.accept(",")
 

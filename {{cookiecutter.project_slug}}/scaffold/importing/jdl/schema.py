@@ -132,6 +132,9 @@ class _Schema:
             self.found.lose(one.place, "a float of 32 bits", "float")
         for rule, value in one.rules.items():
             self._rule(column, rule, value)
+        for annotation in one.annotations:
+            if annotation != "Id":
+                self.found.lose(one.place, f"the option @{annotation}")
         return column
 
     def _stored(self, enum: EnumType) -> None:
@@ -161,6 +164,10 @@ class _Schema:
 
     def _relationship(self, one: Relationship) -> None:
         source, target = one.source, one.target
+        for side in (source, target):
+            for annotation in side.annotations:
+                if not annotation.startswith("OnDelete"):
+                    self.found.lose(side.place, f"the option @{annotation}")
         if one.kind == "OneToMany":  # the other side has the column
             name = target.name or _first_lower(source.entity)
             self._reference(target, name, source, source.name or target.entity)

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 from scaffold.importing.found import Column, Computed, Found
+from scaffold.importing.postgresql import types
 from scaffold.importing.prisma.parsing import Attribute, Call, Member, Value
 from scaffold.spec.model import MISSING
 
@@ -33,6 +34,9 @@ NATIVE: dict[str, tuple[str, dict[str, object]]] = {
     "Citext": ("string", {"max_length": 600, "case_insensitive": True}),
     "Inet": ("string", {"max_length": 43}),
     "Xml": ("text", {}),
+    "Oid": ("integer", {}),
+    "UnsignedInt": ("integer", {}),
+    "Json": ("json", {}),
 }
 _SIZED = ("VarChar", "Char", "NVarChar", "NChar", "Bit", "VarBit")
 # What a native type means that the type here does not.
@@ -46,6 +50,23 @@ LOST = {
     "Bit": "a bit string",
     "VarBit": "a bit string",
     "Real": "a float of 32 bits",
+    "Oid": "the type oid",
+    "UnsignedInt": "an integer without a sign",
+    "Json": "json, which keeps the order of keys",
+}
+# Native types that are those of their scalars here.
+_SAME = {
+    *(
+        "Integer",
+        "Int",
+        "BigInt",
+        "DoublePrecision",
+        "Double",
+        "Real",
+        "Boolean",
+        "Bool",
+    ),
+    *("Timestamp", "Timestamptz", "JsonB", "ByteA", "Decimal", "Numeric"),
 }
 _TEXT_IDS = ("cuid", "nanoid", "ulid")
 
@@ -88,6 +109,8 @@ def _native(column: Column, native: Attribute, found: Found) -> None:
     elif name in NATIVE:
         column.type, keys = NATIVE[name]
         column.keys = dict(keys)
+    elif name not in _SAME:
+        found.lose(native.place, f"the type {name}", column.type)
     if name in LOST:
         what = "datetime, in UTC" if name == "Timestamp" else column.type
         found.lose(native.place, LOST[name], what)
@@ -106,9 +129,10 @@ def _default(column: Column, member: Member, found: Found) -> None:
     if isinstance(value, Call) and value.args is not None:
         column.default = _computed(value, column)
         if column.default is MISSING:
-            if column.required:
-                column.required = False
-            found.lose(attribute.place, f"the default {value.name}()", "no default")
+            became = "no default, and optional" if column.required else "no default"
+            column.required = False
+            shown = ", ".join(str(one.value) for one in value.args)
+            found.lose(attribute.place, f"the default {value.name}({shown})", became)
     elif value is not None:
         column.default = _constant(value, column)
 
@@ -124,10 +148,7 @@ def _computed(call: Call, column: Column) -> object:
     if call.name in _TEXT_IDS:
         return Computed.TEXT_ID
     if call.name == "dbgenerated":
-        if written.startswith(("gen_random_uuid", "uuid_generate", "uuidv")):
-            return Computed.RANDOM if column.type == "uuid" else Computed.TEXT_ID
-        if written.lower().rstrip("()") in ("now", "current_timestamp", "current_date"):
-            return Computed.NOW
+        return types.default(written, types.Typed(column.type, column.keys))
     return MISSING
 
 
