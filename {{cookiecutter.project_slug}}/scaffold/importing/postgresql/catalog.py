@@ -42,20 +42,13 @@ LENGTHS = {
 _NULLS = ("UNIQUE NULLS NOT DISTINCT", "UNIQUE, which allows several nulls")
 # Where the greater one of two limits of a column is the stricter one.
 _LOWEST = ("min_length", "min_items", "gt", "ge")
-_BESIDE = {"gt": "ge", "ge": "gt", "lt": "le", "le": "lt"}
 
 
 def _limit(column: Column, key: str, value: object) -> None:
-    """Add a limit, unless the column has a stricter one."""
-    sign = 1 if key in _LOWEST else -1
-    for other in (key, _BESIDE.get(key, "")):
-        if other not in column.keys:
-            continue
-        new, old = (sign * Decimal(str(one)) for one in (value, column.keys[other]))
-        if (new, key in ("gt", "lt")) <= (old, other in ("gt", "lt")):
-            return
-        del column.keys[other]
-    column.keys[key] = value
+    """Add a limit, or keep the stricter one of two."""
+    stricter = max if key in _LOWEST else min
+    known = [column.keys[key]] if key in column.keys else []
+    column.keys[key] = stricter([value, *known], key=lambda one: Decimal(str(one)))
 
 
 class Connection(Protocol):

@@ -32,8 +32,9 @@ _NOW = {
 }
 _UTC = ("utc", "gmt", "z", "etc/utc")
 _RANDOM = re.compile(r"(\w+\.)?(gen_random_uuid|uuid_generate_v\w+|uuidv[47])")
-# The casts that PostgreSQL adds to a column of a CHECK; others change its value.
-_OF_TEXTS = re.compile(r"::\s*(text|character varying|bpchar)(\[\])*")
+# The casts of a column in a CHECK that PostgreSQL adds, and one of a generated service;
+# others change its value.
+_HARMLESS = re.compile(r"::\s*((text|character varying|bpchar)(\[\])*|bigint\[\])")
 
 Token = tuple[str, str]
 
@@ -203,7 +204,7 @@ def _flat(expression: str) -> list[Token]:
 def _casts_a_column(expression: str) -> bool:
     tokens = _tokens(expression)
     return any(
-        before == "name" and kind == "cast" and not _OF_TEXTS.fullmatch(text)
+        before == "name" and kind == "cast" and not _HARMLESS.fullmatch(text)
         for (before, _), (kind, text) in itertools.pairwise(tokens)
     )
 
