@@ -25,7 +25,7 @@ NASTY = (
 # Jinja conditions: on options, in the skeleton, the legacy mode and the hooks; on keys of
 # entities.json, in the generator's templates of code and in those of pages; on `auth`,
 # wherever; and on `history` and `soft_delete` in the skeleton.
-ON_OPTIONS, ON_KEYS, ON_KEYS_IN_PAGES, ON_AUTH = 10, 35, 25, 110
+ON_OPTIONS, ON_KEYS, ON_KEYS_IN_PAGES, ON_AUTH = 10, 32, 13, 110
 ON_HISTORY, ON_SOFT_DELETE = 20, 20
 TEXT = {".cfg", ".css", ".ini", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 OPTIONS = [

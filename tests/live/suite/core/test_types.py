@@ -1,13 +1,15 @@
-"""What the types of JSON fields cost: no text is slow to refuse, no document large."""
+"""The types of JSON fields: what they cost, and that what is answered can be sent again."""
 
 import time
 import tracemalloc
+from typing import Any
 
 import pydantic
 import pytest
 
 from src.models.base import Schema
-from tests.unit.test_types import ADAPTERS, Priced
+from tests import values
+from tests.unit.test_types import ACCEPTED, ADAPTERS, Priced
 
 LONG = 100_000
 NASTY = [
@@ -64,3 +66,49 @@ def test_a_large_document_is_checked_in_little_memory() -> None:
         tracemalloc.stop()
     # Two lists of references; a note on each item would take several times as much.
     assert most < 40 * 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(n, v) for n in ADAPTERS for v in ACCEPTED[n]]
+)
+def test_what_is_answered_can_be_sent_again(name: str, value: Any) -> None:
+    """A client may read a row, and replace it by what it has read."""
+    taken = ADAPTERS[name].validate_python(value)
+    answered = ADAPTERS[name].dump_json(taken)
+    assert ADAPTERS[name].validate_json(answered) == taken
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_every_value_that_is_refused_has_a_message(name: str) -> None:
+    for value in values.REFUSED[name]:
+        with pytest.raises(pydantic.ValidationError) as refused:
+            ADAPTERS[name].validate_python(value)
+        assert all(problem["msg"] for problem in refused.value.errors())
+
+
+@pytest.mark.parametrize("name", ["date", "time", "datetime"])
+@pytest.mark.parametrize(
+    "text", ["2026-02-30", "2026-02-30T25:00:00Z", "24:00", "13:30:00."]
+)
+def test_impossible_times_are_refused(name: str, text: str) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        ADAPTERS[name].validate_python(text)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_the_schema_of_a_type_can_be_written(name: str) -> None:
+    for mode in ("validation", "serialization"):
+        schema = ADAPTERS[name].json_schema(mode=mode)
+        assert schema if name != "json" else isinstance(schema, dict)
+
+
+def test_numbers_that_a_parser_of_json_may_have_rounded_are_refused() -> None:
+    assert ADAPTERS["integer"].validate_json("5.0") == 5
+    assert ADAPTERS["integer"].validate_json("5e0") == 5
+    for text in ("9007199254740993.0", "1e16", "5.5"):
+        with pytest.raises(pydantic.ValidationError):
+            ADAPTERS["integer"].validate_json(text)
+    assert str(Priced.model_validate_json('{"price": 0.5}').price) == "0.50"
+    for text in ("true", '"1_000"', "0.12345678901234567", '""', "[]"):
+        with pytest.raises(pydantic.ValidationError):
+            Priced.model_validate_json(f'{{"price": {text}}}')
